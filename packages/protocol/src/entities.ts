@@ -1,0 +1,191 @@
+/**
+ * What the contract's objects look like on the wire. Types, validation, serialisation and `/openapi.json` all come
+ * from these schemas. Times are unix seconds unless a name ends in `Ms`.
+ *
+ * Vocabulary, one word each in code, API and prose:
+ * - **App**: tenant; owns keys, users, groups and bots.
+ * - **User**, **Bot**: a uid; a bot is a user with a callback.
+ * - **Group**, **Member**, **Scope**: a guid; membership as `admin`, `moderator` or `participant`.
+ * - **Conversation**: `{low}_user_{high}` or `group_{guid}`.
+ * - **Message**: category, type and data.
+ * - **Trigger**: what happened, as bots subscribe to it (`after_message`, …).
+ * - **Callback**: a bot's URL with its credentials, secret and filters.
+ * - **Delivery**: the duty to bring one trigger to one callback: `pending → delivered | dead | cancelled`.
+ * - **Attempt**: one HTTP try of a delivery; append-only.
+ * - **Lane**, **Lease**: the ordered deliveries of (bot, conversation); the right to work it.
+ * - **Gateway**, **Session**: the WebSocket edge; one authenticated connection.
+ * - **Store**, **Bus**: the durable port; the port for hints and fan-out.
+ */
+import { type Static, Type } from 'typebox'
+import { limits } from './limits.ts'
+
+export const UnixSeconds = Type.Integer({ minimum: 0, description: 'Unix seconds.' })
+export const JsonObject = Type.Record(Type.String(), Type.Unknown(), { description: 'Any JSON object.' })
+export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: limits.tagLength }), {
+  maxItems: limits.tags,
+  description: 'Free labels to search by.',
+})
+
+export const scopes = ['admin', 'moderator', 'participant'] as const
+export const Scope = Type.Union(
+  scopes.map((scope) => Type.Literal(scope)),
+  { description: 'What a member may do in the group.' },
+)
+export type Scope = (typeof scopes)[number]
+
+export const User = Type.Object(
+  {
+    uid: Type.String({ description: 'Chosen by the customer, folded to lower case.' }),
+    name: Type.String(),
+    avatar: Type.Optional(Type.String({ description: 'URL.' })),
+    link: Type.Optional(Type.String({ description: 'URL.' })),
+    metadata: Type.Optional(JsonObject),
+    status: Type.Union([Type.Literal('available'), Type.Literal('offline')]),
+    statusMessage: Type.Optional(Type.String()),
+    role: Type.String({ description: '`default` unless set.' }),
+    lastActiveAt: Type.Optional(UnixSeconds),
+    createdAt: UnixSeconds,
+    updatedAt: Type.Optional(UnixSeconds),
+    deactivatedAt: Type.Optional(UnixSeconds),
+    conversationId: Type.Optional(Type.String({ description: 'Of the conversation with the acting user.' })),
+    tags: Type.Optional(Type.Array(Type.String())),
+    authToken: Type.Optional(Type.String({ description: 'Only in the answer to a creation with `withAuthToken`.' })),
+    scope: Type.Optional(Scope),
+    joinedAt: Type.Optional(UnixSeconds),
+    bannedAt: Type.Optional(UnixSeconds),
+  },
+  { title: 'User' },
+)
+export type User = Static<typeof User>
+
+export const groupTypes = ['public', 'password', 'private'] as const
+export const GroupType = Type.Union(groupTypes.map((type) => Type.Literal(type)))
+export type GroupType = (typeof groupTypes)[number]
+
+export const Group = Type.Object(
+  {
+    guid: Type.String({ description: 'Chosen by the customer, folded to lower case.' }),
+    name: Type.String(),
+    description: Type.Optional(Type.String()),
+    icon: Type.Optional(Type.String({ description: 'URL.' })),
+    type: GroupType,
+    metadata: Type.Optional(JsonObject),
+    scope: Type.Optional(Scope),
+    membersCount: Type.Integer(),
+    joinedAt: Type.Optional(UnixSeconds),
+    conversationId: Type.String(),
+    hasJoined: Type.Optional(Type.Boolean({ description: 'Whether the acting user has joined.' })),
+    createdAt: UnixSeconds,
+    updatedAt: Type.Optional(UnixSeconds),
+    updatedBy: Type.Optional(Type.String()),
+    owner: Type.String(),
+    tags: Type.Optional(Type.Array(Type.String())),
+  },
+  { title: 'Group' },
+)
+export type Group = Static<typeof Group>
+
+export const groupChatSettings = ['none', 'allMessages', 'slashedMessages', 'mentionedMessages'] as const
+export const GroupChatSetting = Type.Union(
+  groupChatSettings.map((setting) => Type.Literal(setting)),
+  { description: 'Which group messages are relayed to the bot. Messages sent to it one to one always are.' },
+)
+export type GroupChatSetting = (typeof groupChatSettings)[number]
+
+/** As the contract answers it: properties that are empty or false are left out. */
+export const Bot = Type.Object(
+  {
+    uid: Type.String(),
+    webhookURL: Type.String({ description: 'The callback URL.' }),
+    groupChatSetting: Type.Optional(GroupChatSetting),
+    enabled: Type.Optional(Type.Literal(true)),
+    useBasicAuth: Type.Optional(Type.Literal(true)),
+    username: Type.Optional(Type.String()),
+    isAIBot: Type.Optional(Type.Literal(true)),
+    createdAt: UnixSeconds,
+    updatedAt: Type.Optional(UnixSeconds),
+    signingSecret: Type.Optional(
+      Type.String({ description: 'Verifies `webhook-signature`. Only in the answer to the creation of the bot.' }),
+    ),
+  },
+  { title: 'Bot' },
+)
+export type Bot = Static<typeof Bot>
+
+export const receiverTypes = ['user', 'group'] as const
+export type ReceiverType = (typeof receiverTypes)[number]
+
+export const mediaTypes = ['image', 'audio', 'video', 'file'] as const
+export type MediaType = (typeof mediaTypes)[number]
+
+export type MessageCategory = 'message' | 'custom' | 'interactive' | 'action' | 'call'
+
+const Entity = Type.Object({
+  entity: Type.Union([User, Group, JsonObject]),
+  entityType: Type.Union([Type.Literal('user'), Type.Literal('group'), Type.Literal('message')]),
+})
+
+export const Message = Type.Object(
+  {
+    id: Type.String({ description: 'Decimal; grows with time.' }),
+    muid: Type.Optional(Type.String({ description: 'The id that the sender gave.' })),
+    conversationId: Type.String(),
+    sender: Type.String(),
+    receiverType: Type.Union(receiverTypes.map((type) => Type.Literal(type))),
+    receiver: Type.String(),
+    category: Type.String(),
+    type: Type.String(),
+    data: Type.Intersect([
+      Type.Object({
+        text: Type.Optional(Type.String()),
+        metadata: Type.Optional(JsonObject),
+        customData: Type.Optional(JsonObject),
+        attachments: Type.Optional(Type.Array(JsonObject)),
+        resource: Type.Optional(Type.String({ description: 'The client resource that sent the message.' })),
+        action: Type.Optional(Type.String()),
+        mentions: Type.Optional(Type.Record(Type.String(), User)),
+        entities: Type.Record(Type.String(), Entity, {
+          description: 'Who took part, as they were when the message was sent.',
+        }),
+      }),
+      JsonObject,
+    ]),
+    sentAt: UnixSeconds,
+    updatedAt: UnixSeconds,
+    editedAt: Type.Optional(UnixSeconds),
+    editedBy: Type.Optional(Type.String()),
+    deletedAt: Type.Optional(UnixSeconds),
+    deletedBy: Type.Optional(Type.String()),
+    parentId: Type.Optional(Type.String()),
+    tags: Type.Optional(Type.Array(Type.String())),
+  },
+  { title: 'Message' },
+)
+export type Message = Static<typeof Message>
+
+export const keyScopes = ['authOnly', 'fullAccess'] as const
+export type KeyScope = (typeof keyScopes)[number]
+
+export const ApiKey = Type.Object(
+  {
+    apiKey: Type.String({ description: '40 hexadecimal digits.' }),
+    name: Type.String(),
+    scope: Type.Union(keyScopes.map((scope) => Type.Literal(scope))),
+    createdAt: UnixSeconds,
+  },
+  { title: 'ApiKey' },
+)
+export type ApiKey = Static<typeof ApiKey>
+
+export const AuthToken = Type.Object(
+  {
+    uid: Type.String(),
+    authToken: Type.String(),
+    createdAt: UnixSeconds,
+    platform: Type.Optional(Type.String()),
+    userAgent: Type.Optional(Type.String()),
+    appInfo: Type.Optional(JsonObject),
+  },
+  { title: 'AuthToken' },
+)
+export type AuthToken = Static<typeof AuthToken>

@@ -1,0 +1,35 @@
+/** Sizes and counts of the contract. Lengths are in characters unless the name says otherwise. */
+export const limits = {
+  uidLength: 100,
+  guidLength: 100,
+  botUidLength: 50,
+  roleLength: 100,
+  nameLength: 100,
+  urlLength: 3000,
+  callbackUrlLength: 255,
+  callbackCredentialLength: 50,
+  groupPasswordLength: 100,
+  groupDescriptionLength: 255,
+  statusMessageLength: 255,
+  tags: 25,
+  tagLength: 100,
+  /** User and group metadata, as JSON. */
+  metadataBytes: 5 * 1024,
+  /** `data` of a message, as JSON. */
+  messageDataBytes: 10 * 1024,
+  muidLength: 100,
+  messageTypeLength: 100,
+  mentionsPerMessage: 10,
+  attachmentsPerMessage: 25,
+  receiversPerMessage: 100,
+  membersPerCall: 25,
+  botsPerApp: 25,
+  apiKeysPerApp: 25,
+  uidsPerCall: 100,
+  pageSize: 100,
+  pageSizeMax: 1000,
+  /** A JSON request body. */
+  bodyBytes: 256 * 1024,
+  /** Within this time the same muid of the same sender means the same message. */
+  muidWindowSeconds: 24 * 60 * 60,
+} as const

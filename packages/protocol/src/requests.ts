@@ -1,0 +1,237 @@
+/**
+ * What the operations take. Unknown properties are ignored: clients send more than the contract names.
+ * Only shapes are checked here; rules that have a documented code of their own live with their feature.
+ */
+import { type Static, Type } from 'typebox'
+import { GroupChatSetting, GroupType, JsonObject, keyScopes, Scope, scopes, Tags, User } from './entities.ts'
+import { affixes, PageQuery } from './envelopes.ts'
+import { limits } from './limits.ts'
+
+const Identifier = (maxLength: number) =>
+  Type.String({ minLength: 1, maxLength, pattern: '^[A-Za-z0-9_-]+$', description: 'Letters, digits, _ and -; folded to lower case.' })
+const Url = Type.String({ minLength: 1, maxLength: limits.urlLength, pattern: '^[A-Za-z][A-Za-z0-9+.-]*:\\S+$', description: 'URL.' })
+const Name = Type.String({ minLength: 1, maxLength: limits.nameLength, pattern: '\\S' })
+const Role = Type.String({ minLength: 1, maxLength: limits.roleLength, pattern: '^[A-Za-z0-9_-]+$' })
+const Search = Type.Optional(Type.String({ maxLength: 255, description: 'What to search for.' }))
+/** Lists in a query come as `a,b`, as repeated keys, or as `key[]`. */
+const List = Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { maxItems: 100 }))
+const Flag = Type.Optional(Type.Boolean())
+
+// Users -----------------------------------------------------------------------------------------------------------
+
+const profile = {
+  avatar: Type.Optional(Url),
+  link: Type.Optional(Url),
+  role: Type.Optional(Role),
+  statusMessage: Type.Optional(Type.String({ maxLength: limits.statusMessageLength })),
+  metadata: Type.Optional(JsonObject),
+  tags: Type.Optional(Tags),
+}
+export const CreateUser = Type.Object({
+  uid: Identifier(limits.uidLength),
+  name: Name,
+  ...profile,
+  withAuthToken: Type.Optional(Type.Boolean()),
+})
+export type CreateUser = Static<typeof CreateUser>
+
+export const unsettableOfUser = ['avatar', 'link', 'metadata'] as const
+export const UpdateUser = Type.Object({
+  name: Type.Optional(Name),
+  ...profile,
+  unset: Type.Optional(Type.Array(Type.Union(unsettableOfUser.map((key) => Type.Literal(key))))),
+})
+export type UpdateUser = Static<typeof UpdateUser>
+
+export const ListUsers = Type.Object({
+  ...PageQuery,
+  searchKey: Search,
+  searchIn: List,
+  status: Type.Optional(Type.Union([Type.Literal('available'), Type.Literal('offline')])),
+  role: Type.Optional(Type.String()),
+  roles: List,
+  tags: List,
+  withTags: Flag,
+  count: Flag,
+  onlyDeactivated: Flag,
+  withDeactivated: Flag,
+})
+export type ListUsers = Static<typeof ListUsers>
+
+const Uids = Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }), {
+  minItems: 1,
+  maxItems: limits.uidsPerCall,
+})
+export const ReactivateUsers = Type.Object({ uidsToActivate: Uids })
+export const DeactivateUsers = Type.Object({ uidsToDeactivate: Uids })
+/** For operations that take their options in a body that may be left out. */
+export const DeleteOptions = Type.Union([Type.Object({ permanent: Type.Optional(Type.Boolean()) }), Type.Null()])
+
+// Auth tokens -----------------------------------------------------------------------------------------------------
+
+const device = {
+  platform: Type.Optional(Type.String({ maxLength: 100 })),
+  userAgent: Type.Optional(Type.String({ maxLength: 1000 })),
+  appInfo: Type.Optional(JsonObject),
+}
+export const CreateAuthToken = Type.Union([
+  Type.Object({ force: Type.Optional(Type.Boolean()), ...device }),
+  Type.Null(),
+])
+export const UpdateAuthToken = Type.Object(device)
+export const ListPage = Type.Object(PageQuery)
+
+// API keys --------------------------------------------------------------------------------------------------------
+
+const KeyScope = Type.Union(keyScopes.map((scope) => Type.Literal(scope)))
+export const CreateApiKey = Type.Object({ name: Name, scope: Type.Optional(KeyScope) })
+export const UpdateApiKey = Type.Object({ name: Type.Optional(Name), scope: Type.Optional(KeyScope) })
+export const ListApiKeys = Type.Object({ ...PageQuery, scope: Type.Optional(KeyScope), searchKey: Search })
+
+// Groups and members ----------------------------------------------------------------------------------------------
+
+const MemberUids = Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }), {
+  maxItems: limits.membersPerCall,
+})
+/** Precedence where a uid stands in several lists: admins, moderators, participants. */
+export const MemberLists = Type.Object({
+  admins: Type.Optional(MemberUids),
+  moderators: Type.Optional(MemberUids),
+  participants: Type.Optional(MemberUids),
+  usersToBan: Type.Optional(MemberUids),
+})
+export type MemberLists = Static<typeof MemberLists>
+
+const groupProfile = {
+  password: Type.Optional(Type.String({ maxLength: limits.groupPasswordLength })),
+  icon: Type.Optional(Url),
+  description: Type.Optional(Type.String({ maxLength: limits.groupDescriptionLength })),
+  metadata: Type.Optional(JsonObject),
+  owner: Type.Optional(Identifier(limits.uidLength)),
+  tags: Type.Optional(Tags),
+}
+export const CreateGroup = Type.Object({
+  guid: Identifier(limits.guidLength),
+  name: Name,
+  type: Type.Optional(GroupType),
+  ...groupProfile,
+  members: Type.Optional(MemberLists),
+})
+export type CreateGroup = Static<typeof CreateGroup>
+
+export const unsettableOfGroup = ['icon', 'description', 'metadata'] as const
+export const UpdateGroup = Type.Object({
+  name: Type.Optional(Name),
+  type: Type.Optional(GroupType),
+  ...groupProfile,
+  unset: Type.Optional(Type.Array(Type.Union(unsettableOfGroup.map((key) => Type.Literal(key))))),
+})
+export type UpdateGroup = Static<typeof UpdateGroup>
+
+export const ListGroups = Type.Object({
+  ...PageQuery,
+  searchKey: Search,
+  searchIn: List,
+  sortBy: Type.Optional(Type.Union([Type.Literal('name'), Type.Literal('guid'), Type.Literal('createdAt')])),
+  sortOrder: Type.Optional(Type.Union([Type.Literal('asc'), Type.Literal('desc')])),
+  affix: Type.Optional(Type.Union(affixes.map((affix) => Type.Literal(affix)))),
+  updatedAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  type: Type.Optional(Type.String()),
+  types: List,
+  tags: List,
+  withTags: Flag,
+  hasJoined: Flag,
+})
+export type ListGroups = Static<typeof ListGroups>
+
+export const ListMembers = Type.Object({
+  ...PageQuery,
+  searchKey: Search,
+  scopes: Type.Optional(Type.Array(Type.Union(scopes.map((scope) => Type.Literal(scope))), { maxItems: 3 })),
+})
+export type ListMembers = Static<typeof ListMembers>
+export const ChangeScope = Type.Union([Type.Object({ scope: Type.Optional(Scope) }), Type.Null()])
+
+// Messages --------------------------------------------------------------------------------------------------------
+
+/** Receiver, category, type and data have documented codes of their own: `messages/message.ts` of the server checks them. */
+export const SendMessage = Type.Object({
+  receiver: Type.Optional(Type.String({ maxLength: limits.uidLength })),
+  receiverType: Type.Optional(Type.String()),
+  category: Type.Optional(Type.String({ maxLength: limits.messageTypeLength })),
+  type: Type.Optional(Type.String({ maxLength: limits.messageTypeLength })),
+  data: Type.Optional(Type.Unknown()),
+  multipleReceivers: Type.Optional(
+    Type.Object({
+      uids: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }))),
+      guids: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: limits.guidLength }))),
+    }),
+  ),
+  tags: Type.Optional(Tags),
+  muid: Type.Optional(Type.String({ minLength: 1, maxLength: limits.muidLength })),
+})
+export type SendMessage = Static<typeof SendMessage>
+
+export const EditMessage = Type.Object({ data: Type.Optional(Type.Unknown()), tags: Type.Optional(Tags) })
+export type EditMessage = Static<typeof EditMessage>
+
+export const ListMessages = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
+  perPage: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
+  per_page: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
+  affix: Type.Optional(Type.Union(affixes.map((affix) => Type.Literal(affix)))),
+  id: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor: a message id, itself left out.' })),
+  sentAt: Type.Optional(Type.Integer({ minimum: 0, description: 'Cursor by time; `id` decides where both are given.' })),
+  searchKey: Search,
+  receiverType: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('group')])),
+  conversationId: Type.Optional(Type.String({ maxLength: 255 })),
+  sender: Type.Optional(Type.String({ maxLength: limits.uidLength })),
+  category: Type.Optional(Type.String()),
+  categories: List,
+  type: Type.Optional(Type.String()),
+  types: List,
+  tags: List,
+  withTags: Flag,
+  hideDeleted: Flag,
+  onlyDeleted: Flag,
+  hideReplies: Flag,
+  fromTimestamp: Type.Optional(Type.Integer({ minimum: 0 })),
+  toTimestamp: Type.Optional(Type.Integer({ minimum: 0, description: 'Ignored without `fromTimestamp`.' })),
+})
+export type ListMessages = Static<typeof ListMessages>
+
+// Bots ------------------------------------------------------------------------------------------------------------
+
+const Credential = Type.String({ maxLength: limits.callbackCredentialLength })
+const callback = {
+  groupChatSetting: Type.Optional(GroupChatSetting),
+  enabled: Type.Optional(Type.Boolean()),
+  useBasicAuth: Type.Optional(Type.Boolean()),
+  username: Type.Optional(Credential),
+  password: Type.Optional(Credential),
+}
+const CallbackUrl = Type.String({ minLength: 1, maxLength: limits.callbackUrlLength, description: 'http or https URL.' })
+export const CreateBot = Type.Object({ uid: Identifier(limits.botUidLength), webhookURL: CallbackUrl, ...callback })
+export type CreateBot = Static<typeof CreateBot>
+export const UpdateBot = Type.Object({ webhookURL: Type.Optional(CallbackUrl), ...callback })
+export type UpdateBot = Static<typeof UpdateBot>
+export const ListBots = Type.Object({
+  ...PageQuery,
+  searchKey: Search,
+  isAIBot: Type.Optional(Type.Boolean({ default: false })),
+})
+export type ListBots = Static<typeof ListBots>
+
+/** Answer of a creation with members: the group, with what became of each member. */
+export const MemberResult = Type.Object({
+  success: Type.Boolean(),
+  data: Type.Optional(Type.Unknown()),
+  error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() })),
+})
+export const MemberResults = Type.Object({
+  admins: Type.Record(Type.String(), MemberResult),
+  moderators: Type.Record(Type.String(), MemberResult),
+  participants: Type.Record(Type.String(), MemberResult),
+  usersToBan: Type.Record(Type.String(), MemberResult),
+})
+export const BannedUser = User

@@ -1,0 +1,92 @@
+/**
+ * The words of delivery: what is to be sent, what one try of it came to. Pure types and rules; the sender makes
+ * attempts, the dispatcher decides by them, the store remembers them.
+ */
+import type { AppId, ConversationId, DeliveryId, GroupChatSetting, LeaseId, Trigger, Uid } from '@confab/protocol'
+
+/** A bot's callback as it must be known to make an attempt. */
+export interface Callback {
+  readonly appId: AppId
+  readonly bot: Uid
+  readonly url: string
+  readonly enabled: boolean
+  /** Sent as HTTP Basic if set. */
+  readonly credentials: { readonly username: string; readonly password: string } | undefined
+  readonly groupChatSetting: GroupChatSetting
+  /** Every valid signing secret, newest first; one signature each. */
+  readonly secrets: readonly string[]
+  /** Total deadline of one attempt, from the first lookup to the last byte of the answer. */
+  readonly timeoutMs: number
+  /** How many lanes of this bot may have an attempt under way. */
+  readonly maxConcurrency: number
+}
+
+/** The duty to bring one trigger to one callback, as the head of its lane. */
+export interface Delivery {
+  readonly id: DeliveryId
+  readonly laneId: number
+  readonly conversationId: ConversationId
+  /** Place in the lane, gap-free from 1. */
+  readonly sequence: number
+  readonly trigger: Trigger
+  /** What is sent, byte for byte, on every attempt. */
+  readonly body: string
+  /** Attempts already on record. */
+  readonly attempts: number
+  /** When the duty arose, unix milliseconds. */
+  readonly createdAtMs: number
+}
+
+/** The right to work one lane, with its head. */
+export interface LaneClaim {
+  readonly leaseId: LeaseId
+  readonly callback: Callback
+  readonly head: Delivery
+}
+
+/** Where the time of an attempt went; milliseconds since its start, as far as it came. */
+export interface Phases {
+  readonly dns?: number
+  readonly connect?: number
+  readonly tls?: number
+  readonly firstByte?: number
+  readonly total: number
+}
+
+/** Why an attempt did not succeed. `http` has a status; the others never got one, or not in time. */
+export type FailureReason =
+  | 'http'
+  | 'timeout'
+  | 'dns'
+  | 'connect'
+  | 'tls'
+  | 'reset'
+  | 'protocol'
+  | 'url'
+  | 'redirect'
+  | 'policy'
+
+/** What one attempt came to. A bot's failure is an expected value, never an exception. */
+export type AttemptOutcome =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'retry'; readonly reason: FailureReason; readonly retryAfterMs?: number }
+  /** The bot answered 410: it will never want this. */
+  | { readonly kind: 'gone' }
+  /** Our own rules forbid the address; no byte was sent. */
+  | { readonly kind: 'refused' }
+
+/** One HTTP try of a delivery: append-only once recorded. */
+export interface Attempt {
+  /** From 1. */
+  readonly number: number
+  readonly startedAtMs: number
+  readonly outcome: AttemptOutcome
+  readonly status: number | undefined
+  /** One line for people; holds no secret. */
+  readonly error: string | undefined
+  /** The address dialled, if it came to that. */
+  readonly address: string | undefined
+  readonly phases: Phases
+  /** First bytes of the answer, as text. */
+  readonly response: string | undefined
+}

@@ -1,0 +1,9 @@
+import { type AppId, SYSTEM_UID, type Uid } from '@confab/protocol'
+
+/** Who acts: the app itself (a server key, no `onBehalfOf`), with every right, or a user, with that user's rights. */
+export type Actor =
+  | { readonly kind: 'app'; readonly appId: AppId }
+  | { readonly kind: 'user'; readonly appId: AppId; readonly uid: Uid }
+
+/** The uid that messages and marks carry: the app acts as `app_system`. */
+export const actorUid = (actor: Actor): Uid => (actor.kind === 'user' ? actor.uid : SYSTEM_UID)
