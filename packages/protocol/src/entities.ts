@@ -27,10 +27,7 @@ export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: limits.tag
 })
 
 export const scopes = ['admin', 'moderator', 'participant'] as const
-export const Scope = Type.Union(
-  scopes.map((scope) => Type.Literal(scope)),
-  { description: 'What a member may do in the group.' },
-)
+export const Scope = Type.Enum(scopes, { description: 'What a member may do in the group.' })
 export type Scope = (typeof scopes)[number]
 
 export const User = Type.Object(
@@ -40,7 +37,7 @@ export const User = Type.Object(
     avatar: Type.Optional(Type.String({ description: 'URL.' })),
     link: Type.Optional(Type.String({ description: 'URL.' })),
     metadata: Type.Optional(JsonObject),
-    status: Type.Union([Type.Literal('available'), Type.Literal('offline')]),
+    status: Type.Enum(['available', 'offline']),
     statusMessage: Type.Optional(Type.String()),
     role: Type.String({ description: '`default` unless set.' }),
     lastActiveAt: Type.Optional(UnixSeconds),
@@ -59,7 +56,7 @@ export const User = Type.Object(
 export type User = Static<typeof User>
 
 export const groupTypes = ['public', 'password', 'private'] as const
-export const GroupType = Type.Union(groupTypes.map((type) => Type.Literal(type)))
+export const GroupType = Type.Enum(groupTypes)
 export type GroupType = (typeof groupTypes)[number]
 
 export const Group = Type.Object(
@@ -86,10 +83,9 @@ export const Group = Type.Object(
 export type Group = Static<typeof Group>
 
 export const groupChatSettings = ['none', 'allMessages', 'slashedMessages', 'mentionedMessages'] as const
-export const GroupChatSetting = Type.Union(
-  groupChatSettings.map((setting) => Type.Literal(setting)),
-  { description: 'Which group messages are relayed to the bot. Messages sent to it one to one always are.' },
-)
+export const GroupChatSetting = Type.Enum(groupChatSettings, {
+  description: 'Which group messages are relayed to the bot. Messages sent to it one to one always are.',
+})
 export type GroupChatSetting = (typeof groupChatSettings)[number]
 
 /** As the contract answers it: properties that are empty or false are left out. */
@@ -122,7 +118,7 @@ export type MessageCategory = 'message' | 'custom' | 'interactive' | 'action' | 
 
 const Entity = Type.Object({
   entity: Type.Union([User, Group, JsonObject]),
-  entityType: Type.Union([Type.Literal('user'), Type.Literal('group'), Type.Literal('message')]),
+  entityType: Type.Enum(['user', 'group', 'message']),
 })
 
 export const Message = Type.Object(
@@ -131,7 +127,7 @@ export const Message = Type.Object(
     muid: Type.Optional(Type.String({ description: 'The id that the sender gave.' })),
     conversationId: Type.String(),
     sender: Type.String(),
-    receiverType: Type.Union(receiverTypes.map((type) => Type.Literal(type))),
+    receiverType: Type.Enum(receiverTypes),
     receiver: Type.String(),
     category: Type.String(),
     type: Type.String(),
@@ -170,7 +166,7 @@ export const ApiKey = Type.Object(
   {
     apiKey: Type.String({ description: '40 hexadecimal digits.' }),
     name: Type.String(),
-    scope: Type.Union(keyScopes.map((scope) => Type.Literal(scope))),
+    scope: Type.Enum(keyScopes),
     createdAt: UnixSeconds,
   },
   { title: 'ApiKey' },

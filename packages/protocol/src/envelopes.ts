@@ -51,7 +51,9 @@ export const ErrorAnswer = Type.Object(
       code: Type.String({ description: 'One of the documented codes.' }),
       message: Type.String({ description: 'For people.' }),
       devMessage: Type.String({ description: 'What to do about it, for developers.' }),
-      details: Type.Optional(Type.Record(Type.String(), Type.String(), { description: 'Field → what is wrong with it.' })),
+      details: Type.Optional(
+        Type.Record(Type.String(), Type.String(), { description: 'Field → what is wrong with it.' }),
+      ),
       requestId: Type.Optional(Type.String({ description: 'Finds the request in the log.' })),
     }),
   },

@@ -24,20 +24,44 @@ const row = (status: ErrorRow['status'], meaning: string, fix: string, retryable
 
 export const errorCodes = {
   // App and key
-  AUTH_ERR_EMPTY_APPID: row(401, 'The request does not say which app it is for.', 'Send the appId header, or use the host name <appId>.api-<region>.…'),
-  AUTH_ERR_INVALID_APPID: row(401, 'There is no such app.', 'Check the appId header or the first label of the host name.'),
+  AUTH_ERR_EMPTY_APPID: row(
+    401,
+    'The request does not say which app it is for.',
+    'Send the appId header, or use the host name <appId>.api-<region>.…',
+  ),
+  AUTH_ERR_INVALID_APPID: row(
+    401,
+    'There is no such app.',
+    'Check the appId header or the first label of the host name.',
+  ),
   AUTH_ERR_EMPTY_APIKEY: row(401, 'The request carries no API key.', 'Send the apikey header.'),
-  AUTH_ERR_APIKEY_NOT_FOUND: row(401, 'The API key is not known in this app.', 'Check the apikey header; keys belong to one app.'),
+  AUTH_ERR_APIKEY_NOT_FOUND: row(
+    401,
+    'The API key is not known in this app.',
+    'Check the apikey header; keys belong to one app.',
+  ),
   AUTH_ERR_NO_ACCESS: row(403, 'The API key may not do this.', 'Use a key of scope fullAccess.'),
   ERR_APIKEY_NOT_FOUND: row(404, 'There is no such API key.', 'List the keys of the app to see which exist.'),
-  ERR_APIKEY_NO_SELF_ACTION: row(403, 'An API key cannot change or delete itself.', 'Use another key of scope fullAccess.'),
+  ERR_APIKEY_NO_SELF_ACTION: row(
+    403,
+    'An API key cannot change or delete itself.',
+    'Use another key of scope fullAccess.',
+  ),
   ERR_AUTH_TOKEN_NOT_FOUND: row(404, 'There is no such auth token.', 'List the tokens of the user to see which exist.'),
 
   // Quotas
-  ERR_PLAN_QUOTA_RESTRICTION: row(403, 'A limit of the app is reached.', 'Delete what is no longer needed; details name the limit.'),
+  ERR_PLAN_QUOTA_RESTRICTION: row(
+    403,
+    'A limit of the app is reached.',
+    'Delete what is no longer needed; details name the limit.',
+  ),
 
   // Users
-  ERR_UID_NOT_FOUND: row(404, 'There is no such user, or the user is deactivated.', 'Create or reactivate the user first.'),
+  ERR_UID_NOT_FOUND: row(
+    404,
+    'There is no such user, or the user is deactivated.',
+    'Create or reactivate the user first.',
+  ),
   ERR_UID_ALREADY_EXISTS: row(409, 'A user with this uid exists already.', 'Update the user, or choose another uid.'),
 
   // Bots
@@ -46,52 +70,154 @@ export const errorCodes = {
 
   // Groups and members
   ERR_GUID_NOT_FOUND: row(404, 'There is no such group.', 'Create the group first.'),
-  ERR_GUID_ALREADY_EXISTS: row(409, 'A group with this guid exists already.', 'Update the group, or choose another guid.'),
+  ERR_GUID_ALREADY_EXISTS: row(
+    409,
+    'A group with this guid exists already.',
+    'Update the group, or choose another guid.',
+  ),
   ERR_EMPTY_GROUP_PASS: row(400, 'A group of type password needs a password.', 'Send password.'),
   ERR_NOT_A_MEMBER: row(404, 'The user is not a member of the group.', 'Add the user to the group first.'),
-  ERR_ALREADY_JOINED: row(409, 'The user is a member of the group already.', 'Nothing is to be done; use Change Scope for another scope.'),
+  ERR_ALREADY_JOINED: row(
+    409,
+    'The user is a member of the group already.',
+    'Nothing is to be done; use Change Scope for another scope.',
+  ),
   ERR_GROUP_NOT_JOINED: row(403, 'The acting user has not joined the group.', 'Add the user to the group first.'),
   ERR_SAME_SCOPE: row(409, 'The member has this scope already.', 'Nothing is to be done.'),
   ERR_BANNED_GROUPMEMBER: row(403, 'The user is banned from the group.', 'Unban the user first.'),
   ERR_ALREADY_BANNED: row(409, 'The user is banned from the group already.', 'Nothing is to be done.'),
   ERR_NOT_A_BANNED_USER: row(404, 'The user is not banned from the group.', 'Nothing is to be done.'),
-  ERR_GROUP_NO_ADMIN_SCOPE: row(403, 'Only an admin of the group may do this.', 'Act on behalf of an admin of the group, or as the app.'),
-  ERR_GROUP_NO_MODERATOR_SCOPE: row(403, 'Only an admin or a moderator of the group may do this.', 'Act on behalf of an admin or a moderator of the group, or as the app.'),
-  ERR_GROUP_NO_SCOPE_CLEARANCE: row(403, 'A moderator may act on participants only.', 'Act on behalf of an admin of the group, or as the app.'),
-  ERR_GROUP_NO_SELF_ACTION: row(403, 'A member cannot do this to themself.', 'Act on behalf of another member, or as the app.'),
+  ERR_GROUP_NO_ADMIN_SCOPE: row(
+    403,
+    'Only an admin of the group may do this.',
+    'Act on behalf of an admin of the group, or as the app.',
+  ),
+  ERR_GROUP_NO_MODERATOR_SCOPE: row(
+    403,
+    'Only an admin or a moderator of the group may do this.',
+    'Act on behalf of an admin or a moderator of the group, or as the app.',
+  ),
+  ERR_GROUP_NO_SCOPE_CLEARANCE: row(
+    403,
+    'A moderator may act on participants only.',
+    'Act on behalf of an admin of the group, or as the app.',
+  ),
+  ERR_GROUP_NO_SELF_ACTION: row(
+    403,
+    'A member cannot do this to themself.',
+    'Act on behalf of another member, or as the app.',
+  ),
 
   // Messages
-  ERR_EMPTY_RECEIVER: row(400, 'The message has no receiver.', 'Send receiver, or multipleReceivers with at least one uid or guid.'),
-  ERR_INVALID_RECEIVER_TYPE: row(400, 'The receiver type is neither user nor group.', 'Send receiverType user or group.'),
-  ERR_EMPTY_MESSAGE_CATEGORY: row(400, 'The message has an empty category.', 'Leave category out (message), or send message or custom.'),
-  ERR_INVALID_MESSAGE_CATEGORY: row(400, 'Messages of this category cannot be sent.', 'Send category message or custom.'),
-  ERR_EMPTY_MESSAGE_TYPE: row(400, 'The message has an empty type.', 'Send a type; without a category it defaults to text.'),
-  ERR_INVALID_MESSAGE_TYPE: row(400, 'The category has no such type.', 'Send text, image, audio, video or file; the type of a custom message is free.'),
-  ERR_INVALID_MESSAGE_DATA: row(400, 'The data of the message is missing, malformed or too large.', 'Send data as an object within the documented size.'),
+  ERR_EMPTY_RECEIVER: row(
+    400,
+    'The message has no receiver.',
+    'Send receiver, or multipleReceivers with at least one uid or guid.',
+  ),
+  ERR_INVALID_RECEIVER_TYPE: row(
+    400,
+    'The receiver type is neither user nor group.',
+    'Send receiverType user or group.',
+  ),
+  ERR_EMPTY_MESSAGE_CATEGORY: row(
+    400,
+    'The message has an empty category.',
+    'Leave category out (message), or send message or custom.',
+  ),
+  ERR_INVALID_MESSAGE_CATEGORY: row(
+    400,
+    'Messages of this category cannot be sent.',
+    'Send category message or custom.',
+  ),
+  ERR_EMPTY_MESSAGE_TYPE: row(
+    400,
+    'The message has an empty type.',
+    'Send a type; without a category it defaults to text.',
+  ),
+  ERR_INVALID_MESSAGE_TYPE: row(
+    400,
+    'The category has no such type.',
+    'Send text, image, audio, video or file; the type of a custom message is free.',
+  ),
+  ERR_INVALID_MESSAGE_DATA: row(
+    400,
+    'The data of the message is missing, malformed or too large.',
+    'Send data as an object within the documented size.',
+  ),
   ERR_EMPTY_MESSAGE_TEXT: row(400, 'The text is missing or empty.', 'Send data.text.'),
   ERR_INVALID_MESSAGE_TEXT: row(400, 'The text is not a string.', 'Send data.text as a string.'),
-  ERR_EMPTY_MESSAGE_FILE: row(400, 'A media message has no attachment.', 'Send data.attachments with at least one attachment that has a url.'),
-  ERR_INVALID_MEDIA_MESSAGE: row(400, 'An attachment of the message is malformed.', 'Send each attachment as {url, name, mimeType, extension, size}.'),
+  ERR_EMPTY_MESSAGE_FILE: row(
+    400,
+    'A media message has no attachment.',
+    'Send data.attachments with at least one attachment that has a url.',
+  ),
+  ERR_INVALID_MEDIA_MESSAGE: row(
+    400,
+    'An attachment of the message is malformed.',
+    'Send each attachment as {url, name, mimeType, extension, size}.',
+  ),
   ERR_EMPTY_CUSTOM_DATA: row(400, 'A custom message has no custom data.', 'Send data.customData.'),
   ERR_INVALID_CUSTOM_DATA: row(400, 'The custom data is not a JSON object.', 'Send data.customData as an object.'),
   ERR_INVALID_METADATA: row(400, 'The metadata is not a JSON object.', 'Send metadata as an object.'),
   ERR_MESSAGE_ID_NOT_FOUND: row(404, 'There is no such message.', 'Check the id of the message.'),
-  ERR_MESSAGE_NOT_A_SENDER: row(403, 'Only the sender may change this message.', 'Act on behalf of the sender, or as the app.'),
-  ERR_MESSAGE_NO_ACCESS: row(403, 'The user takes no part in the conversation of this message.', 'Act on behalf of somebody who does, or as the app.'),
-  ERR_MESSAGE_ACTION_NOT_ALLOWED: row(403, 'Action messages cannot be changed, answered or deleted, nor can deleted messages be edited.', 'Use the id of an ordinary message.'),
-  ERR_WRONG_MESSAGE_THREAD: row(400, 'The reply is not for the conversation of its thread.', 'Send the reply to the receiver of the parent message.'),
-  ERR_MESSAGE_THREAD_NESTING: row(400, 'A reply cannot have replies of its own.', 'Reply to the first message of the thread.'),
-  ERR_WRONG_MESSAGE_THREAD_CATEGORY: row(400, 'Messages of this category cannot have replies.', 'Reply to a message of category message or custom.'),
+  ERR_MESSAGE_NOT_A_SENDER: row(
+    403,
+    'Only the sender may change this message.',
+    'Act on behalf of the sender, or as the app.',
+  ),
+  ERR_MESSAGE_NO_ACCESS: row(
+    403,
+    'The user takes no part in the conversation of this message.',
+    'Act on behalf of somebody who does, or as the app.',
+  ),
+  ERR_MESSAGE_ACTION_NOT_ALLOWED: row(
+    403,
+    'Action messages cannot be changed, answered or deleted, nor can deleted messages be edited.',
+    'Use the id of an ordinary message.',
+  ),
+  ERR_WRONG_MESSAGE_THREAD: row(
+    400,
+    'The reply is not for the conversation of its thread.',
+    'Send the reply to the receiver of the parent message.',
+  ),
+  ERR_MESSAGE_THREAD_NESTING: row(
+    400,
+    'A reply cannot have replies of its own.',
+    'Reply to the first message of the thread.',
+  ),
+  ERR_WRONG_MESSAGE_THREAD_CATEGORY: row(
+    400,
+    'Messages of this category cannot have replies.',
+    'Reply to a message of category message or custom.',
+  ),
 
   // General
-  ERR_BAD_REQUEST: row(400, 'The request is not what this operation takes.', 'See details: a text for each field that is wrong.'),
+  ERR_BAD_REQUEST: row(
+    400,
+    'The request is not what this operation takes.',
+    'See details: a text for each field that is wrong.',
+  ),
   ERR_INVALID_API_VERSION: row(404, 'There is no such version of the API.', 'Use /v3 or /v3.0.'),
-  ERR_API_NOT_FOUND: row(404, 'There is no such operation: unknown path, or wrong method for it.', 'Check path and method against /openapi.json.'),
+  ERR_API_NOT_FOUND: row(
+    404,
+    'There is no such operation: unknown path, or wrong method for it.',
+    'Check path and method against /openapi.json.',
+  ),
   ERR_PAYLOAD_TOO_LARGE: row(413, 'The body of the request is too large.', 'Send less; the limit is in details.'),
   ERR_UNSUPPORTED_MEDIA_TYPE: row(415, 'The body of the request is not JSON.', 'Send content-type: application/json.'),
   ERR_TOO_MANY_REQUESTS: row(429, 'Too many requests.', 'Wait for as long as Retry-After says.', true),
-  ERR_EXCEPTION: row(500, 'Something went wrong on the server.', 'Try again; if it stays, look for the requestId in the log of the server.', true),
-  ERR_SERVICE_UNAVAILABLE: row(503, 'The server is starting, stopping, or cannot reach its store.', 'Try again in a few seconds.', true),
+  ERR_EXCEPTION: row(
+    500,
+    'Something went wrong on the server.',
+    'Try again; if it stays, look for the requestId in the log of the server.',
+    true,
+  ),
+  ERR_SERVICE_UNAVAILABLE: row(
+    503,
+    'The server is starting, stopping, or cannot reach its store.',
+    'Try again in a few seconds.',
+    true,
+  ),
 } as const satisfies Record<string, ErrorRow>
 
 export type ErrorCode = keyof typeof errorCodes

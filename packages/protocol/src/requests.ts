@@ -8,8 +8,18 @@ import { affixes, PageQuery } from './envelopes.ts'
 import { limits } from './limits.ts'
 
 const Identifier = (maxLength: number) =>
-  Type.String({ minLength: 1, maxLength, pattern: '^[A-Za-z0-9_-]+$', description: 'Letters, digits, _ and -; folded to lower case.' })
-const Url = Type.String({ minLength: 1, maxLength: limits.urlLength, pattern: '^[A-Za-z][A-Za-z0-9+.-]*:\\S+$', description: 'URL.' })
+  Type.String({
+    minLength: 1,
+    maxLength,
+    pattern: '^[A-Za-z0-9_-]+$',
+    description: 'Letters, digits, _ and -; folded to lower case.',
+  })
+const Url = Type.String({
+  minLength: 1,
+  maxLength: limits.urlLength,
+  pattern: '^[A-Za-z][A-Za-z0-9+.-]*:\\S+$',
+  description: 'URL.',
+})
 const Name = Type.String({ minLength: 1, maxLength: limits.nameLength, pattern: '\\S' })
 const Role = Type.String({ minLength: 1, maxLength: limits.roleLength, pattern: '^[A-Za-z0-9_-]+$' })
 const Search = Type.Optional(Type.String({ maxLength: 255, description: 'What to search for.' }))
@@ -39,7 +49,7 @@ export const unsettableOfUser = ['avatar', 'link', 'metadata'] as const
 export const UpdateUser = Type.Object({
   name: Type.Optional(Name),
   ...profile,
-  unset: Type.Optional(Type.Array(Type.Union(unsettableOfUser.map((key) => Type.Literal(key))))),
+  unset: Type.Optional(Type.Array(Type.Enum(unsettableOfUser))),
 })
 export type UpdateUser = Static<typeof UpdateUser>
 
@@ -47,7 +57,7 @@ export const ListUsers = Type.Object({
   ...PageQuery,
   searchKey: Search,
   searchIn: List,
-  status: Type.Optional(Type.Union([Type.Literal('available'), Type.Literal('offline')])),
+  status: Type.Optional(Type.Enum(['available', 'offline'])),
   role: Type.Optional(Type.String()),
   roles: List,
   tags: List,
@@ -83,7 +93,7 @@ export const ListPage = Type.Object(PageQuery)
 
 // API keys --------------------------------------------------------------------------------------------------------
 
-const KeyScope = Type.Union(keyScopes.map((scope) => Type.Literal(scope)))
+const KeyScope = Type.Enum(keyScopes)
 export const CreateApiKey = Type.Object({ name: Name, scope: Type.Optional(KeyScope) })
 export const UpdateApiKey = Type.Object({ name: Type.Optional(Name), scope: Type.Optional(KeyScope) })
 export const ListApiKeys = Type.Object({ ...PageQuery, scope: Type.Optional(KeyScope), searchKey: Search })
@@ -124,7 +134,7 @@ export const UpdateGroup = Type.Object({
   name: Type.Optional(Name),
   type: Type.Optional(GroupType),
   ...groupProfile,
-  unset: Type.Optional(Type.Array(Type.Union(unsettableOfGroup.map((key) => Type.Literal(key))))),
+  unset: Type.Optional(Type.Array(Type.Enum(unsettableOfGroup))),
 })
 export type UpdateGroup = Static<typeof UpdateGroup>
 
@@ -132,9 +142,9 @@ export const ListGroups = Type.Object({
   ...PageQuery,
   searchKey: Search,
   searchIn: List,
-  sortBy: Type.Optional(Type.Union([Type.Literal('name'), Type.Literal('guid'), Type.Literal('createdAt')])),
-  sortOrder: Type.Optional(Type.Union([Type.Literal('asc'), Type.Literal('desc')])),
-  affix: Type.Optional(Type.Union(affixes.map((affix) => Type.Literal(affix)))),
+  sortBy: Type.Optional(Type.Enum(['name', 'guid', 'createdAt'])),
+  sortOrder: Type.Optional(Type.Enum(['asc', 'desc'])),
+  affix: Type.Optional(Type.Enum(affixes)),
   updatedAt: Type.Optional(Type.Integer({ minimum: 0 })),
   type: Type.Optional(Type.String()),
   types: List,
@@ -147,7 +157,7 @@ export type ListGroups = Static<typeof ListGroups>
 export const ListMembers = Type.Object({
   ...PageQuery,
   searchKey: Search,
-  scopes: Type.Optional(Type.Array(Type.Union(scopes.map((scope) => Type.Literal(scope))), { maxItems: 3 })),
+  scopes: Type.Optional(Type.Array(Type.Enum(scopes), { maxItems: 3 })),
 })
 export type ListMembers = Static<typeof ListMembers>
 export const ChangeScope = Type.Union([Type.Object({ scope: Type.Optional(Scope) }), Type.Null()])
@@ -169,6 +179,9 @@ export const SendMessage = Type.Object({
   ),
   tags: Type.Optional(Tags),
   muid: Type.Optional(Type.String({ minLength: 1, maxLength: limits.muidLength })),
+  parentMessageId: Type.Optional(
+    Type.Union([Type.String(), Type.Integer()], { description: 'Makes the message a reply in this thread.' }),
+  ),
 })
 export type SendMessage = Static<typeof SendMessage>
 
@@ -179,11 +192,13 @@ export const ListMessages = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
   perPage: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
   per_page: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
-  affix: Type.Optional(Type.Union(affixes.map((affix) => Type.Literal(affix)))),
+  affix: Type.Optional(Type.Enum(affixes)),
   id: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor: a message id, itself left out.' })),
-  sentAt: Type.Optional(Type.Integer({ minimum: 0, description: 'Cursor by time; `id` decides where both are given.' })),
+  sentAt: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Cursor by time; `id` decides where both are given.' }),
+  ),
   searchKey: Search,
-  receiverType: Type.Optional(Type.Union([Type.Literal('user'), Type.Literal('group')])),
+  receiverType: Type.Optional(Type.Enum(['user', 'group'])),
   conversationId: Type.Optional(Type.String({ maxLength: 255 })),
   sender: Type.Optional(Type.String({ maxLength: limits.uidLength })),
   category: Type.Optional(Type.String()),
@@ -210,7 +225,11 @@ const callback = {
   username: Type.Optional(Credential),
   password: Type.Optional(Credential),
 }
-const CallbackUrl = Type.String({ minLength: 1, maxLength: limits.callbackUrlLength, description: 'http or https URL.' })
+const CallbackUrl = Type.String({
+  minLength: 1,
+  maxLength: limits.callbackUrlLength,
+  description: 'http or https URL.',
+})
 export const CreateBot = Type.Object({ uid: Identifier(limits.botUidLength), webhookURL: CallbackUrl, ...callback })
 export type CreateBot = Static<typeof CreateBot>
 export const UpdateBot = Type.Object({ webhookURL: Type.Optional(CallbackUrl), ...callback })

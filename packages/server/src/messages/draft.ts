@@ -1,0 +1,131 @@
+/** What a sender says, checked and brought into the shape in which it is stored. Each rule has its documented code. */
+import { type ErrorCode, limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
+import { mentionedUids } from '../callbacks/relay.ts'
+import { AppError, badRequest } from '../kernel/app-error.ts'
+
+export interface Draft {
+  readonly category: 'message' | 'custom'
+  readonly type: string
+  /** JSON object without its closing brace: the store adds resource, mentions and entities. Never empty. */
+  readonly dataHead: string
+  /** Text or caption: what is searched, and what group settings of bots look at. */
+  readonly text: string | null
+  readonly mentions: readonly Uid[]
+}
+
+type JsonObject = Record<string, unknown>
+
+const isObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** What only the server says of a message. Senders' own are dropped: clients send whole messages back to be edited. */
+const SERVER_OWNED = ['entities', 'mentions', 'reactions', 'moderation', 'resource', 'action', 'extras'] as const
+
+const fail = (code: ErrorCode, field: string, problem: string): never => {
+  throw new AppError(code, { details: { [field]: problem } })
+}
+
+const categoryOf = (body: SendMessage): Draft['category'] => {
+  const { category = 'message' } = body
+  if (category === '') return fail('ERR_EMPTY_MESSAGE_CATEGORY', 'category', 'must not be empty')
+  if (category === 'message' || category === 'custom') return category
+  return fail('ERR_INVALID_MESSAGE_CATEGORY', 'category', 'must be message or custom')
+}
+
+const typeOf = (category: Draft['category'], body: SendMessage): string => {
+  const { type = category === 'message' ? 'text' : '' } = body
+  if (type.trim() === '') return fail('ERR_EMPTY_MESSAGE_TYPE', 'type', 'must not be empty')
+  if (category === 'message' && type !== 'text' && !mediaTypes.some((known) => known === type)) {
+    return fail('ERR_INVALID_MESSAGE_TYPE', 'type', `must be text, ${mediaTypes.join(', ')}`)
+  }
+  return type
+}
+
+const textOf = (data: JsonObject): string | null => {
+  if (data.text === undefined || data.text === null) return null
+  return typeof data.text === 'string' ? data.text : fail('ERR_INVALID_MESSAGE_TEXT', 'data.text', 'must be a string')
+}
+
+const checkText = (data: JsonObject): void => {
+  if ((textOf(data) ?? '').trim() === '') fail('ERR_EMPTY_MESSAGE_TEXT', 'data.text', 'must not be empty')
+}
+
+const checkAttachments = (data: JsonObject): void => {
+  const { attachments } = data
+  if (attachments === undefined || (Array.isArray(attachments) && attachments.length === 0)) {
+    fail('ERR_EMPTY_MESSAGE_FILE', 'data.attachments', 'must hold at least one attachment')
+  }
+  const isAttachment = (item: unknown): boolean =>
+    isObject(item) && typeof item.url === 'string' && /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(item.url)
+  if (
+    !Array.isArray(attachments) ||
+    attachments.length > limits.attachmentsPerMessage ||
+    !attachments.every(isAttachment)
+  ) {
+    fail(
+      'ERR_INVALID_MEDIA_MESSAGE',
+      'data.attachments',
+      `must be a list of at most ${limits.attachmentsPerMessage} objects, each with a url`,
+    )
+  }
+}
+
+/** Prose of the contract spells the key with an underscore. */
+const withCustomData = (data: JsonObject): JsonObject => {
+  const { custom_data: underscored, ...rest } = data
+  const customData = rest.customData ?? underscored
+  if (customData === undefined || customData === null) fail('ERR_EMPTY_CUSTOM_DATA', 'data.customData', 'is required')
+  if (!isObject(customData)) fail('ERR_INVALID_CUSTOM_DATA', 'data.customData', 'must be an object')
+  return { ...rest, customData }
+}
+
+const withFirstUrl = (data: JsonObject): JsonObject => {
+  const [first] = data.attachments as { url: string }[]
+  return data.url || first === undefined ? data : { ...data, url: first.url }
+}
+
+const shapeOf = (category: Draft['category'], type: string, data: JsonObject): JsonObject => {
+  if (category === 'custom') return withCustomData(data)
+  if (type === 'text') {
+    checkText(data)
+    return data
+  }
+  checkAttachments(data)
+  return withFirstUrl(data)
+}
+
+const draftOf = (category: Draft['category'], type: string, given: JsonObject): Draft => {
+  const data = { ...given }
+  for (const key of SERVER_OWNED) delete data[key]
+  if (data.metadata === null) delete data.metadata
+  if (data.metadata !== undefined && !isObject(data.metadata)) {
+    fail('ERR_INVALID_METADATA', 'data.metadata', 'must be an object')
+  }
+  const text = textOf(data)
+  const json = JSON.stringify(shapeOf(category, type, data))
+  if (Buffer.byteLength(json) > limits.messageDataBytes) {
+    fail('ERR_INVALID_MESSAGE_DATA', 'data', `must not be larger than ${limits.messageDataBytes} bytes as JSON`)
+  }
+  const mentions = text === null ? [] : mentionedUids(text)
+  if (mentions.length > limits.mentionsPerMessage) {
+    throw badRequest({ 'data.text': `must not mention more than ${limits.mentionsPerMessage} users` })
+  }
+  return { category, type, dataHead: json.slice(0, -1), text, mentions }
+}
+
+export const draftMessage = (body: SendMessage): Draft => {
+  const category = categoryOf(body)
+  const type = typeOf(category, body)
+  if (!isObject(body.data)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')
+  return draftOf(category, type, body.data)
+}
+
+/** An edit names what changes; what it does not name stays. `stored` is the data as stored. */
+export const draftEdit = (message: { category: string; type: string; data: string }, change: unknown): Draft => {
+  if (!isObject(change)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')
+  if (message.category !== 'message' && message.category !== 'custom') {
+    throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
+  }
+  const stored = JSON.parse(message.data) as JsonObject
+  return draftOf(message.category, message.type, { ...stored, ...change })
+}

@@ -1,0 +1,152 @@
+/**
+ * The scale-out engine: PostgreSQL through a pool. An operation that writes is one transaction; one that only reads
+ * runs its statements as they come.
+ *
+ * Rows are locked where an operation reads before it writes (`{FOR_UPDATE}`); deadlocks and serialisation failures
+ * are run again, since nothing of them has happened. Shutdown: `close` waits for connections in use.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CompiledQuery } from 'kysely'
+import pg from 'pg'
+import { AppError } from '../../kernel/app-error.ts'
+import type { Logger } from '../../kernel/logger.ts'
+import { makeBuilder } from '../sql/builder.ts'
+import type { MigrationReport } from '../sql/migrate.ts'
+import { operations } from '../sql/operations.ts'
+import { type AnyStatement, makePort, type Operation, type Params, type Statement, type Tx } from '../sql/seam.ts'
+import type { Store } from '../store.ts'
+import { migratePostgres } from './migrate.ts'
+
+const builder = makeBuilder('postgres')
+
+/** The port speaks in numbers: ids and times stay below 2^53. */
+const INT8 = 20
+const types = {
+  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
+    oid === INT8 ? Number : pg.types.getTypeParser(oid, format as 'text'),
+}
+
+class PostgresTx implements Tx {
+  readonly dialect = 'postgres'
+  readonly build = builder
+  readonly #client: pg.ClientBase
+
+  constructor(client: pg.ClientBase) {
+    this.#client = client
+  }
+
+  async all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]> {
+    return (await this.#execute(statement, params)).rows as R[]
+  }
+
+  async first<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
+    return (await this.#execute(statement, params)).rows[0] as R | undefined
+  }
+
+  async run<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
+    return (await this.#execute(statement, params)).rowCount ?? 0
+  }
+
+  async query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
+    return (await this.#client.query({ text: compiled.sql, values: [...compiled.parameters] })).rows as R[]
+  }
+
+  #execute(statement: AnyStatement, params: Params): Promise<pg.QueryResult> {
+    const values = statement.order.postgres.map((name) => {
+      const value = params[name]
+      if (value === undefined) throw new Error(`statement ${statement.name}: no value for :${name}`)
+      return value
+    })
+    return this.#client.query({ name: statement.name, text: statement.text.postgres, values })
+  }
+}
+
+const RETRIED = new Set(['40001', '40P01'])
+const TRIES = 8
+
+const isConnectionLoss = (error: unknown): boolean =>
+  error instanceof Error &&
+  ('code' in error
+    ? /^(08|57P)/.test(String(error.code)) || /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND)/.test(String(error.code))
+    : /Connection terminated|connection timeout|timeout exceeded/i.test(error.message))
+
+class PostgresEngine {
+  readonly #pool: pg.Pool
+
+  constructor(pool: pg.Pool) {
+    this.#pool = pool
+  }
+
+  async execute(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#once(operation, input)
+      } catch (error) {
+        const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+        if (RETRIED.has(code) && attempt < TRIES) {
+          await sleep(2 ** attempt)
+          continue
+        }
+        if (isConnectionLoss(error)) throw new AppError('ERR_SERVICE_UNAVAILABLE', { cause: error })
+        throw error
+      }
+    }
+  }
+
+  async #once(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
+    const client = await this.#pool.connect()
+    let broken = false
+    try {
+      if (operation.kind === 'read') return await operation.run(new PostgresTx(client), input)
+      await client.query('BEGIN')
+      try {
+        const value = await operation.run(new PostgresTx(client), input)
+        await client.query('COMMIT')
+        return value
+      } catch (error) {
+        await client.query('ROLLBACK').catch(() => {
+          broken = true
+        })
+        throw error
+      }
+    } finally {
+      client.release(broken)
+    }
+  }
+}
+
+export const openPostgresStore = async (options: {
+  databaseUrl: string
+  maxConnections?: number
+  log: Logger
+}): Promise<{ store: Store; migration: MigrationReport }> => {
+  const pool = new pg.Pool({
+    connectionString: options.databaseUrl,
+    max: options.maxConnections ?? 16,
+    connectionTimeoutMillis: 10_000,
+    types,
+  })
+  // An idle connection that breaks is replaced by the pool; the next call tells if the server is really gone.
+  pool.on('error', (error) => options.log.warn({ err: error }, 'store.connection_lost'))
+  try {
+    const migration = await migratePostgres(pool)
+    const engine = new PostgresEngine(pool)
+    let closed: Promise<void> | undefined
+    const store: Store = {
+      ...makePort(operations, (_path, operation, input) =>
+        closed === undefined
+          ? engine.execute(operation, input)
+          : Promise.reject(new AppError('ERR_SERVICE_UNAVAILABLE')),
+      ),
+      engine: 'postgres',
+      close: () => {
+        closed ??= pool.end()
+        return closed
+      },
+    }
+    return { store, migration }
+  } catch (error) {
+    await pool.end()
+    throw error
+  }
+}

@@ -1,0 +1,215 @@
+import { type AppId, type Bot, type GroupChatSetting, limits, type Uid } from '@confab/protocol'
+import type { StoredCallback } from '../../delivery/attempt.ts'
+import { AppError } from '../../kernel/app-error.ts'
+import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { countOf, pageOf, prefix } from './lists.ts'
+import type { Bit } from './schema.ts'
+import { read, statement, type Tx, write } from './seam.ts'
+import { requireUser } from './users.ts'
+
+export interface BotRow {
+  app_id: AppId
+  uid: Uid
+  callback_url: string
+  group_chat_setting: GroupChatSetting
+  enabled: Bit
+  use_basic_auth: Bit
+  username: string | null
+  password: string | null
+  is_ai_bot: Bit
+  signing_secret: string
+  created_at: number
+  updated_at: number | null
+}
+
+export const BOT_COLUMNS = [
+  'app_id',
+  'uid',
+  'callback_url',
+  'group_chat_setting',
+  'enabled',
+  'use_basic_auth',
+  'username',
+  'password',
+  'is_ai_bot',
+  'signing_secret',
+  'created_at',
+  'updated_at',
+] as const
+const COLUMNS = BOT_COLUMNS.join(', ')
+
+const lockApp = statement<{ app: string }, { id: string }>(
+  'bots.lock_app',
+  'SELECT id FROM apps WHERE id = :app {FOR_UPDATE}',
+)
+const findBot = statement<{ app: string; uid: string }, BotRow>(
+  'bots.find',
+  `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid`,
+)
+const countBots = statement<{ app: string }, { n: number }>(
+  'bots.count',
+  'SELECT count(*) AS n FROM bots WHERE app_id = :app',
+)
+const insertBot = statement<{
+  app: string
+  uid: string
+  url: string
+  setting: string
+  enabled: Bit
+  useBasicAuth: Bit
+  username: string | null
+  password: string | null
+  secret: string
+  now: number
+}>(
+  'bots.insert',
+  `INSERT INTO bots (app_id, uid, callback_url, group_chat_setting, enabled, use_basic_auth, username, password, is_ai_bot,
+                     signing_secret, created_at)
+   VALUES (:app, :uid, :url, :setting, :enabled, :useBasicAuth, :username, :password, 0, :secret, :now)`,
+)
+const deleteBot = statement<{ app: string; uid: string }>(
+  'bots.delete',
+  'DELETE FROM bots WHERE app_id = :app AND uid = :uid',
+)
+
+const cancelPending = statement<{ app: string; uid: string; nowMs: number }>(
+  'bots.cancel_pending',
+  `UPDATE deliveries SET state = 'cancelled', finished_at_ms = :nowMs WHERE state = 'pending'
+   AND lane_id IN (SELECT id FROM lanes WHERE app_id = :app AND bot_uid = :uid)`,
+)
+/** The lanes stay, empty: a bot created anew on this uid goes on with their sequence. */
+const emptyLanes = statement<{ app: string; uid: string }>(
+  'bots.empty_lanes',
+  `UPDATE lanes SET pending = 0, due_at_ms = NULL, lease_id = NULL, lease_node = NULL WHERE app_id = :app AND bot_uid = :uid`,
+)
+
+/** As the contract answers it: what is empty or false is left out, and the password always. */
+export const toBot = (row: BotRow): Bot => ({
+  uid: row.uid,
+  webhookURL: row.callback_url,
+  groupChatSetting: row.group_chat_setting,
+  ...(row.enabled === 1 && { enabled: true as const }),
+  ...(row.use_basic_auth === 1 && { useBasicAuth: true as const }),
+  ...(row.username && { username: row.username }),
+  ...(row.is_ai_bot === 1 && { isAIBot: true as const }),
+  createdAt: row.created_at,
+  ...(row.updated_at !== null && { updatedAt: row.updated_at }),
+})
+
+export const toCallback = (row: BotRow): StoredCallback => ({
+  appId: row.app_id,
+  bot: row.uid,
+  url: row.callback_url,
+  enabled: row.enabled === 1,
+  credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
+  groupChatSetting: row.group_chat_setting,
+  secrets: [row.signing_secret],
+})
+
+export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
+
+const requireBot = async (tx: Tx, app: AppId, uid: Uid): Promise<BotRow> => {
+  const row = await findBotRow(tx, app, uid)
+  if (row === undefined) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
+  return row
+}
+
+const cancelBacklog = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promise<void> => {
+  await tx.run(emptyLanes, { app, uid })
+  await tx.run(cancelPending, { app, uid, nowMs })
+}
+
+/** Removes the bot, if the user is one. What was not delivered is cancelled; the user and the messages stay. */
+export const dropBot = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promise<boolean> => {
+  if ((await tx.run(deleteBot, { app, uid })) === 0) return false
+  await cancelBacklog(tx, app, uid, nowMs)
+  return true
+}
+
+export interface CallbackSettings {
+  readonly callbackUrl: string
+  readonly groupChatSetting: GroupChatSetting
+  readonly enabled: boolean
+  readonly useBasicAuth: boolean
+  readonly username: string | null
+  readonly password: string | null
+}
+
+const bit = (value: boolean): Bit => (value ? 1 : 0)
+
+export const bots = {
+  create: write(
+    async (
+      tx,
+      input: CallbackSettings & { appId: AppId; uid: Uid; secret: string; now: number; nowMs: number },
+    ): Promise<Bot> => {
+      const { appId: app, uid } = input
+      await tx.first(lockApp, { app })
+      await requireUser(tx, app, uid)
+      if ((await findBotRow(tx, app, uid)) !== undefined)
+        throw new AppError('ERR_BOT_ALREADY_EXISTS', { details: { uid } })
+      if (((await tx.first(countBots, { app }))?.n ?? 0) >= limits.botsPerApp) {
+        throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details: { bots: `at most ${limits.botsPerApp} per app` } })
+      }
+      const { secret, now, nowMs, username, password } = input
+      // With PostgreSQL a message may have been accepted for the bot before this one while that was being deleted.
+      await cancelBacklog(tx, app, uid, nowMs)
+      await tx.run(insertBot, {
+        app,
+        uid,
+        url: input.callbackUrl,
+        setting: input.groupChatSetting,
+        enabled: bit(input.enabled),
+        useBasicAuth: bit(input.useBasicAuth),
+        username,
+        password,
+        secret,
+        now,
+      })
+      return { ...toBot(await requireBot(tx, app, uid)), signingSecret: secret }
+    },
+  ),
+
+  find: read(
+    async (tx, { appId, uid }: { appId: AppId; uid: Uid }): Promise<Bot> => toBot(await requireBot(tx, appId, uid)),
+  ),
+
+  list: read(
+    async (
+      tx,
+      input: { appId: AppId; searchKey?: string; isAIBot: boolean; page: PageRequest },
+    ): Promise<Page<Bot>> => {
+      let query = tx.build
+        .selectFrom('bots')
+        .where('app_id', '=', input.appId)
+        .where('is_ai_bot', '=', bit(input.isAIBot))
+      if (input.searchKey) query = query.where(prefix('uid', input.searchKey))
+      const rows = await pageOf(tx, query.selectAll().orderBy('uid'), input.page)
+      return { rows: rows.map(toBot), total: await countOf(tx, query) }
+    },
+  ),
+
+  update: write(
+    async (tx, input: Partial<CallbackSettings> & { appId: AppId; uid: Uid; now: number }): Promise<Bot> => {
+      const { appId: app, uid, now } = input
+      await requireBot(tx, app, uid)
+      const changes = {
+        ...(input.callbackUrl !== undefined && { callback_url: input.callbackUrl }),
+        ...(input.groupChatSetting !== undefined && { group_chat_setting: input.groupChatSetting }),
+        ...(input.enabled !== undefined && { enabled: bit(input.enabled) }),
+        ...(input.useBasicAuth !== undefined && { use_basic_auth: bit(input.useBasicAuth) }),
+        ...(input.username !== undefined && { username: input.username }),
+        ...(input.password !== undefined && { password: input.password }),
+        updated_at: now,
+      }
+      await tx.query(
+        tx.build.updateTable('bots').set(changes).where('app_id', '=', app).where('uid', '=', uid).compile(),
+      )
+      return toBot(await requireBot(tx, app, uid))
+    },
+  ),
+
+  remove: write(async (tx, { appId: app, uid, nowMs }: { appId: AppId; uid: Uid; nowMs: number }): Promise<void> => {
+    if (!(await dropBot(tx, app, uid, nowMs))) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
+  }),
+}

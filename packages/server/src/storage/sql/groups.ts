@@ -1,0 +1,235 @@
+import {
+  type AppId,
+  type Group,
+  type GroupType,
+  type Guid,
+  groupConversationId,
+  SYSTEM_UID,
+  type Uid,
+} from '@confab/protocol'
+import { mayDeleteGroup, mayUpdateGroup } from '../../groups/group.policy.ts'
+import { type Actor, actorUid } from '../../kernel/actor.ts'
+import { AppError } from '../../kernel/app-error.ts'
+import type { Page, PageRequest } from '../../kernel/paging.ts'
+import {
+  assertAllowed,
+  lockGroup,
+  membershipOf,
+  membershipOfActor,
+  requireGroup,
+  standingOf,
+  toGroup,
+} from './group-rows.ts'
+import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
+import { type MemberChange, type MemberOutcome, putMembers } from './members.ts'
+import { read, statement, type Tx, write } from './seam.ts'
+import { requireActor, requireUser } from './users.ts'
+
+const insertGroup = statement<{
+  app: string
+  guid: string
+  name: string
+  type: string
+  passwordHash: string | null
+  icon: string | null
+  description: string | null
+  metadata: string | null
+  tags: string | null
+  owner: string
+  now: number
+}>(
+  'groups.insert',
+  `INSERT INTO groups (app_id, guid, name, type, password_hash, icon, description, metadata, tags, owner, members_count, created_at)
+   VALUES (:app, :guid, :name, :type, :passwordHash, :icon, :description, :metadata, :tags, :owner, 0, :now)
+   ON CONFLICT (app_id, guid) DO NOTHING`,
+)
+const deleteGroup = statement<{ app: string; guid: string }>(
+  'groups.delete',
+  'DELETE FROM groups WHERE app_id = :app AND guid = :guid',
+)
+const deleteMembers = statement<{ app: string; guid: string }>(
+  'groups.delete_members',
+  'DELETE FROM members WHERE app_id = :app AND guid = :guid',
+)
+const deleteBans = statement<{ app: string; guid: string }>(
+  'groups.delete_bans',
+  'DELETE FROM banned_users WHERE app_id = :app AND guid = :guid',
+)
+const deleteConversation = statement<{ app: string; conversation: string }>(
+  'groups.delete_conversation',
+  'DELETE FROM conversations WHERE app_id = :app AND id = :conversation',
+)
+
+/** Profile fields as they are stored; JSON fields as text. */
+export interface GroupProfile {
+  readonly name: string
+  readonly type: GroupType
+  readonly passwordHash: string | null
+  readonly icon: string | null
+  readonly description: string | null
+  readonly metadata: string | null
+  readonly tags: string | null
+}
+
+export interface GroupFilter {
+  readonly searchKey?: string
+  readonly searchIn?: readonly string[]
+  readonly types?: readonly string[]
+  readonly tags?: readonly string[]
+  readonly hasJoined: boolean
+  readonly updatedAt?: { readonly affix: 'append' | 'prepend'; readonly at: number }
+  readonly sortBy: 'name' | 'guid' | 'created_at'
+  readonly descending: boolean
+}
+
+export const groups = {
+  /** Creates the group; its owner joins as admin, then the members, whose failures do not fail the group. */
+  create: write(
+    async (
+      tx,
+      input: GroupProfile & {
+        actor: Actor
+        guid: Guid
+        owner: Uid | undefined
+        members: readonly MemberChange[]
+        now: number
+      },
+    ): Promise<{ group: Group; outcomes: readonly MemberOutcome[] }> => {
+      const { actor, guid, owner = actorUid(actor), members, now, ...profile } = input
+      const app = actor.appId
+      await requireActor(tx, actor)
+      if (owner !== SYSTEM_UID) await requireUser(tx, app, owner, 'owner')
+      if ((await tx.run(insertGroup, { app, guid, owner, now, ...profile })) === 0) {
+        throw new AppError('ERR_GUID_ALREADY_EXISTS', { details: { guid } })
+      }
+      const owners: MemberChange[] = owner === SYSTEM_UID ? [] : [{ list: 'admins', uid: owner }]
+      await putMembers(tx, { app, guid, changes: owners, now })
+      const others = members.filter(({ uid }) => uid !== owner)
+      const outcomes = await putMembers(tx, { app, guid, changes: others, now })
+      const group = toGroup(await requireGroup(tx, app, guid), await membershipOfActor(tx, actor, guid))
+      return { group, outcomes }
+    },
+  ),
+
+  find: read(async (tx, { actor, guid }: { actor: Actor; guid: Guid }): Promise<Group> => {
+    await requireActor(tx, actor)
+    return toGroup(await requireGroup(tx, actor.appId, guid), await membershipOfActor(tx, actor, guid))
+  }),
+
+  list: read(
+    async (
+      tx,
+      { actor, filter, page }: { actor: Actor; filter: GroupFilter; page: PageRequest },
+    ): Promise<Page<Group>> => {
+      await requireActor(tx, actor)
+      const uid = actor.kind === 'user' ? actor.uid : SYSTEM_UID
+      let query = tx.build
+        .selectFrom('groups')
+        .leftJoin('members', (join) =>
+          join
+            .onRef('members.app_id', '=', 'groups.app_id')
+            .onRef('members.guid', '=', 'groups.guid')
+            .on('members.uid', '=', uid),
+        )
+        .where('groups.app_id', '=', actor.appId)
+      if (filter.hasJoined && actor.kind === 'user') query = query.where('members.uid', 'is not', null)
+      // A private group is found by its members only.
+      if (actor.kind === 'user') {
+        query = query.where((eb) => eb.or([eb('groups.type', '!=', 'private'), eb('members.uid', 'is not', null)]))
+      }
+      if (filter.types?.length) query = query.where('groups.type', 'in', filter.types as GroupType[])
+      if (filter.tags?.length) query = query.where(holdsOneOf('groups.tags', filter.tags))
+      const { searchKey, searchIn = ['guid', 'name'] } = filter
+      if (searchKey) {
+        query = query.where((eb) =>
+          eb.or(
+            searchIn.map((c) => (c === 'guid' ? prefix('groups.guid', searchKey) : contains('groups.name', searchKey))),
+          ),
+        )
+      }
+      if (filter.updatedAt !== undefined) {
+        const { affix, at } = filter.updatedAt
+        query = query.where((eb) =>
+          eb(eb.fn.coalesce('groups.updated_at', 'groups.created_at'), affix === 'append' ? '>' : '<', at),
+        )
+      }
+      const rows = await pageOf(
+        tx,
+        query
+          .selectAll('groups')
+          .select(['members.scope', 'members.joined_at'])
+          .orderBy(`groups.${filter.sortBy}`, filter.descending ? 'desc' : 'asc')
+          .orderBy('groups.guid'),
+        page,
+      )
+      return {
+        rows: rows.map(({ scope, joined_at, ...row }) =>
+          toGroup(row, scope === null || joined_at === null ? undefined : { scope, joined_at }),
+        ),
+        total: await countOf(tx, query),
+      }
+    },
+  ),
+
+  update: write(
+    async (
+      tx,
+      input: Partial<GroupProfile> & { actor: Actor; guid: Guid; owner?: Uid; now: number },
+    ): Promise<Group> => {
+      const { actor, guid, now, owner, passwordHash, ...profile } = input
+      const app = actor.appId
+      await requireActor(tx, actor)
+      const before = await lockGroup(tx, app, guid)
+      assertAllowed(mayUpdateGroup(await standingOf(tx, actor, guid)))
+      if (profile.type === 'password' && before.password_hash === null && !passwordHash) {
+        throw new AppError('ERR_EMPTY_GROUP_PASS', {
+          details: { password: 'is required for a group of type password' },
+        })
+      }
+      if (owner !== undefined) await becomeOwner(tx, app, guid, owner, now)
+      const changes = {
+        ...profile,
+        ...(passwordHash !== undefined && { password_hash: passwordHash }),
+        ...(owner !== undefined && { owner }),
+        updated_at: now,
+        updated_by: actorUid(actor),
+      }
+      await tx.query(
+        tx.build.updateTable('groups').set(changes).where('app_id', '=', app).where('guid', '=', guid).compile(),
+      )
+      return toGroup(await requireGroup(tx, app, guid), await membershipOfActor(tx, actor, guid))
+    },
+  ),
+
+  /** Whether the actor may delete the group: asked before its messages are removed piece by piece. */
+  checkDelete: read(async (tx, { actor, guid }: { actor: Actor; guid: Guid }): Promise<void> => {
+    await requireActor(tx, actor)
+    await requireGroup(tx, actor.appId, guid)
+    assertAllowed(mayDeleteGroup(await standingOf(tx, actor, guid)))
+  }),
+
+  /** Removes the group and its members. Its messages are removed before, in small steps: see `messages.purge`. */
+  remove: write(async (tx, { actor, guid }: { actor: Actor; guid: Guid }): Promise<void> => {
+    const app = actor.appId
+    await lockGroup(tx, app, guid)
+    assertAllowed(mayDeleteGroup(await standingOf(tx, actor, guid)))
+    await tx.run(deleteMembers, { app, guid })
+    await tx.run(deleteBans, { app, guid })
+    await tx.run(deleteConversation, { app, conversation: groupConversationId(guid) })
+    await tx.run(deleteGroup, { app, guid })
+  }),
+}
+
+const setScope = statement<{ app: string; guid: string; uid: string; scope: string }>(
+  'groups.set_scope',
+  'UPDATE members SET scope = :scope WHERE app_id = :app AND guid = :guid AND uid = :uid',
+)
+
+/** An owner is an admin of the group. */
+const becomeOwner = async (tx: Tx, app: AppId, guid: Guid, owner: Uid, now: number): Promise<void> => {
+  if (owner === SYSTEM_UID) return
+  await requireUser(tx, app, owner, 'owner')
+  const membership = await membershipOf(tx, app, guid, owner)
+  if (membership === undefined) await putMembers(tx, { app, guid, changes: [{ list: 'admins', uid: owner }], now })
+  else await tx.run(setScope, { app, guid, uid: owner, scope: 'admin' })
+}

@@ -1,0 +1,348 @@
+/**
+ * Lanes: the ordered deliveries of (bot, conversation), and the right to work one.
+ *
+ * Invariants:
+ * - A delivery is written in the transaction of its message, with the next sequence of its lane; the lane's row is
+ *   locked meanwhile, so sequences follow the order of messages and have no gaps.
+ * - `due_at_ms` is when the lane may next be claimed: when its head is due, or, while it is leased, when the lease
+ *   lapses. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot stay due and
+ *   are not claimed until it is enabled again.
+ * - Only the holder of the lease may finish the head. Every claim has a fresh lease id; a completion under an old one
+ *   changes nothing but the list of attempts.
+ * - `pending` counts the deliveries of the lane that are still to be made.
+ */
+import type { AppId, ConversationId, DeliveryId, LeaseId, Trigger, Uid } from '@confab/protocol'
+import type { Attempt, Delivery, StoredCallback } from '../../delivery/attempt.ts'
+import { BOT_COLUMNS, type BotRow, toCallback } from './bots.ts'
+import { read, statement, type Tx, write } from './seam.ts'
+
+export interface StoredClaim {
+  readonly leaseId: LeaseId
+  readonly callback: StoredCallback
+  readonly head: Delivery
+}
+
+/** Who claims, and until when. Lease ids are `leaseId` with a number behind it, one per lane. */
+export interface Claimer {
+  readonly node: string
+  readonly leaseId: LeaseId
+  readonly untilMs: number
+  /** `appId/uid` → lanes of that bot that are claimed already; bots at `perBot` get no more, theirs wait in the store. */
+  readonly busy: Readonly<Record<string, number>>
+  readonly perBot: number
+}
+
+interface LaneRow {
+  id: number
+  app_id: AppId
+  bot_uid: Uid
+  conversation_id: ConversationId
+}
+
+interface HeadRow {
+  id: DeliveryId
+  sequence: number
+  trigger: Trigger
+  body: string
+  attempts: number
+  created_at_ms: number
+}
+
+const enterLane = statement<
+  { app: string; bot: string; conversation: string; lease: string | null; node: string | null; dueMs: number },
+  { id: number; sequence: number; lease_id: string | null }
+>(
+  'lanes.enter',
+  `INSERT INTO lanes (app_id, bot_uid, conversation_id, next_sequence, pending, due_at_ms, lease_id, lease_node)
+   VALUES (:app, :bot, :conversation, 2, 1, :dueMs, :lease, :node)
+   ON CONFLICT (app_id, bot_uid, conversation_id) DO UPDATE SET
+     next_sequence = lanes.next_sequence + 1,
+     pending = lanes.pending + 1,
+     due_at_ms = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.due_at_ms ELSE lanes.due_at_ms END,
+     lease_id = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.lease_id ELSE lanes.lease_id END,
+     lease_node = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.lease_node ELSE lanes.lease_node END
+   RETURNING id, next_sequence - 1 AS sequence, lease_id`,
+)
+const insertDelivery = statement<{
+  id: string
+  lane: number
+  sequence: number
+  message: number
+  trigger: string
+  body: string
+  nowMs: number
+}>(
+  'deliveries.insert',
+  `INSERT INTO deliveries (id, lane_id, sequence, message_id, trigger, body, state, attempts, created_at_ms)
+   VALUES (:id, :lane, :sequence, :message, :trigger, :body, 'pending', 0, :nowMs)`,
+)
+
+const dueBots = statement<Record<string, never>, BotRow & { due_ms: number | null }>(
+  'lanes.due_bots',
+  `SELECT ${BOT_COLUMNS.join(', ')}, (SELECT min(due_at_ms) FROM lanes
+     WHERE lanes.app_id = bots.app_id AND lanes.bot_uid = bots.uid AND due_at_ms IS NOT NULL) AS due_ms
+   FROM bots WHERE enabled = 1`,
+)
+const dueLanes = statement<{ app: string; bot: string; nowMs: number; limit: number }, LaneRow>(
+  'lanes.due',
+  `SELECT id, app_id, bot_uid, conversation_id FROM lanes
+   WHERE app_id = :app AND bot_uid = :bot AND due_at_ms <= :nowMs ORDER BY due_at_ms LIMIT :limit {FOR_UPDATE_SKIP_LOCKED}`,
+)
+const leaseLane = statement<{ id: number; lease: string; node: string; untilMs: number }>(
+  'lanes.lease',
+  'UPDATE lanes SET lease_id = :lease, lease_node = :node, due_at_ms = :untilMs WHERE id = :id',
+)
+const setDue = statement<{ id: number; dueMs: number | null }>(
+  'lanes.set_due',
+  'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id',
+)
+const headOf = statement<{ lane: number }, HeadRow>(
+  'lanes.head',
+  `SELECT id, sequence, trigger, body, attempts, created_at_ms FROM deliveries
+   WHERE lane_id = :lane AND state = 'pending' ORDER BY sequence LIMIT 1`,
+)
+const lockLane = statement<{ id: number }, LaneRow & { lease_id: string | null }>(
+  'lanes.lock',
+  'SELECT id, app_id, bot_uid, conversation_id, lease_id FROM lanes WHERE id = :id {FOR_UPDATE}',
+)
+const botOfLane = statement<{ app: string; uid: string }, BotRow>(
+  'lanes.bot',
+  `SELECT ${BOT_COLUMNS.join(', ')} FROM bots WHERE app_id = :app AND uid = :uid`,
+)
+const insertAttempt = statement<{
+  delivery: string
+  number: number
+  startedMs: number
+  outcome: string
+  status: number | null
+  error: string | null
+  address: string | null
+  phases: string
+  response: string | null
+}>(
+  'attempts.insert',
+  `INSERT INTO attempts (delivery_id, number, started_at_ms, outcome, status, error, address, phases, response)
+   VALUES (:delivery, :number, :startedMs, :outcome, :status, :error, :address, :phases, :response)`,
+)
+const updateDelivery = statement<{ id: string; state: string; attempts: number; finishedMs: number | null }>(
+  'deliveries.update',
+  `UPDATE deliveries SET state = :state, attempts = :attempts, finished_at_ms = :finishedMs
+   WHERE id = :id AND state = 'pending'`,
+)
+const leaveLane = statement<{ id: number; dueMs: number | null }>(
+  'lanes.leave',
+  'UPDATE lanes SET pending = pending - 1, lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id',
+)
+const passLease = statement<{ id: number; untilMs: number }>(
+  'lanes.pass',
+  'UPDATE lanes SET pending = pending - 1, due_at_ms = :untilMs WHERE id = :id',
+)
+
+const renewLease = statement<{ id: number; lease: string; untilMs: number }>(
+  'lanes.renew',
+  'UPDATE lanes SET due_at_ms = :untilMs WHERE id = :id AND lease_id = :lease',
+)
+const releaseLane = statement<{ id: number; lease: string; dueMs: number }>(
+  'lanes.release',
+  'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id AND lease_id = :lease',
+)
+const seizeLeases = statement<{ nowMs: number }>(
+  'lanes.seize',
+  'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :nowMs WHERE lease_id IS NOT NULL',
+)
+const backlog = statement<Record<string, never>, { pending: number; oldest_ms: number | null }>(
+  'deliveries.backlog',
+  "SELECT count(*) AS pending, min(created_at_ms) AS oldest_ms FROM deliveries WHERE state = 'pending'",
+)
+const toHead = (lane: { id: number; conversation_id: ConversationId }, row: HeadRow): Delivery => ({
+  id: row.id,
+  laneId: lane.id,
+  conversationId: lane.conversation_id,
+  sequence: row.sequence,
+  trigger: row.trigger,
+  body: row.body,
+  attempts: row.attempts,
+  createdAtMs: row.created_at_ms,
+})
+
+/** What a message owes one bot. */
+export interface Duty {
+  readonly bot: BotRow
+  readonly conversationId: ConversationId
+  readonly deliveryId: DeliveryId
+  readonly messageId: number
+  readonly trigger: Trigger
+  readonly body: string
+  readonly nowMs: number
+}
+
+/**
+ * Writes the delivery into its lane. If the lane is idle and the caller wants it, the lane is claimed in the same
+ * transaction: the caller may make the attempt without another read.
+ */
+export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promise<StoredClaim | undefined> => {
+  const { bot, conversationId, nowMs } = duty
+  const wanted = claimer !== undefined && roomOf(claimer, bot) > 0
+  const leaseId = wanted ? (`${claimer.leaseId}_${bot.uid}` as LeaseId) : null
+  const lane = await tx.first(enterLane, {
+    app: bot.app_id,
+    bot: bot.uid,
+    conversation: conversationId,
+    lease: leaseId,
+    node: wanted ? claimer.node : null,
+    dueMs: wanted ? claimer.untilMs : nowMs,
+  })
+  if (lane === undefined) throw new Error('lanes.enter returned no row')
+  const { deliveryId: id, messageId: message, trigger, body } = duty
+  await tx.run(insertDelivery, { id, lane: lane.id, sequence: lane.sequence, message, trigger, body, nowMs })
+  if (leaseId === null || lane.lease_id !== leaseId) return undefined
+  const head: HeadRow = { id, sequence: lane.sequence, trigger, body, attempts: 0, created_at_ms: nowMs }
+  return { leaseId, callback: toCallback(bot), head: toHead({ id: lane.id, conversation_id: conversationId }, head) }
+}
+
+/** What an attempt changes: the head is done with, one way or the other, or due again later. */
+export type Disposition =
+  | { readonly kind: 'delivered' }
+  | { readonly kind: 'dead' }
+  | { readonly kind: 'retry'; readonly dueAtMs: number }
+
+export interface RecordAttempt {
+  readonly laneId: number
+  readonly leaseId: LeaseId
+  readonly deliveryId: DeliveryId
+  readonly attempt: Attempt
+  readonly disposition: Disposition
+  /** Keep the lane and hand over its next head, if there is one; until then the lease runs. */
+  readonly keepUntilMs: number | undefined
+  readonly nowMs: number
+}
+
+export interface Recorded {
+  /** The lease was lost: somebody else works the lane, the attempt is on record and decided nothing. */
+  readonly fenced: boolean
+  readonly next: StoredClaim | undefined
+}
+
+const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<number> =>
+  tx.run(insertAttempt, {
+    delivery: deliveryId,
+    number: attempt.number,
+    startedMs: attempt.startedAtMs,
+    outcome: attempt.outcome.kind === 'retry' ? `retry:${attempt.outcome.reason}` : attempt.outcome.kind,
+    status: attempt.status ?? null,
+    error: attempt.error ?? null,
+    address: attempt.address ?? null,
+    phases: JSON.stringify(attempt.phases),
+    response: attempt.response ?? null,
+  })
+
+/** The head is finished: on to the next one, or out of the lane. */
+const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
+  const next = await tx.first(headOf, { lane: lane.id })
+  const bot = next && (await tx.first(botOfLane, { app: lane.app_id, uid: lane.bot_uid }))
+  if (next === undefined || bot?.enabled !== 1 || input.keepUntilMs === undefined) {
+    await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
+    return undefined
+  }
+  await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
+  return { leaseId: input.leaseId, callback: toCallback(bot), head: toHead(lane, next) }
+}
+
+const roomOf = (claimer: Claimer, bot: BotRow): number =>
+  claimer.perBot - (claimer.busy[`${bot.app_id}/${bot.uid}`] ?? 0)
+
+const claimOf = async (
+  tx: Tx,
+  bot: BotRow,
+  limit: number,
+  { claimer, nowMs }: { claimer: Claimer; nowMs: number },
+): Promise<StoredClaim[]> => {
+  const claims: StoredClaim[] = []
+  for (const lane of await tx.all(dueLanes, { app: bot.app_id, bot: bot.uid, nowMs, limit })) {
+    const head = await tx.first(headOf, { lane: lane.id })
+    if (head === undefined) {
+      await tx.run(setDue, { id: lane.id, dueMs: null })
+      continue
+    }
+    const leaseId = `${claimer.leaseId}_${lane.id}` as LeaseId
+    await tx.run(leaseLane, { id: lane.id, lease: leaseId, node: claimer.node, untilMs: claimer.untilMs })
+    claims.push({ leaseId, callback: toCallback(bot), head: toHead(lane, head) })
+  }
+  return claims
+}
+
+export const lanes = {
+  /**
+   * Claims lanes whose head is due, or whose lease has lapsed, bot by bot: what one bot has waiting never hides what
+   * another has. Answers also when the next lane of a bot with room is due.
+   */
+  claimDue: write(
+    async (
+      tx,
+      input: { claimer: Claimer; limit: number; nowMs: number },
+    ): Promise<{ claims: readonly StoredClaim[]; nextDueMs: number | undefined }> => {
+      const claims: StoredClaim[] = []
+      let nextDueMs: number | undefined
+      const waiting = (await tx.all(dueBots, {})).filter((bot) => bot.due_ms !== null)
+      waiting.sort((a, b) => (a.due_ms ?? 0) - (b.due_ms ?? 0))
+      for (const bot of waiting) {
+        const room = Math.min(roomOf(input.claimer, bot), input.limit - claims.length)
+        if (room <= 0) continue
+        if (bot.due_ms !== null && bot.due_ms > input.nowMs) {
+          nextDueMs = Math.min(nextDueMs ?? bot.due_ms, bot.due_ms)
+          continue
+        }
+        claims.push(...(await claimOf(tx, bot, room, input)))
+      }
+      return { claims, nextDueMs }
+    },
+  ),
+
+  /** Puts the attempt on record and moves its lane. */
+  record: write(async (tx, input: RecordAttempt): Promise<Recorded> => {
+    const lane = await tx.first(lockLane, { id: input.laneId })
+    await writeAttempt(tx, input)
+    if (lane?.lease_id !== input.leaseId) return { fenced: true, next: undefined }
+    const { disposition, deliveryId: id, nowMs } = input
+    const attempts = input.attempt.number
+    if (disposition.kind === 'retry') {
+      await tx.run(updateDelivery, { id, state: 'pending', attempts, finishedMs: null })
+      await tx.run(setDue, { id: lane.id, dueMs: disposition.dueAtMs })
+      return { fenced: false, next: undefined }
+    }
+    await tx.run(updateDelivery, { id, state: disposition.kind, attempts, finishedMs: nowMs })
+    return { fenced: false, next: await advance(tx, lane, input) }
+  }),
+
+  /** Answers the lanes that are still the caller's. */
+  renew: write(
+    async (
+      tx,
+      input: { leases: readonly { laneId: number; leaseId: LeaseId }[]; untilMs: number },
+    ): Promise<readonly number[]> => {
+      const kept: number[] = []
+      for (const { laneId, leaseId } of [...input.leases].sort((a, b) => a.laneId - b.laneId)) {
+        const changed = await tx.run(renewLease, { id: laneId, lease: leaseId, untilMs: input.untilMs })
+        if (changed > 0) kept.push(laneId)
+      }
+      return kept
+    },
+  ),
+
+  /** Gives lanes back with their head undelivered. */
+  release: write(
+    async (tx, input: { leases: readonly { laneId: number; leaseId: LeaseId }[]; dueAtMs: number }): Promise<void> => {
+      for (const { laneId, leaseId } of [...input.leases].sort((a, b) => a.laneId - b.laneId)) {
+        await tx.run(releaseLane, { id: laneId, lease: leaseId, dueMs: input.dueAtMs })
+      }
+    },
+  ),
+
+  /** For an engine that one process owns: at its start every lease is of a process that is gone. */
+  seizeAll: write(async (tx, { nowMs }: { nowMs: number }): Promise<number> => tx.run(seizeLeases, { nowMs })),
+
+  backlog: read(async (tx, _: Record<string, never>): Promise<{ pending: number; oldestMs: number | undefined }> => {
+    const row = await tx.first(backlog, {})
+    return { pending: row?.pending ?? 0, oldestMs: row?.oldest_ms ?? undefined }
+  }),
+}

@@ -1,0 +1,304 @@
+import {
+  type AppId,
+  type ErrorCode,
+  type Guid,
+  type MemberLists,
+  type Scope,
+  SYSTEM_UID,
+  type Uid,
+  type User,
+} from '@confab/protocol'
+import { mayAddMembers, mayGiveScope, mayManageMember } from '../../groups/group.policy.ts'
+import type { Actor } from '../../kernel/actor.ts'
+import { AppError } from '../../kernel/app-error.ts'
+import type { Page, PageRequest } from '../../kernel/paging.ts'
+import type { StoredMessage } from '../../messages/message.ts'
+import {
+  assertAllowed,
+  type GroupRow,
+  lockGroup,
+  type Membership,
+  membershipOf,
+  requireGroup,
+  standingOf,
+} from './group-rows.ts'
+import { contains, countOf, pageOf, prefix } from './lists.ts'
+import { writeGroupAction } from './message-rows.ts'
+import { read, statement, type Tx, write } from './seam.ts'
+import { findActive, requireActor, requireUser, toUser, type UserRow } from './users.ts'
+
+export type MemberList = keyof MemberLists
+
+/** A uid in one of the lists of a call. */
+export interface MemberChange {
+  readonly list: MemberList
+  readonly uid: Uid
+}
+
+/** What became of it. */
+export interface MemberOutcome extends MemberChange {
+  readonly failure: ErrorCode | undefined
+  readonly action: StoredMessage | undefined
+}
+
+const SCOPE_OF: Readonly<Record<Exclude<MemberList, 'usersToBan'>, Scope>> = {
+  admins: 'admin',
+  moderators: 'moderator',
+  participants: 'participant',
+}
+
+type Key = { app: string; guid: string; uid: string }
+const insertMember = statement<Key & { scope: string; now: number }>(
+  'members.insert',
+  `INSERT INTO members (app_id, guid, uid, scope, joined_at) VALUES (:app, :guid, :uid, :scope, :now)
+   ON CONFLICT (app_id, guid, uid) DO NOTHING`,
+)
+const deleteMember = statement<Key>(
+  'members.delete',
+  'DELETE FROM members WHERE app_id = :app AND guid = :guid AND uid = :uid',
+)
+const updateScope = statement<Key & { scope: string }>(
+  'members.update_scope',
+  'UPDATE members SET scope = :scope WHERE app_id = :app AND guid = :guid AND uid = :uid',
+)
+const countMembers = statement<{ app: string; guid: string; by: number }>(
+  'members.count',
+  'UPDATE groups SET members_count = members_count + :by WHERE app_id = :app AND guid = :guid',
+)
+const findBan = statement<Key, { banned_at: number }>(
+  'bans.find',
+  'SELECT banned_at FROM banned_users WHERE app_id = :app AND guid = :guid AND uid = :uid',
+)
+const insertBan = statement<Key & { now: number }>(
+  'bans.insert',
+  'INSERT INTO banned_users (app_id, guid, uid, banned_at) VALUES (:app, :guid, :uid, :now)',
+)
+const deleteBan = statement<Key>(
+  'bans.delete',
+  'DELETE FROM banned_users WHERE app_id = :app AND guid = :guid AND uid = :uid',
+)
+
+const isBanned = async (tx: Tx, key: Key): Promise<boolean> => (await tx.first(findBan, key)) !== undefined
+
+const leave = async (tx: Tx, key: Key): Promise<boolean> => {
+  if ((await tx.run(deleteMember, key)) === 0) return false
+  await tx.run(countMembers, { app: key.app, guid: key.guid, by: -1 })
+  return true
+}
+
+/** Joins or bans one user; answers what stands in the way. */
+const putMember = async (
+  tx: Tx,
+  app: AppId,
+  guid: Guid,
+  change: MemberChange,
+  now: number,
+): Promise<ErrorCode | undefined> => {
+  const key = { app, guid, uid: change.uid }
+  if ((await findActive(tx, app, change.uid)) === undefined) return 'ERR_UID_NOT_FOUND'
+  const banned = await isBanned(tx, key)
+  if (change.list === 'usersToBan') {
+    if (banned) return 'ERR_ALREADY_BANNED'
+    await leave(tx, key)
+    await tx.run(insertBan, { ...key, now })
+    return undefined
+  }
+  if (banned) return 'ERR_BANNED_GROUPMEMBER'
+  if ((await tx.run(insertMember, { ...key, scope: SCOPE_OF[change.list], now })) === 0) return 'ERR_ALREADY_JOINED'
+  await tx.run(countMembers, { app, guid, by: 1 })
+  return undefined
+}
+
+/** Joins and bans without telling the group: for its creation. */
+export const putMembers = async (
+  tx: Tx,
+  input: { app: AppId; guid: Guid; changes: readonly MemberChange[]; now: number },
+): Promise<MemberOutcome[]> => {
+  const outcomes: MemberOutcome[] = []
+  for (const change of input.changes) {
+    const failure = await putMember(tx, input.app, input.guid, change, input.now)
+    outcomes.push({ ...change, failure, action: undefined })
+  }
+  return outcomes
+}
+
+/** What every operation on a member has in hand. */
+interface Case {
+  readonly app: AppId
+  readonly group: GroupRow
+  readonly by: UserRow | undefined
+  readonly key: Key
+  readonly membership: Membership | undefined
+}
+
+interface MemberInput {
+  readonly actor: Actor
+  readonly appCreatedAt: number
+  readonly guid: Guid
+  readonly uid: Uid
+  readonly now: number
+}
+
+const openCase = async (tx: Tx, { actor, guid, uid }: MemberInput): Promise<Case> => {
+  const app = actor.appId
+  const by = await requireActor(tx, actor)
+  const group = await lockGroup(tx, app, guid)
+  const membership = await membershipOf(tx, app, guid, uid)
+  const isSelf = actor.kind === 'user' && actor.uid === uid
+  assertAllowed(mayManageMember(await standingOf(tx, actor, guid), membership?.scope, isSelf))
+  return { app, group, by, key: { app, guid, uid }, membership }
+}
+
+const requireMembership = ({ membership, key }: Case): Membership => {
+  if (membership === undefined) throw new AppError('ERR_NOT_A_MEMBER', { details: { uid: key.uid } })
+  return membership
+}
+
+const assertNotOwner = (actor: Actor, { group, key }: Case): void => {
+  if (actor.kind === 'user' && group.owner === key.uid && key.uid !== SYSTEM_UID) {
+    throw new AppError('ERR_GROUP_NO_SCOPE_CLEARANCE', { details: { uid: 'is the owner of the group' } })
+  }
+}
+
+export const members = {
+  /** Each uid for itself: what fails for one does not fail for the others. */
+  add: write(
+    async (
+      tx,
+      input: { actor: Actor; appCreatedAt: number; guid: Guid; changes: readonly MemberChange[]; now: number },
+    ): Promise<readonly MemberOutcome[]> => {
+      const { actor, appCreatedAt, guid, now } = input
+      const app = actor.appId
+      const by = await requireActor(tx, actor)
+      const group = await lockGroup(tx, app, guid)
+      assertAllowed(mayAddMembers(await standingOf(tx, actor, guid)))
+      const outcomes: MemberOutcome[] = []
+      for (const change of input.changes) {
+        const failure = await putMember(tx, app, guid, change, now)
+        const on = failure === undefined ? await findActive(tx, app, change.uid) : undefined
+        const action =
+          on &&
+          (await writeGroupAction(tx, {
+            app,
+            appCreatedAt,
+            group,
+            action: change.list === 'usersToBan' ? 'banned' : 'added',
+            by,
+            on,
+            now,
+          }))
+        outcomes.push({ ...change, failure, action })
+      }
+      return outcomes
+    },
+  ),
+
+  list: read(
+    async (
+      tx,
+      input: { actor: Actor; guid: Guid; scopes?: readonly Scope[]; searchKey?: string; page: PageRequest },
+    ): Promise<Page<User>> => {
+      const app = input.actor.appId
+      await requireActor(tx, input.actor)
+      await requireGroup(tx, app, input.guid)
+      let query = tx.build
+        .selectFrom('members')
+        .innerJoin('users', (join) =>
+          join.onRef('users.app_id', '=', 'members.app_id').onRef('users.uid', '=', 'members.uid'),
+        )
+        .where('members.app_id', '=', app)
+        .where('members.guid', '=', input.guid)
+      if (input.scopes?.length) query = query.where('members.scope', 'in', [...input.scopes])
+      const { searchKey } = input
+      if (searchKey)
+        query = query.where((eb) => eb.or([prefix('users.uid', searchKey), contains('users.name', searchKey)]))
+      const rows = await pageOf(
+        tx,
+        query.selectAll('users').select(['members.scope', 'members.joined_at']).orderBy('members.uid'),
+        input.page,
+      )
+      return {
+        rows: rows.map((row) => ({ ...toUser(row), scope: row.scope, joinedAt: row.joined_at })),
+        total: await countOf(tx, query),
+      }
+    },
+  ),
+
+  changeScope: write(
+    async (tx, input: MemberInput & { scope: Scope }): Promise<{ joinedAt: number; action: StoredMessage }> => {
+      const found = await openCase(tx, input)
+      const membership = requireMembership(found)
+      assertAllowed(mayGiveScope(await standingOf(tx, input.actor, input.guid), input.scope))
+      if (input.scope !== 'admin') assertNotOwner(input.actor, found)
+      if (membership.scope === input.scope) throw new AppError('ERR_SAME_SCOPE', { details: { scope: input.scope } })
+      await tx.run(updateScope, { ...found.key, scope: input.scope })
+      const action = await tell(tx, input, found, 'scopeChanged', { old: membership.scope, new: input.scope })
+      return { joinedAt: membership.joined_at, action }
+    },
+  ),
+
+  kick: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
+    const found = await openCase(tx, input)
+    requireMembership(found)
+    assertNotOwner(input.actor, found)
+    await leave(tx, found.key)
+    return tell(tx, input, found, 'kicked')
+  }),
+
+  ban: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
+    const found = await openCase(tx, input)
+    await requireUser(tx, found.app, input.uid)
+    assertNotOwner(input.actor, found)
+    if (await isBanned(tx, found.key)) throw new AppError('ERR_ALREADY_BANNED', { details: { uid: input.uid } })
+    await leave(tx, found.key)
+    await tx.run(insertBan, { ...found.key, now: input.now })
+    return tell(tx, input, found, 'banned')
+  }),
+
+  unban: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
+    const found = await openCase(tx, input)
+    await requireUser(tx, found.app, input.uid)
+    if ((await tx.run(deleteBan, found.key)) === 0)
+      throw new AppError('ERR_NOT_A_BANNED_USER', { details: { uid: input.uid } })
+    return tell(tx, input, found, 'unbanned')
+  }),
+
+  listBanned: read(
+    async (tx, input: { actor: Actor; guid: Guid; searchKey?: string; page: PageRequest }): Promise<Page<User>> => {
+      const app = input.actor.appId
+      await requireActor(tx, input.actor)
+      await requireGroup(tx, app, input.guid)
+      let query = tx.build
+        .selectFrom('banned_users')
+        .innerJoin('users', (join) =>
+          join.onRef('users.app_id', '=', 'banned_users.app_id').onRef('users.uid', '=', 'banned_users.uid'),
+        )
+        .where('banned_users.app_id', '=', app)
+        .where('banned_users.guid', '=', input.guid)
+      const { searchKey } = input
+      if (searchKey)
+        query = query.where((eb) => eb.or([prefix('users.uid', searchKey), contains('users.name', searchKey)]))
+      const rows = await pageOf(
+        tx,
+        query.selectAll('users').select('banned_users.banned_at').orderBy('banned_users.uid'),
+        input.page,
+      )
+      return {
+        rows: rows.map((row) => ({ ...toUser(row), bannedAt: row.banned_at })),
+        total: await countOf(tx, query),
+      }
+    },
+  ),
+}
+
+const tell = async (
+  tx: Tx,
+  input: MemberInput,
+  { app, group, by }: Case,
+  action: Parameters<typeof writeGroupAction>[1]['action'],
+  scopes?: { old: string; new: string },
+): Promise<StoredMessage> => {
+  const on = await requireUser(tx, app, input.uid)
+  const { appCreatedAt, now } = input
+  return writeGroupAction(tx, { app, appCreatedAt, group, action, by, on, now, ...(scopes && { scopes }) })
+}

@@ -1,0 +1,267 @@
+/** Messages as rows, and the one way by which a message, of whatever kind, enters a conversation. */
+import {
+  type AppId,
+  type ConversationId,
+  type Guid,
+  groupConversationId,
+  type MessageId,
+  type ReceiverType,
+  SYSTEM_UID,
+  type Uid,
+  type User,
+} from '@confab/protocol'
+import { messageJson, type StoredMessage } from '../../messages/message.ts'
+import { systemUser, userEntity } from '../../users/user.ts'
+import { findGroupRow, type GroupRow, groupEntity } from './group-rows.ts'
+import { statement, type Tx } from './seam.ts'
+import { findActive, toUser, type UserRow } from './users.ts'
+
+export interface MessageRow {
+  id: number
+  conversation_id: ConversationId
+  sender: Uid
+  receiver_type: ReceiverType
+  receiver: string
+  category: string
+  type: string
+  data: string
+  tags: string | null
+  muid: string | null
+  parent_id: number | null
+  sent_at: number
+  updated_at: number
+  edited_at: number | null
+  edited_by: string | null
+  deleted_at: number | null
+  deleted_by: string | null
+}
+
+export const MESSAGE_COLUMNS = [
+  'id',
+  'conversation_id',
+  'sender',
+  'receiver_type',
+  'receiver',
+  'category',
+  'type',
+  'data',
+  'tags',
+  'muid',
+  'parent_id',
+  'sent_at',
+  'updated_at',
+  'edited_at',
+  'edited_by',
+  'deleted_at',
+  'deleted_by',
+] as const
+
+const idOf = (id: number): MessageId => String(id) as MessageId
+
+export const toMessage = (row: MessageRow): StoredMessage => ({
+  id: idOf(row.id),
+  conversationId: row.conversation_id,
+  sender: row.sender,
+  receiverType: row.receiver_type,
+  receiver: row.receiver,
+  category: row.category,
+  type: row.type,
+  data: row.data,
+  tags: row.tags,
+  muid: row.muid,
+  parentId: row.parent_id === null ? null : idOf(row.parent_id),
+  sentAt: row.sent_at,
+  updatedAt: row.updated_at,
+  editedAt: row.edited_at,
+  editedBy: row.edited_by,
+  deletedAt: row.deleted_at,
+  deletedBy: row.deleted_by,
+})
+
+/** Locks the conversation until the transaction ends: messages get their ids, and lanes their sequences, in one order. */
+const enterConversation = statement<{ app: string; id: string; type: string; now: number }>(
+  'conversations.enter',
+  `INSERT INTO conversations (app_id, id, type, created_at, updated_at) VALUES (:app, :id, :type, :now, :now)
+   ON CONFLICT (app_id, id) DO UPDATE SET updated_at = excluded.updated_at`,
+)
+const insertMessage = statement<
+  {
+    app: string
+    conversation: string
+    sender: string
+    receiverType: string
+    receiver: string
+    category: string
+    type: string
+    data: string
+    text: string | null
+    tags: string | null
+    muid: string | null
+    parent: number | null
+    now: number
+  },
+  { id: number }
+>(
+  'messages.insert',
+  `INSERT INTO messages (app_id, conversation_id, sender, receiver_type, receiver, category, type, data, text, tags, muid,
+                         parent_id, sent_at, updated_at)
+   VALUES (:app, :conversation, :sender, :receiverType, :receiver, :category, :type, :data, :text, :tags, :muid,
+           :parent, :now, :now)
+   RETURNING id`,
+)
+
+export interface NewMessage {
+  readonly app: AppId
+  readonly conversationId: ConversationId
+  readonly sender: Uid
+  readonly receiverType: ReceiverType
+  readonly receiver: string
+  readonly category: string
+  readonly type: string
+  /** JSON object, with entities. */
+  readonly data: string
+  readonly text: string | null
+  readonly tags: string | null
+  readonly muid: string | null
+  readonly parentId: MessageId | null
+  readonly now: number
+}
+
+export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredMessage> => {
+  const { app, conversationId, receiverType, now, parentId, text, ...shared } = message
+  await tx.run(enterConversation, { app, id: conversationId, type: receiverType, now })
+  const row = await tx.first(insertMessage, {
+    app,
+    conversation: conversationId,
+    sender: message.sender,
+    receiverType,
+    receiver: message.receiver,
+    category: message.category,
+    type: message.type,
+    data: message.data,
+    text,
+    tags: message.tags,
+    muid: message.muid,
+    parent: parentId === null ? null : Number(parentId),
+    now,
+  })
+  if (row === undefined) throw new Error('messages.insert returned no row')
+  return {
+    ...shared,
+    id: idOf(row.id),
+    conversationId,
+    receiverType,
+    parentId,
+    sentAt: now,
+    updatedAt: now,
+    editedAt: null,
+    editedBy: null,
+    deletedAt: null,
+    deletedBy: null,
+  }
+}
+
+// Entities: who took part, as they are at this moment -------------------------------------------------------------
+
+const entityJson = (entity: object, entityType: 'user' | 'group'): string =>
+  `{"entity":${JSON.stringify(entity)},"entityType":"${entityType}"}`
+
+/** The user as an entity, or the app if nobody is named. */
+export const userEntityJson = (
+  user: UserRow | undefined,
+  appCreatedAt: number,
+  conversationId?: ConversationId,
+): string =>
+  entityJson(userEntity(user === undefined ? systemUser(appCreatedAt) : toUser(user), conversationId), 'user')
+
+export const groupEntityJson = (group: GroupRow, membership?: Parameters<typeof groupEntity>[1]): string =>
+  entityJson(groupEntity(group, membership), 'group')
+
+/** `data.mentions`: the mentioned users that exist, by uid. */
+export const mentionsJson = async (tx: Tx, app: AppId, mentions: readonly Uid[]): Promise<string | undefined> => {
+  const found: Record<string, User> = {}
+  for (const uid of mentions) {
+    const user = await findActive(tx, app, uid)
+    if (user !== undefined) found[uid] = userEntity(toUser(user))
+  }
+  return Object.keys(found).length === 0 ? undefined : JSON.stringify(found)
+}
+
+// Action messages: what happened in a conversation ----------------------------------------------------------------
+
+export type GroupAction = 'joined' | 'left' | 'added' | 'kicked' | 'banned' | 'unbanned' | 'scopeChanged'
+
+/** Tells the group what happened to a member. `by` is undefined when the app itself acts. */
+export const writeGroupAction = async (
+  tx: Tx,
+  input: {
+    app: AppId
+    appCreatedAt: number
+    group: GroupRow
+    action: GroupAction
+    by: UserRow | undefined
+    on: UserRow
+    scopes?: { old: string; new: string }
+    now: number
+  },
+): Promise<StoredMessage> => {
+  const { app, appCreatedAt, by, on, now, scopes } = input
+  const group = (await findGroupRow(tx, app, input.group.guid)) ?? input.group
+  const extras = scopes === undefined ? '' : `"extras":${JSON.stringify({ scope: scopes })},`
+  return writeMessage(tx, {
+    app,
+    conversationId: groupConversationId(group.guid),
+    sender: by?.uid ?? SYSTEM_UID,
+    receiverType: 'group',
+    receiver: group.guid,
+    category: 'action',
+    type: 'groupMember',
+    data:
+      `{"action":"${input.action}",${extras}"entities":{"by":${userEntityJson(by, appCreatedAt)}` +
+      `,"on":${userEntityJson(on, appCreatedAt)},"for":${groupEntityJson(group)}}}`,
+    text: null,
+    tags: null,
+    muid: null,
+    parentId: null,
+    now,
+  })
+}
+
+/** Tells the conversation that a message was edited or deleted; `message` is as it is after that. */
+export const writeMessageAction = async (
+  tx: Tx,
+  input: {
+    app: AppId
+    appCreatedAt: number
+    action: 'edited' | 'deleted'
+    by: UserRow | undefined
+    message: StoredMessage
+    now: number
+  },
+): Promise<StoredMessage> => {
+  const { app, appCreatedAt, action, by, message, now } = input
+  const forJson =
+    message.receiverType === 'group'
+      ? await findGroupRow(tx, app, message.receiver as Guid).then((row) => row && groupEntityJson(row))
+      : await findActive(tx, app, message.receiver as Uid).then(
+          (row) => row && userEntityJson(row, appCreatedAt, message.conversationId),
+        )
+  return writeMessage(tx, {
+    app,
+    conversationId: message.conversationId,
+    sender: by?.uid ?? SYSTEM_UID,
+    receiverType: message.receiverType,
+    receiver: message.receiver,
+    category: 'action',
+    type: 'message',
+    data:
+      `{"action":"${action}","entities":{"by":${userEntityJson(by, appCreatedAt)}` +
+      `${forJson === undefined ? '' : `,"for":${forJson}`}` +
+      `,"on":{"entity":${messageJson(message, { withTags: true })},"entityType":"message"}}}`,
+    text: null,
+    tags: null,
+    muid: null,
+    parentId: null,
+    now,
+  })
+}

@@ -1,0 +1,22 @@
+/** Everything that can be asked of the store: nouns, with their verbs. One verb, one transaction. */
+import { apiKeys, apps } from './apps.ts'
+import { bots } from './bots.ts'
+import { groups } from './groups.ts'
+import { lanes } from './lanes.ts'
+import { members } from './members.ts'
+import { messageLists } from './message-lists.ts'
+import { messages } from './messages.ts'
+import type { OperationTable } from './seam.ts'
+import { authTokens, users } from './users.ts'
+
+export const operations = {
+  apps,
+  apiKeys,
+  users,
+  authTokens,
+  groups,
+  members,
+  messages: { ...messages, ...messageLists },
+  bots,
+  lanes,
+} as const satisfies OperationTable

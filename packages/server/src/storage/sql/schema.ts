@@ -1,0 +1,141 @@
+/**
+ * The tables, as both engines have them; the migrations in the engines' folders are their truth. JSON is text:
+ * what is stored is what was sent, byte for byte. Columns in seconds follow the contract; `_ms` are milliseconds.
+ */
+import type {
+  AppId,
+  ConversationId,
+  DeliveryId,
+  GroupChatSetting,
+  GroupType,
+  Guid,
+  KeyScope,
+  LeaseId,
+  ReceiverType,
+  Scope,
+  Trigger,
+  Uid,
+} from '@confab/protocol'
+import type { Generated } from 'kysely'
+
+/** 0 or 1: the engines share no boolean. */
+export type Bit = 0 | 1
+
+export interface Schema {
+  apps: { id: AppId; name: string; created_at: number }
+  api_keys: { key: string; app_id: AppId; name: string; scope: KeyScope; created_at: number }
+  users: {
+    app_id: AppId
+    uid: Uid
+    name: string
+    avatar: string | null
+    link: string | null
+    role: string
+    status_message: string | null
+    metadata: string | null
+    tags: string | null
+    last_active_at: number
+    created_at: number
+    updated_at: number | null
+    deactivated_at: number | null
+  }
+  auth_tokens: {
+    token: string
+    app_id: AppId
+    uid: Uid
+    platform: string | null
+    user_agent: string | null
+    app_info: string | null
+    created_at: number
+  }
+  groups: {
+    app_id: AppId
+    guid: Guid
+    name: string
+    type: GroupType
+    password_hash: string | null
+    icon: string | null
+    description: string | null
+    metadata: string | null
+    tags: string | null
+    owner: string
+    members_count: number
+    created_at: number
+    updated_at: number | null
+    updated_by: string | null
+  }
+  members: { app_id: AppId; guid: Guid; uid: Uid; scope: Scope; joined_at: number }
+  banned_users: { app_id: AppId; guid: Guid; uid: Uid; banned_at: number }
+  conversations: { app_id: AppId; id: ConversationId; type: ReceiverType; created_at: number; updated_at: number }
+  messages: {
+    id: Generated<number>
+    app_id: AppId
+    conversation_id: ConversationId
+    sender: Uid
+    receiver_type: ReceiverType
+    receiver: string
+    category: string
+    type: string
+    data: string
+    text: string | null
+    tags: string | null
+    muid: string | null
+    parent_id: number | null
+    sent_at: number
+    updated_at: number
+    edited_at: number | null
+    edited_by: string | null
+    deleted_at: number | null
+    deleted_by: string | null
+  }
+  muids: { app_id: AppId; sender: Uid; muid: string; message_id: number; created_at: number }
+  bots: {
+    app_id: AppId
+    uid: Uid
+    callback_url: string
+    group_chat_setting: GroupChatSetting
+    enabled: Bit
+    use_basic_auth: Bit
+    username: string | null
+    password: string | null
+    is_ai_bot: Bit
+    signing_secret: string
+    created_at: number
+    updated_at: number | null
+  }
+  lanes: {
+    id: Generated<number>
+    app_id: AppId
+    bot_uid: Uid
+    conversation_id: ConversationId
+    next_sequence: number
+    pending: number
+    due_at_ms: number | null
+    lease_id: LeaseId | null
+    lease_node: string | null
+  }
+  deliveries: {
+    id: DeliveryId
+    lane_id: number
+    sequence: number
+    message_id: number
+    trigger: Trigger
+    body: string
+    state: 'pending' | 'delivered' | 'dead' | 'cancelled'
+    attempts: number
+    created_at_ms: number
+    finished_at_ms: number | null
+  }
+  attempts: {
+    id: Generated<number>
+    delivery_id: DeliveryId
+    number: number
+    started_at_ms: number
+    outcome: string
+    status: number | null
+    error: string | null
+    address: string | null
+    phases: string
+    response: string | null
+  }
+}

@@ -1,0 +1,345 @@
+import type { AppId, AuthToken, Uid, User } from '@confab/protocol'
+import type { Actor } from '../../kernel/actor.ts'
+import { AppError } from '../../kernel/app-error.ts'
+import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { dropBot } from './bots.ts'
+import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
+import { read, statement, type Tx, write } from './seam.ts'
+
+export interface UserRow {
+  uid: Uid
+  name: string
+  avatar: string | null
+  link: string | null
+  role: string
+  status_message: string | null
+  metadata: string | null
+  tags: string | null
+  last_active_at: number
+  created_at: number
+  updated_at: number | null
+  deactivated_at: number | null
+}
+
+const COLUMNS =
+  'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at'
+
+const findUser = statement<{ app: string; uid: string }, UserRow>(
+  'users.find',
+  `SELECT ${COLUMNS} FROM users WHERE app_id = :app AND uid = :uid`,
+)
+const insertUser = statement<{
+  app: string
+  uid: string
+  name: string
+  avatar: string | null
+  link: string | null
+  role: string
+  statusMessage: string | null
+  metadata: string | null
+  tags: string | null
+  now: number
+}>(
+  'users.insert',
+  `INSERT INTO users (app_id, uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at)
+   VALUES (:app, :uid, :name, :avatar, :link, :role, :statusMessage, :metadata, :tags, :now, :now)
+   ON CONFLICT (app_id, uid) DO NOTHING`,
+)
+const touchUser = statement<{ app: string; uid: string; now: number }>(
+  'users.touch',
+  'UPDATE users SET last_active_at = :now WHERE app_id = :app AND uid = :uid',
+)
+const deactivateUser = statement<{ app: string; uid: string; at: number | null }>(
+  'users.deactivate',
+  'UPDATE users SET deactivated_at = :at WHERE app_id = :app AND uid = :uid',
+)
+const deleteUser = statement<{ app: string; uid: string }>(
+  'users.delete',
+  'DELETE FROM users WHERE app_id = :app AND uid = :uid',
+)
+const leaveAll = statement<{ app: string; uid: string }>(
+  'users.leave_groups_count',
+  `UPDATE groups SET members_count = members_count - 1 WHERE app_id = :app
+   AND guid IN (SELECT guid FROM members WHERE app_id = :app AND uid = :uid)`,
+)
+const deleteMemberships = statement<{ app: string; uid: string }>(
+  'users.leave_groups',
+  'DELETE FROM members WHERE app_id = :app AND uid = :uid',
+)
+const deleteBans = statement<{ app: string; uid: string }>(
+  'users.delete_bans',
+  'DELETE FROM banned_users WHERE app_id = :app AND uid = :uid',
+)
+const disown = statement<{ app: string; uid: string; system: string }>(
+  'users.disown_groups',
+  'UPDATE groups SET owner = :system WHERE app_id = :app AND owner = :uid',
+)
+const deleteTokens = statement<{ app: string; uid: string }>(
+  'tokens.flush',
+  'DELETE FROM auth_tokens WHERE app_id = :app AND uid = :uid',
+)
+
+export const toUser = (row: UserRow): User => ({
+  uid: row.uid,
+  name: row.name,
+  ...(row.avatar !== null && { avatar: row.avatar }),
+  ...(row.link !== null && { link: row.link }),
+  ...(row.metadata !== null && { metadata: JSON.parse(row.metadata) as Record<string, unknown> }),
+  status: 'offline',
+  ...(row.status_message !== null && { statusMessage: row.status_message }),
+  role: row.role,
+  lastActiveAt: row.last_active_at,
+  createdAt: row.created_at,
+  ...(row.updated_at !== null && { updatedAt: row.updated_at }),
+  ...(row.deactivated_at !== null && { deactivatedAt: row.deactivated_at }),
+  ...(row.tags !== null && { tags: JSON.parse(row.tags) as string[] }),
+})
+
+/** The user, if there is one who may take part. */
+export const findActive = async (tx: Tx, app: AppId, uid: Uid): Promise<UserRow | undefined> => {
+  const row = await tx.first(findUser, { app, uid })
+  return row?.deactivated_at === null ? row : undefined
+}
+
+export const requireUser = async (tx: Tx, app: AppId, uid: Uid, field = 'uid'): Promise<UserRow> => {
+  const row = await findActive(tx, app, uid)
+  if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { [field]: uid } })
+  return row
+}
+
+/** The user on whose behalf something is done must exist, whatever is done. */
+export const requireActor = async (tx: Tx, actor: Actor): Promise<UserRow | undefined> =>
+  actor.kind === 'user' ? requireUser(tx, actor.appId, actor.uid, 'onBehalfOf') : undefined
+
+export const touch = async (tx: Tx, app: AppId, row: UserRow, now: number): Promise<UserRow> => {
+  // A minute is precise enough for "last active", and keeps a busy sender from costing a write per message.
+  if (now - row.last_active_at < 60) return row
+  await tx.run(touchUser, { app, uid: row.uid, now })
+  return { ...row, last_active_at: now }
+}
+
+/** Profile fields as they are stored; JSON fields as text. */
+export interface Profile {
+  readonly name: string
+  readonly avatar: string | null
+  readonly link: string | null
+  readonly role: string
+  readonly statusMessage: string | null
+  readonly metadata: string | null
+  readonly tags: string | null
+}
+
+export interface UserFilter {
+  readonly searchKey?: string
+  readonly searchIn?: readonly string[]
+  readonly status?: 'available' | 'offline'
+  readonly roles?: readonly string[]
+  readonly tags?: readonly string[]
+  readonly deactivated: 'without' | 'with' | 'only'
+}
+
+export const users = {
+  create: write(
+    async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
+      const { appId: app, authToken, uid, now, ...profile } = input
+      if ((await tx.run(insertUser, { app, uid, now, ...profile })) === 0) {
+        throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid } })
+      }
+      const user = toUser(await requireUser(tx, app, uid))
+      if (authToken === undefined) return user
+      await tx.run(insertToken, { token: authToken, app, uid, platform: null, userAgent: null, appInfo: null, now })
+      return { ...user, authToken }
+    },
+  ),
+
+  find: read(async (tx, { appId, uid }: { appId: AppId; uid: Uid }): Promise<User | undefined> => {
+    const row = await findActive(tx, appId, uid)
+    return row && toUser(row)
+  }),
+
+  list: read(
+    async (
+      tx,
+      { appId, filter, page }: { appId: AppId; filter: UserFilter; page: PageRequest },
+    ): Promise<Page<User>> => {
+      // Nobody is online while there is no gateway.
+      if (filter.status === 'available') return { rows: [], total: 0 }
+      let query = tx.build.selectFrom('users').where('app_id', '=', appId)
+      if (filter.deactivated === 'without') query = query.where('deactivated_at', 'is', null)
+      if (filter.deactivated === 'only') query = query.where('deactivated_at', 'is not', null)
+      if (filter.roles?.length) query = query.where('role', 'in', [...filter.roles])
+      if (filter.tags?.length) query = query.where(holdsOneOf('tags', filter.tags))
+      const { searchKey, searchIn = ['uid', 'name'] } = filter
+      if (searchKey) {
+        query = query.where((eb) =>
+          eb.or(searchIn.map((column) => (column === 'uid' ? prefix('uid', searchKey) : contains('name', searchKey)))),
+        )
+      }
+      const rows = await pageOf(tx, query.selectAll().orderBy('uid'), page)
+      return { rows: rows.map(toUser), total: await countOf(tx, query) }
+    },
+  ),
+
+  update: write(async (tx, input: Partial<Profile> & { appId: AppId; uid: Uid; now: number }): Promise<User> => {
+    const { appId, uid, now, statusMessage, ...set } = input
+    await requireUser(tx, appId, uid)
+    const changes = {
+      ...set,
+      ...(statusMessage !== undefined && { status_message: statusMessage }),
+      updated_at: now,
+    }
+    await tx.query(
+      tx.build.updateTable('users').set(changes).where('app_id', '=', appId).where('uid', '=', uid).compile(),
+    )
+    return toUser(await requireUser(tx, appId, uid))
+  }),
+
+  /** Sets or clears the mark; answers the uids that exist. */
+  setDeactivated: write(
+    async (tx, input: { appId: AppId; uids: readonly Uid[]; at: number | null }): Promise<readonly Uid[]> => {
+      const known: Uid[] = []
+      for (const uid of input.uids) {
+        if ((await tx.run(deactivateUser, { app: input.appId, uid, at: input.at })) > 0) known.push(uid)
+      }
+      return known
+    },
+  ),
+
+  /** The user goes, with memberships, tokens and bot; messages stay. Also for a user who is deactivated. */
+  remove: write(
+    async (
+      tx,
+      { appId: app, uid, system, nowMs }: { appId: AppId; uid: Uid; system: Uid; nowMs: number },
+    ): Promise<void> => {
+      if ((await tx.first(findUser, { app, uid })) === undefined)
+        throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
+      await dropBot(tx, app, uid, nowMs)
+      await tx.run(leaveAll, { app, uid })
+      await tx.run(deleteMemberships, { app, uid })
+      await tx.run(deleteBans, { app, uid })
+      await tx.run(disown, { app, uid, system })
+      await tx.run(deleteTokens, { app, uid })
+      await tx.run(deleteUser, { app, uid })
+    },
+  ),
+}
+
+// Auth tokens -----------------------------------------------------------------------------------------------------
+
+interface TokenRow {
+  token: string
+  uid: string
+  platform: string | null
+  user_agent: string | null
+  app_info: string | null
+  created_at: number
+}
+
+const insertToken = statement<{
+  token: string
+  app: string
+  uid: string
+  platform: string | null
+  userAgent: string | null
+  appInfo: string | null
+  now: number
+}>(
+  'tokens.insert',
+  `INSERT INTO auth_tokens (token, app_id, uid, platform, user_agent, app_info, created_at)
+   VALUES (:token, :app, :uid, :platform, :userAgent, :appInfo, :now)`,
+)
+const findToken = statement<{ app: string; uid: string; token: string }, TokenRow>(
+  'tokens.find',
+  `SELECT token, uid, platform, user_agent, app_info, created_at FROM auth_tokens
+   WHERE token = :token AND app_id = :app AND uid = :uid`,
+)
+const newestToken = statement<{ app: string; uid: string }, TokenRow>(
+  'tokens.newest',
+  `SELECT token, uid, platform, user_agent, app_info, created_at FROM auth_tokens
+   WHERE app_id = :app AND uid = :uid ORDER BY created_at DESC LIMIT 1`,
+)
+const updateToken = statement<{
+  app: string
+  uid: string
+  token: string
+  platform: string | null
+  userAgent: string | null
+  appInfo: string | null
+}>(
+  'tokens.update',
+  `UPDATE auth_tokens SET platform = :platform, user_agent = :userAgent, app_info = :appInfo
+   WHERE token = :token AND app_id = :app AND uid = :uid`,
+)
+const deleteToken = statement<{ app: string; uid: string; token: string }>(
+  'tokens.delete',
+  'DELETE FROM auth_tokens WHERE token = :token AND app_id = :app AND uid = :uid',
+)
+
+const toToken = (row: TokenRow): AuthToken => ({
+  uid: row.uid,
+  authToken: row.token,
+  createdAt: row.created_at,
+  ...(row.platform !== null && { platform: row.platform }),
+  ...(row.user_agent !== null && { userAgent: row.user_agent }),
+  ...(row.app_info !== null && { appInfo: JSON.parse(row.app_info) as Record<string, unknown> }),
+})
+
+export interface Device {
+  readonly platform: string | null
+  readonly userAgent: string | null
+  readonly appInfo: string | null
+}
+
+const requireToken = async (tx: Tx, app: AppId, uid: Uid, token: string): Promise<TokenRow> => {
+  await requireUser(tx, app, uid)
+  const row = await tx.first(findToken, { app, uid, token })
+  if (row === undefined) throw new AppError('ERR_AUTH_TOKEN_NOT_FOUND')
+  return row
+}
+
+export const authTokens = {
+  /** A new token, or the newest there is where none has to be fresh. `token` is used only if one is made. */
+  create: write(
+    async (
+      tx,
+      input: Device & { appId: AppId; uid: Uid; token: string; fresh: boolean; now: number },
+    ): Promise<AuthToken> => {
+      const { appId: app, fresh, uid, token, now, ...device } = input
+      await requireUser(tx, app, uid)
+      const existing = fresh ? undefined : await tx.first(newestToken, { app, uid })
+      if (existing !== undefined) return toToken(existing)
+      await tx.run(insertToken, { app, uid, token, now, ...device })
+      return toToken(await requireToken(tx, app, uid, token))
+    },
+  ),
+
+  find: read(
+    async (tx, input: { appId: AppId; uid: Uid; token: string }): Promise<AuthToken> =>
+      toToken(await requireToken(tx, input.appId, input.uid, input.token)),
+  ),
+
+  list: read(async (tx, input: { appId: AppId; uid: Uid; page: PageRequest }): Promise<Page<AuthToken>> => {
+    await requireUser(tx, input.appId, input.uid)
+    const query = tx.build.selectFrom('auth_tokens').where('app_id', '=', input.appId).where('uid', '=', input.uid)
+    const rows = await pageOf(tx, query.selectAll().orderBy('created_at', 'desc').orderBy('token'), input.page)
+    return { rows: rows.map(toToken), total: await countOf(tx, query) }
+  }),
+
+  update: write(async (tx, input: Partial<Device> & { appId: AppId; uid: Uid; token: string }): Promise<AuthToken> => {
+    const { appId: app, uid, token } = input
+    const row = await requireToken(tx, app, uid, token)
+    const { platform = row.platform, userAgent = row.user_agent, appInfo = row.app_info } = input
+    await tx.run(updateToken, { app, uid, token, platform, userAgent, appInfo })
+    return toToken(await requireToken(tx, app, uid, token))
+  }),
+
+  remove: write(async (tx, { appId: app, uid, token }: { appId: AppId; uid: Uid; token: string }): Promise<void> => {
+    await requireToken(tx, app, uid, token)
+    await tx.run(deleteToken, { app, uid, token })
+  }),
+
+  removeAll: write(async (tx, { appId: app, uid }: { appId: AppId; uid: Uid }): Promise<void> => {
+    await requireUser(tx, app, uid)
+    await tx.run(deleteTokens, { app, uid })
+  }),
+}

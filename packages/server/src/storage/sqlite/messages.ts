@@ -1,0 +1,29 @@
+/** What the store and its thread say to each other. Calls and answers travel in batches: one message per turn. */
+import type { ErrorCode } from '@confab/protocol'
+import type { ErrorDetails } from '../../kernel/app-error.ts'
+import type { MigrationReport } from '../sql/migrate.ts'
+
+export interface Call {
+  readonly id: number
+  /** `noun.verb` in the table of operations. */
+  readonly path: string
+  readonly input: unknown
+}
+
+export type Answer =
+  | { readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly id: number; readonly ok: false; readonly failure: Failure }
+
+export type Failure =
+  | { readonly kind: 'app'; readonly code: ErrorCode; readonly details: ErrorDetails | undefined }
+  | { readonly kind: 'unexpected'; readonly message: string; readonly stack: string | undefined }
+
+export type FromThread =
+  | { readonly kind: 'ready'; readonly migration: MigrationReport }
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
+
+export type ToThread = { readonly kind: 'calls'; readonly calls: readonly Call[] } | { readonly kind: 'close' }
+
+export interface ThreadData {
+  readonly path: string
+}

@@ -1,0 +1,129 @@
+/**
+ * The embedded engine: SQLite in a thread of its own (`thread.ts`), so that no sync to disk ever blocks the event loop.
+ *
+ * Owns: the data directory, its lock and the thread. Concurrency: calls of one turn of the event loop travel
+ * together; the thread runs them in order. Shutdown: `close` stops taking calls, lets those under way settle, then
+ * ends the thread, then lets go of the directory.
+ */
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { AppError } from '../../kernel/app-error.ts'
+import type { MigrationReport } from '../sql/migrate.ts'
+import { operations } from '../sql/operations.ts'
+import { makePort } from '../sql/seam.ts'
+import type { Store } from '../store.ts'
+import { lockDirectory } from './directory-lock.ts'
+import type { Answer, Call, Failure, FromThread, ToThread } from './messages.ts'
+
+/** The sources run as they are; a build has JavaScript in their place. */
+const threadFile = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
+
+const errorOf = (failure: Failure): Error => {
+  if (failure.kind === 'app') {
+    return new AppError(failure.code, failure.details === undefined ? {} : { details: failure.details })
+  }
+  const error = new Error(failure.message)
+  if (failure.stack !== undefined) error.stack = failure.stack
+  return error
+}
+
+interface Waiting {
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: Error) => void
+}
+
+class StoreThread {
+  readonly #worker: Worker
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #ended: Promise<void>
+  #outbox: Call[] = []
+  #nextId = 1
+  #closed = false
+
+  private constructor(path: string) {
+    this.#worker = new Worker(threadFile, { workerData: { path }, name: 'confab-store' })
+    this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
+  }
+
+  static async start(path: string): Promise<{ thread: StoreThread; migration: MigrationReport }> {
+    const thread = new StoreThread(path)
+    const migration = await new Promise<MigrationReport>((resolve, reject) => {
+      thread.#worker.on('message', (message: FromThread) => {
+        if (message.kind === 'ready') resolve(message.migration)
+        else for (const answer of message.answers) thread.#settle(answer)
+      })
+      thread.#worker.once('error', (error: Error) => {
+        reject(error)
+        thread.#fail(error)
+      })
+      thread.#worker.once('exit', () => thread.#fail(new Error('the store thread has ended')))
+    })
+    return { thread, migration }
+  }
+
+  call(path: string, input: unknown): Promise<unknown> {
+    if (this.#closed) return Promise.reject(new AppError('ERR_SERVICE_UNAVAILABLE'))
+    return new Promise((resolve, reject) => {
+      const id = this.#nextId++
+      this.#waiting.set(id, { resolve, reject })
+      if (this.#outbox.length === 0) setImmediate(() => this.#flush())
+      this.#outbox.push({ id, path, input })
+    })
+  }
+
+  async close(): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true
+      this.#flush()
+      this.#post({ kind: 'close' })
+    }
+    await this.#ended
+  }
+
+  #flush(): void {
+    const calls = this.#outbox
+    this.#outbox = []
+    if (calls.length > 0) this.#post({ kind: 'calls', calls })
+  }
+
+  #post(message: ToThread): void {
+    this.#worker.postMessage(message)
+  }
+
+  #settle(answer: Answer): void {
+    const waiting = this.#waiting.get(answer.id)
+    this.#waiting.delete(answer.id)
+    if (answer.ok) waiting?.resolve(answer.value)
+    else waiting?.reject(errorOf(answer.failure))
+  }
+
+  #fail(error: Error): void {
+    this.#closed = true
+    for (const { reject } of this.#waiting.values()) reject(error)
+    this.#waiting.clear()
+  }
+}
+
+export const openSqliteStore = async (options: {
+  dataDir: string
+}): Promise<{ store: Store; migration: MigrationReport }> => {
+  const directory = resolve(options.dataDir)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const lock = lockDirectory(directory)
+  try {
+    const { thread, migration } = await StoreThread.start(join(directory, 'confab.sqlite'))
+    const store: Store = {
+      ...makePort(operations, (path, _operation, input) => thread.call(path, input)),
+      engine: 'sqlite',
+      close: async () => {
+        await thread.close()
+        lock.release()
+      },
+    }
+    return { store, migration }
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}

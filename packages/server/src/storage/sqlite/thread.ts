@@ -1,0 +1,100 @@
+/**
+ * The thread that owns the SQLite file, and the only one that touches it.
+ *
+ * Group commit: all calls that have arrived are run in one transaction and answered after its commit, so a commit's
+ * sync to disk is shared by everybody who waited for the one before. A call that fails is undone by its savepoint
+ * and does not touch its neighbours. Reads in a group see the writes before them, and are answered after the commit
+ * too: nobody ever sees what is not yet durable.
+ */
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { AppError } from '../../kernel/app-error.ts'
+import { operations } from '../sql/operations.ts'
+import type { Operation, OperationTable } from '../sql/seam.ts'
+import { SqliteDatabase } from './database.ts'
+import type { Answer, Call, Failure, FromThread, ThreadData, ToThread } from './messages.ts'
+import { migrateSqlite } from './migrate.ts'
+
+/** Bounds how long the first caller of a group waits for the last. */
+const GROUP_MAX = 256
+
+const port = parentPort as MessagePort
+const { path } = workerData as ThreadData
+const table: OperationTable = operations
+
+const db = new SqliteDatabase(path)
+const say = (message: FromThread): void => port.postMessage(message)
+
+const operationOf = (call: Call): Operation<unknown, unknown> => {
+  const [noun = '', verb = ''] = call.path.split('.')
+  const operation = table[noun]?.[verb]
+  if (operation === undefined) throw new Error(`no operation ${call.path}`)
+  return operation
+}
+
+const failureOf = (error: unknown): Failure =>
+  error instanceof AppError
+    ? { kind: 'app', code: error.code, details: error.details }
+    : { kind: 'unexpected', message: String(error), stack: error instanceof Error ? error.stack : undefined }
+
+const runOne = async (call: Call): Promise<Answer> => {
+  db.exec('SAVEPOINT call')
+  try {
+    const value = await operationOf(call).run(db, call.input)
+    db.exec('RELEASE call')
+    return { id: call.id, ok: true, value }
+  } catch (error) {
+    db.exec('ROLLBACK TO call')
+    db.exec('RELEASE call')
+    return { id: call.id, ok: false, failure: failureOf(error) }
+  }
+}
+
+const runGroup = async (group: readonly Call[]): Promise<Answer[]> => {
+  const answers: Answer[] = []
+  try {
+    db.exec(group.some((call) => operationOf(call).kind === 'write') ? 'BEGIN IMMEDIATE' : 'BEGIN')
+    for (const call of group) answers.push(await runOne(call))
+    db.exec('COMMIT')
+    return answers
+  } catch (error) {
+    // Nothing of the group is on disk (full, or not writable): every caller must know.
+    try {
+      db.exec('ROLLBACK')
+    } catch {
+      // SQLite has rolled back by itself already.
+    }
+    const failure = failureOf(error)
+    return group.map(({ id }) => ({ id, ok: false, failure }))
+  }
+}
+
+const queue: Call[] = []
+let closing = false
+
+const take = (message: ToThread): void => {
+  if (message.kind === 'close') closing = true
+  else queue.push(...message.calls)
+}
+
+let running = false
+const work = async (): Promise<void> => {
+  if (running) return
+  running = true
+  while (queue.length > 0) {
+    say({ kind: 'answers', answers: await runGroup(queue.splice(0, GROUP_MAX)) })
+    for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
+      take(more.message)
+  }
+  running = false
+  if (closing) {
+    db.close()
+    port.close()
+  }
+}
+
+say({ kind: 'ready', migration: await migrateSqlite(db) })
+port.on('message', (message: ToThread) => {
+  take(message)
+  // Nothing in work() can reject: failures are answers.
+  void work()
+})

@@ -1,0 +1,19 @@
+import { type ConversationId, SYSTEM_UID, type User } from '@confab/protocol'
+
+/** The app itself as a user: sender and actor where nobody else is named. */
+export const systemUser = (createdAt: number): User => ({
+  uid: SYSTEM_UID,
+  name: 'System',
+  status: 'offline',
+  role: 'default',
+  createdAt,
+})
+
+/** A user as messages and callbacks show it: without tags, and without what its metadata marks as private. */
+export const userEntity = (user: User, conversationId?: ConversationId): User => {
+  const { tags: _tags, metadata, ...shown } = user
+  const entity: User = conversationId === undefined ? shown : { ...shown, conversationId }
+  if (metadata === undefined) return entity
+  const { '@private': _private, ...open } = metadata
+  return Object.keys(open).length === 0 ? entity : { ...entity, metadata: open }
+}
