@@ -21,6 +21,9 @@ export interface Callback {
   readonly maxConcurrency: number
 }
 
+/** A callback as the store holds it; what the server as a whole decides is added by the dispatcher. */
+export type StoredCallback = Omit<Callback, 'timeoutMs' | 'maxConcurrency'>
+
 /** The duty to bring one trigger to one callback, as the head of its lane. */
 export interface Delivery {
   readonly id: DeliveryId

@@ -1,0 +1,144 @@
+import type { ErrorAnswer, Group, Message, SendMessage, User } from '@confab/protocol'
+
+/** The server said no. */
+export class ConfabError extends Error {
+  /** A documented code, such as `ERR_UID_NOT_FOUND`. */
+  readonly code: string
+  readonly status: number
+  /** Field → what is wrong with it. */
+  readonly details: Readonly<Record<string, string>>
+  /** Finds the request in the server's log. */
+  readonly requestId: string | undefined
+
+  constructor(status: number, { code, message, devMessage, details, requestId }: ErrorAnswer['error']) {
+    super(`${code}: ${message} ${devMessage}`)
+    this.name = 'ConfabError'
+    this.code = code
+    this.status = status
+    this.details = details ?? {}
+    this.requestId = requestId
+  }
+}
+
+/** The server could not be asked, or did not answer as Confab does. */
+export class ConfabUnreachableError extends Error {
+  constructor(message: string, options?: { cause: unknown }) {
+    super(message, options)
+    this.name = 'ConfabUnreachableError'
+  }
+}
+
+export interface ClientOptions {
+  /** Where the server is, without the version: `http://127.0.0.1:4000`. */
+  readonly url: string
+  /** Needed where the server has several apps. */
+  readonly appId?: string
+  /** A key of scope fullAccess. Never in a browser. */
+  readonly apiKey: string
+  /** Milliseconds after which a request is given up. */
+  readonly timeoutMs?: number
+}
+
+export interface RequestOptions {
+  readonly body?: unknown
+  readonly query?: Readonly<Record<string, string | number | boolean | undefined>>
+  /** The user in whose name it is done. */
+  readonly onBehalfOf?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** What is sent: a text, or a whole message of the contract. */
+export type Outgoing = string | Omit<SendMessage, 'receiver' | 'receiverType' | 'multipleReceivers'>
+
+export interface Receiver {
+  readonly receiver: string
+  readonly receiverType: 'user' | 'group'
+}
+
+const DEFAULT_TIMEOUT_MS = 30_000
+
+/** A text as the message that it stands for. */
+export const outgoing = (message: Outgoing): SendMessage =>
+  typeof message === 'string' ? { data: { text: message } } : message
+
+/**
+ * The server's REST API.
+ *
+ * @example
+ * const client = new ConfabClient({ url: 'http://127.0.0.1:4000', apiKey })
+ * await client.createUser({ uid: 'ann', name: 'Ann' })
+ */
+export class ConfabClient {
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Any operation of the API; answers its whole envelope.
+   *
+   * @throws {ConfabError} with the code of the server
+   * @throws {ConfabUnreachableError}
+   */
+  async request<T = unknown>(
+    method: string,
+    path: string,
+    options: RequestOptions = {},
+  ): Promise<{ data: T; meta?: unknown }> {
+    const { url, apiKey, appId, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options
+    const target = new URL(`${url.replace(/\/$/, '')}/v3${path}`)
+    for (const [name, value] of Object.entries(options.query ?? {})) {
+      if (value !== undefined) target.searchParams.set(name, String(value))
+    }
+    const response = await fetch(target, {
+      method,
+      headers: {
+        apikey: apiKey,
+        ...(appId !== undefined && { appid: appId }),
+        ...(options.onBehalfOf !== undefined && { onbehalfof: options.onBehalfOf }),
+        ...(options.body !== undefined && { 'content-type': 'application/json' }),
+        ...options.headers,
+      },
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+    }).catch((cause: unknown) => {
+      throw new ConfabUnreachableError(`${method} ${target.origin}${target.pathname}: no answer`, { cause })
+    })
+    const answer = (await response.json().catch((cause: unknown) => {
+      throw new ConfabUnreachableError(`${method} ${target.origin}${target.pathname}: the answer is not JSON`, {
+        cause,
+      })
+    })) as { data: T; meta?: unknown } | ErrorAnswer
+    if ('error' in answer) throw new ConfabError(response.status, answer.error)
+    return answer
+  }
+
+  /** @throws {ConfabError} `ERR_UID_ALREADY_EXISTS` */
+  async createUser(user: { uid: string; name: string } & Partial<User>): Promise<User> {
+    return (await this.request<User>('POST', '/users', { body: user })).data
+  }
+
+  /** @throws {ConfabError} `ERR_GUID_ALREADY_EXISTS` */
+  async createGroup(group: {
+    guid: string
+    name: string
+    type: Group['type']
+    owner?: string
+    members?: { participants?: string[]; admins?: string[] }
+  }): Promise<Group> {
+    return (await this.request<Group>('POST', '/groups', { body: group })).data
+  }
+
+  /** Sends as a user, or as the app. */
+  async sendMessage(to: Receiver, message: Outgoing, options: { onBehalfOf?: string } = {}): Promise<Message> {
+    return (await this.request<Message>('POST', '/messages', { ...options, body: { ...outgoing(message), ...to } }))
+      .data
+  }
+
+  /** Sends as a bot. */
+  async sendBotMessage(bot: string, to: Receiver, message: Outgoing): Promise<Message> {
+    const path = `/bots/${encodeURIComponent(bot)}/messages`
+    return (await this.request<Message>('POST', path, { body: { ...outgoing(message), ...to } })).data
+  }
+}

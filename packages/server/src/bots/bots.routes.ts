@@ -1,0 +1,95 @@
+import {
+  Bot,
+  CreateBot,
+  ListBots,
+  Message,
+  one,
+  page,
+  parseUid,
+  SendMessage,
+  Success,
+  UpdateBot,
+} from '@confab/protocol'
+import { answerPage, pageRequestOf, succeeded } from '../http/answers.ts'
+import { pathOf } from '../http/path.ts'
+import { RawJson, type Route, route } from '../http/route.ts'
+import { definedOf } from '../kernel/defined.ts'
+import { answerSent, type SendMessageAs } from '../messages/send-message.ts'
+import type { ManageBots } from './manage-bots.ts'
+
+const tag = 'Bots'
+
+export const botRoutes = (bots: ManageBots, sendMessage: SendMessageAs): readonly Route[] => [
+  route({
+    method: 'POST',
+    path: '/bots',
+    tag,
+    summary: 'Make a user a bot; the answer shows its signing secret, once',
+    body: CreateBot,
+    answer: one(Bot),
+    handle: async ({ app, body }) => ({ data: await bots.create(app.id, body) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/bots',
+    tag,
+    summary: 'List bots by uid',
+    query: ListBots,
+    answer: page(Bot),
+    handle: async ({ app, query }) => {
+      const request = pageRequestOf(query)
+      const { searchKey, isAIBot = false } = query
+      return answerPage(
+        await bots.list({ appId: app.id, isAIBot, page: request, ...definedOf({ searchKey }) }),
+        request,
+      )
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/bots/:uid',
+    tag,
+    summary: 'Get a bot',
+    params: pathOf('uid'),
+    answer: one(Bot),
+    handle: async ({ app, params }) => ({ data: await bots.get(app.id, parseUid(params.uid)) }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/bots/:uid',
+    tag,
+    summary: 'Change a bot: only what is sent',
+    params: pathOf('uid'),
+    body: UpdateBot,
+    answer: one(Bot),
+    handle: async ({ app, params, body }) => ({ data: await bots.update(app.id, parseUid(params.uid), body) }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/bots/:uid',
+    tag,
+    summary: 'Make a bot an ordinary user again',
+    params: pathOf('uid'),
+    answer: one(Success),
+    handle: async ({ app, params }) => {
+      const uid = parseUid(params.uid)
+      await bots.remove(app.id, uid)
+      return succeeded(`Bot with uid ${uid} has been deleted successfully.`)
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/bots/:uid/messages',
+    tag,
+    summary: 'Send a message as the bot',
+    params: pathOf('uid'),
+    body: SendMessage,
+    answer: one(Message),
+    handle: async ({ app, params, body, client }) => {
+      const uid = parseUid(params.uid)
+      await bots.get(app.id, uid)
+      const sent = await sendMessage({ app, actor: { kind: 'user', appId: app.id, uid }, body, client })
+      return new RawJson(answerSent(sent))
+    },
+  }),
+]

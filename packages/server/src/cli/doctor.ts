@@ -1,0 +1,100 @@
+/** Looks at everything that a server needs before it starts, and says what it finds. Changes nothing but the schema. */
+import { lookup } from 'node:dns/promises'
+import { createServer } from 'node:net'
+import { openBus } from '../bus/open-bus.ts'
+import { printRedacted } from '../config/render.ts'
+import type { Config } from '../config/schema.ts'
+import { openStore } from '../storage/open-store.ts'
+import { VERSION } from '../version.ts'
+import { readConfig } from './configuration.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { makeLog } from './log.ts'
+
+interface Check {
+  readonly name: string
+  /** What was found; rejects with what is wrong. */
+  run(config: Config): Promise<string>
+}
+
+const canListen = ({ host, port }: Config): Promise<string> =>
+  new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(error.code === 'EADDRINUSE' ? `port ${port} is in use` : error.message)),
+    )
+    server.listen(port, host, () => server.close(() => resolve(`${host}:${port} is free`)))
+  })
+
+const canStore = async (config: Config): Promise<string> => {
+  const started = performance.now()
+  const { store, migration } = await openStore({ ...config, log: makeLog('silent') })
+  try {
+    const apps = await store.apps.list({})
+    const { pending } = await store.lanes.backlog({})
+    const ms = Math.round(performance.now() - started)
+    return `${store.engine}, schema version ${migration.after}, apps: ${apps.length}, callbacks pending: ${pending} (${ms} ms)`
+  } finally {
+    await store.close()
+  }
+}
+
+const BUS_PATIENCE_MS = 3000
+
+const canTalk = async ({ busUrl, databaseUrl }: Config): Promise<string> => {
+  const bus = await openBus({ busUrl, databaseUrl, log: makeLog('silent') })
+  try {
+    const until = performance.now() + BUS_PATIENCE_MS
+    while (bus.status() === 'down' && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50))
+    if (bus.status() === 'down')
+      throw new Error('no connection; the server would start, and look for work once a second')
+    return busUrl !== undefined
+      ? 'NATS answers'
+      : databaseUrl !== undefined
+        ? 'PostgreSQL carries it'
+        : 'within the process'
+  } finally {
+    await bus.close()
+  }
+}
+
+const checks: readonly Check[] = [
+  { name: 'Node.js', run: async () => process.version },
+  { name: 'Address', run: canListen },
+  { name: 'Store', run: canStore },
+  { name: 'Bus', run: canTalk },
+  {
+    name: 'Names',
+    run: async () => {
+      await lookup('localhost')
+      return 'the resolver answers'
+    },
+  },
+  {
+    name: 'Callbacks',
+    run: async ({ callbackAllowCidrs }) =>
+      callbackAllowCidrs.length === 0
+        ? 'to public addresses only'
+        : `to public addresses, and to ${callbackAllowCidrs.join(', ')}`,
+  },
+]
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+export const doctor = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> => {
+  const config = readConfig(args, env)
+  if (config === undefined) return exitCodes.badConfig
+  console.log(`Confab ${VERSION}\n\n${printRedacted(config)}\n`)
+  let failed = 0
+  for (const { name, run } of checks) {
+    const found = await run(config).then(
+      (text) => `ok    ${name}: ${text}`,
+      (error: unknown) => {
+        failed++
+        return `FAIL  ${name}: ${reasonOf(error)}`
+      },
+    )
+    console.log(found)
+  }
+  console.log(failed === 0 ? '\nEverything is in order.' : `\n${failed} of ${checks.length} checks failed.`)
+  return failed === 0 ? exitCodes.ok : exitCodes.failed
+}

@@ -1,0 +1,16 @@
+import { renderHelp } from '../config/render.ts'
+import { VERSION } from '../version.ts'
+
+export const help = (): string => `Confab ${VERSION}: a self-hosted chat server in which bots are users.
+
+Usage: confab <command> [--setting value …]
+
+Commands:
+  dev       a server to try things with: embedded store, seeded people, an echo bot
+  serve     the server
+  migrate   bring the schema of the store up to date, and end
+  doctor    look at everything that a server needs, and say what is missing
+  help      this text
+  version   the version
+
+${renderHelp()}`

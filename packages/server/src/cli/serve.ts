@@ -1,0 +1,20 @@
+import { compose } from '../compose.ts'
+import { readConfig } from './configuration.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { makeLog } from './log.ts'
+import { untilStopped } from './until-stopped.ts'
+
+export const serve = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> => {
+  const config = readConfig(args, env)
+  if (config === undefined) return exitCodes.badConfig
+  const log = makeLog(config.logLevel)
+  const server = await compose(config, { log })
+  log.info({ url: server.url, engine: server.store.engine, roles: config.roles }, 'server.listening')
+  if ((await server.store.apps.list({})).length === 0) {
+    log.warn({ fix: 'Set CONFAB_APP_ID and CONFAB_REST_API_KEY to create one.' }, 'server.no_app')
+  }
+  await untilStopped(server, log)
+  log.info({}, 'server.stopped')
+  log.flush()
+  return exitCodes.ok
+}

@@ -1,0 +1,276 @@
+import { readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { describe, expect, test } from 'vitest'
+import { type ConfigInput, flagOptions, type Problem, parseConfig } from './parse.ts'
+import { printRedacted, renderEnvExample, renderHelp, renderMarkdown } from './render.ts'
+import { type Config, developmentDefaults, flagOf, settingRows } from './schema.ts'
+
+const parsed = (env: ConfigInput['env'], rest: Omit<ConfigInput, 'env'> = {}): Config => {
+  const result = parseConfig({ env, ...rest })
+  if (!result.ok) throw new Error(JSON.stringify(result.problems))
+  return result.config
+}
+
+const problems = (env: ConfigInput['env'], rest: Omit<ConfigInput, 'env'> = {}): readonly Problem[] => {
+  const result = parseConfig({ env, ...rest })
+  return result.ok ? [] : result.problems
+}
+
+const keys = (found: readonly Problem[]): string[] => found.map(({ key }) => key)
+
+test('nothing at all is a configuration', () => {
+  expect(parsed({ PATH: '/bin', HOME: '/root' })).toEqual({
+    host: '0.0.0.0',
+    port: 4000,
+    dataDir: './data',
+    databaseUrl: undefined,
+    busUrl: undefined,
+    region: 'local',
+    appId: undefined,
+    restApiKey: undefined,
+    authKey: undefined,
+    callbackAllowCidrs: [],
+    callbackTimeoutMs: 10_000,
+    callbackConcurrency: 512,
+    botConcurrency: 40,
+    roles: ['api', 'delivery'],
+    logLevel: 'info',
+    shutdownGraceMs: 30_000,
+  })
+})
+
+const rest = 'rest-rest-rest-rest'
+const auth = 'auth-auth-auth-auth'
+
+const good: readonly [env: string, text: string, name: keyof Config, value: unknown][] = [
+  ['CONFAB_HOST', '::1', 'host', '::1'],
+  ['CONFAB_PORT', '0', 'port', 0],
+  ['CONFAB_PORT', '65535', 'port', 65_535],
+  ['CONFAB_DATA_DIR', '/var/lib/confab', 'dataDir', '/var/lib/confab'],
+  ['CONFAB_DATABASE_URL', 'postgresql://u:p@h/d', 'databaseUrl', 'postgresql://u:p@h/d'],
+  ['CONFAB_BUS_URL', 'tls://h:4222', 'busUrl', 'tls://h:4222'],
+  ['CONFAB_BUS_URL', 'nats://a:4222, nats://b:4222', 'busUrl', 'nats://a:4222, nats://b:4222'],
+  ['CONFAB_REGION', 'eu-1', 'region', 'eu-1'],
+  ['CONFAB_APP_ID', 'MyApp_1', 'appId', 'myapp_1'],
+  ['CONFAB_CALLBACK_ALLOW_CIDRS', '10.0.0.0/8, fd00::/8', 'callbackAllowCidrs', ['10.0.0.0/8', 'fd00::/8']],
+  ['CONFAB_CALLBACK_TIMEOUT', '1m', 'callbackTimeoutMs', 60_000],
+  ['CONFAB_CALLBACK_TIMEOUT', '1500ms', 'callbackTimeoutMs', 1500],
+  ['CONFAB_CALLBACK_CONCURRENCY', '1', 'callbackConcurrency', 1],
+  ['CONFAB_BOT_CONCURRENCY', '7', 'botConcurrency', 7],
+  ['CONFAB_ROLES', 'delivery', 'roles', ['delivery']],
+  ['CONFAB_ROLES', 'api,api', 'roles', ['api']],
+  ['CONFAB_LOG_LEVEL', 'silent', 'logLevel', 'silent'],
+  ['CONFAB_SHUTDOWN_GRACE', '0s', 'shutdownGraceMs', 0],
+  ['CONFAB_SHUTDOWN_GRACE', '1h', 'shutdownGraceMs', 3_600_000],
+]
+test.each(good)('%s=%s is taken', (env, text, name, value) => {
+  expect(parsed({ [env]: text })[name]).toEqual(value)
+})
+
+const bad: readonly [env: string, text: string][] = [
+  ['CONFAB_HOST', 'http://x'],
+  ['CONFAB_PORT', '65536'],
+  ['CONFAB_PORT', '-1'],
+  ['CONFAB_PORT', '4e3'],
+  ['CONFAB_PORT', ' 4000'],
+  ['CONFAB_DATA_DIR', 'a\0b'],
+  ['CONFAB_DATABASE_URL', 'mysql://u:p@h/d'],
+  ['CONFAB_DATABASE_URL', 'not a url'],
+  ['CONFAB_DATABASE_URL', 'postgres:///d'],
+  ['CONFAB_BUS_URL', 'redis://h'],
+  ['CONFAB_BUS_URL', 'nats://a,http://b'],
+  ['CONFAB_REGION', 'EU'],
+  ['CONFAB_REGION', 'a'.repeat(33)],
+  ['CONFAB_APP_ID', 'a b'],
+  ['CONFAB_REST_API_KEY', 'a'.repeat(15)],
+  ['CONFAB_AUTH_KEY', `${'a'.repeat(20)}!`],
+  ['CONFAB_CALLBACK_ALLOW_CIDRS', '10.0.0.0'],
+  ['CONFAB_CALLBACK_ALLOW_CIDRS', '10.0.0.0/33'],
+  ['CONFAB_CALLBACK_ALLOW_CIDRS', '10.0.0.0/8,'],
+  ['CONFAB_CALLBACK_ALLOW_CIDRS', '0x7f.1/8'],
+  ['CONFAB_CALLBACK_ALLOW_CIDRS', '010.0.0.0/8'],
+  ['CONFAB_CALLBACK_TIMEOUT', '10'],
+  ['CONFAB_CALLBACK_TIMEOUT', '999ms'],
+  ['CONFAB_CALLBACK_TIMEOUT', '61s'],
+  ['CONFAB_CALLBACK_CONCURRENCY', '0'],
+  ['CONFAB_BOT_CONCURRENCY', 'many'],
+  ['CONFAB_ROLES', 'api,gateway'],
+  ['CONFAB_LOG_LEVEL', 'INFO'],
+  ['CONFAB_SHUTDOWN_GRACE', '2h'],
+]
+test.each(bad)('%s=%s is refused, by name and without its value', (env, text) => {
+  const expects = settingRows.find(([, row]) => row.env === env)?.[1].type.expects
+  expect(problems({ [env]: text })).toEqual([{ key: env, problem: `must be ${expects}` }])
+})
+
+test('each setting has a value that is refused and one that is taken', () => {
+  const all = settingRows.map(([, row]) => row.env).sort()
+  expect([...new Set(bad.map(([env]) => env))].sort()).toEqual(all)
+  const withKeys = [...good.map(([env]) => env), 'CONFAB_REST_API_KEY', 'CONFAB_AUTH_KEY']
+  expect([...new Set(withKeys)].sort()).toEqual(all)
+})
+
+describe('sources', () => {
+  test('flag over environment over the command’s defaults over the table', () => {
+    const defaults = { port: 1 }
+    expect(parsed({}, { defaults }).port).toBe(1)
+    expect(parsed({ CONFAB_PORT: '2' }, { defaults }).port).toBe(2)
+    expect(parsed({ CONFAB_PORT: '2' }, { defaults, flags: { port: '3' } }).port).toBe(3)
+    expect(parsed({ CONFAB_PORT: '' }, { defaults }).port).toBe(1)
+  })
+
+  test('every setting is a flag that parseArgs understands', () => {
+    const args = ['--data-dir', 'x', '--callback-timeout=5s']
+    const { values } = parseArgs({ args, options: flagOptions })
+    expect(parsed({}, { flags: values })).toMatchObject({ dataDir: 'x', callbackTimeoutMs: 5000 })
+    expect(Object.keys(flagOptions)).toHaveLength(settingRows.length)
+  })
+
+  test('a flag that is wrong is named as it was written', () => {
+    const flags = { port: true, region: '', 'log-level': 'loud' } as const
+    expect(keys(problems({ CONFAB_PORT: '1' }, { flags }))).toEqual(['--port', '--region', '--log-level'])
+  })
+
+  test('the development defaults are this machine only', () => {
+    expect(parsed({}, { defaults: developmentDefaults })).toMatchObject({
+      host: '127.0.0.1',
+      callbackAllowCidrs: ['127.0.0.0/8', '::1/128'],
+    })
+  })
+})
+
+describe('problems', () => {
+  test('all of them are named at once', () => {
+    const env = { CONFAB_PORT: 'x', CONFAB_REGION: 'X', CONFAB_LOG_LEVEL: 'x', CONFAB_PROT: '1' }
+    const flags = { 'data-dri': 'x' }
+    expect(keys(problems(env, { flags }))).toEqual([
+      'CONFAB_PROT',
+      '--data-dri',
+      'CONFAB_PORT',
+      'CONFAB_REGION',
+      'CONFAB_LOG_LEVEL',
+    ])
+  })
+
+  test('those between settings too, unless one of them was refused', () => {
+    const env = { CONFAB_PORT: 'x', CONFAB_REST_API_KEY: rest }
+    expect(keys(problems(env))).toEqual(['CONFAB_PORT', 'CONFAB_REST_API_KEY'])
+    expect(keys(problems({ ...env, CONFAB_APP_ID: '!' }))).toEqual(['CONFAB_PORT', 'CONFAB_APP_ID'])
+  })
+
+  test('an unknown name comes with the one that was meant, if there is one', () => {
+    expect(problems({ CONFAB_PROT: '1' })[0]?.problem).toBe('is no known setting; did you mean CONFAB_PORT?')
+    expect(problems({}, { flags: { 'log-levle': 'x' } })[0]?.problem).toMatch(/did you mean --log-level\?/)
+    expect(problems({ CONFAB_SOMETHING_ELSE_ENTIRELY: '1' })[0]?.problem).toBe('is no known setting')
+    expect(problems({ CONFAB_TEST_POSTGRES_URL: 'x', CONFABULATE: 'x' })).toEqual([])
+  })
+
+  test('keys need an app, and differ', () => {
+    const CONFAB_APP_ID = 'app'
+    expect(keys(problems({ CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth }))).toEqual([
+      'CONFAB_REST_API_KEY',
+      'CONFAB_AUTH_KEY',
+    ])
+    expect(keys(problems({ CONFAB_APP_ID, CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: rest }))).toEqual([
+      'CONFAB_AUTH_KEY',
+    ])
+    expect(parsed({ CONFAB_APP_ID, CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth })).toMatchObject({
+      appId: 'app',
+      restApiKey: rest,
+      authKey: auth,
+    })
+  })
+})
+
+describe('print', () => {
+  const env = {
+    CONFAB_APP_ID: 'app',
+    CONFAB_REST_API_KEY: rest,
+    CONFAB_AUTH_KEY: auth,
+    CONFAB_DATABASE_URL: 'postgres://chat:hunter2@db:5432/confab?sslpassword=hunter3&sslmode=require',
+    CONFAB_BUS_URL: 'nats://token4@a:4222,nats://u:hunter5@b:4222',
+    CONFAB_CALLBACK_TIMEOUT: '5000ms',
+  }
+  const lines = printRedacted(parsed(env)).split('\n')
+
+  test('shows what is in force', () => {
+    expect(lines).toEqual(
+      expect.arrayContaining(['CONFAB_PORT=4000', 'CONFAB_CALLBACK_TIMEOUT=5s', 'CONFAB_ROLES=api,delivery']),
+    )
+    expect(printRedacted(parsed({}))).toContain('CONFAB_REST_API_KEY=(unset)\n')
+  })
+
+  test('shows no secret', () => {
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'CONFAB_REST_API_KEY=(set)',
+        'CONFAB_AUTH_KEY=(set)',
+        'CONFAB_DATABASE_URL=postgres://chat:***@db:5432/confab?sslpassword=***&sslmode=require',
+        'CONFAB_BUS_URL=nats://***@a:4222,nats://u:***@b:4222',
+      ]),
+    )
+    expect(lines.join('\n')).not.toMatch(/hunter|token4|rest-rest|auth-auth/)
+  })
+
+  test('no secret stands in a problem, whatever is wrong', () => {
+    const secrets = {
+      CONFAB_REST_API_KEY: `${rest}!`,
+      CONFAB_AUTH_KEY: `${auth}!`,
+      CONFAB_DATABASE_URL: 'hunter2',
+      CONFAB_BUS_URL: 'hunter3',
+    }
+    const found = JSON.stringify([
+      ...problems(secrets),
+      ...problems({ CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: rest }),
+      ...problems({ CONFAB_APP_ID: 'a', CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: rest }),
+      ...problems({ CONFAB_REST_API_KEYS: rest }, { flags: { 'auth-keys': auth } }),
+    ])
+    expect(found).not.toMatch(/hunter|rest-rest|auth-auth/)
+  })
+})
+
+describe('documents', () => {
+  const root = new URL('../../../../', import.meta.url)
+  const names = (text: string): string[] => [...new Set(text.match(/CONFAB_[A-Z_]*[A-Z]/g) ?? [])].sort()
+  const flags = (text: string): string[] => [...new Set(text.match(/--[a-z][a-z-]*/g) ?? [])].sort()
+  const allNames = settingRows.map(([, row]) => row.env).sort()
+  const allFlags = settingRows.map(([, row]) => `--${flagOf(row)}`).sort()
+
+  test.each([
+    ['docs/reference/config.md', renderMarkdown()],
+    ['.env.example', renderEnvExample()],
+  ])('%s is fresh', (file, text) => {
+    expect(readFileSync(new URL(file, root), 'utf8')).toBe(text)
+  })
+
+  test('every setting is documented, and every documented setting exists', () => {
+    for (const text of [renderMarkdown(), renderHelp(), renderEnvExample()]) expect(names(text)).toEqual(allNames)
+    for (const text of [renderMarkdown(), renderHelp()]) {
+      expect(flags(text.replace('<!--', '').replace('-->', ''))).toEqual(allFlags)
+    }
+  })
+
+  test('.env.example with every line put in force is a configuration, but for the secrets, which everybody could know', () => {
+    const env = Object.fromEntries(
+      renderEnvExample()
+        .split('\n')
+        .filter((line) => line.startsWith('#CONFAB_'))
+        .map((line) => {
+          const [name = '', ...value] = line.slice(1).split('=')
+          return [name, value.join('=')]
+        }),
+    )
+    expect(Object.keys(env).sort()).toEqual(allNames)
+    expect(keys(problems(env))).toEqual(['CONFAB_REST_API_KEY', 'CONFAB_AUTH_KEY'])
+    const own = { CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth }
+    expect(parsed({ ...env, ...own })).toMatchObject({ port: 4000, appId: 'my-app' })
+  })
+
+  test('no line of the help is longer than a terminal is wide', () => {
+    expect(
+      renderHelp()
+        .split('\n')
+        .filter((line) => line.length > 100),
+    ).toEqual([])
+  })
+})

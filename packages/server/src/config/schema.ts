@@ -1,0 +1,160 @@
+/**
+ * Every setting of the server, in one closed table. The parser, the help text, `docs/reference/config.md`,
+ * `.env.example` and the redacted print are derived from it; so is the type `Config`.
+ */
+import * as value from './values.ts'
+
+export interface Setting<T> {
+  readonly env: `CONFAB_${string}`
+  readonly type: value.ValueType<NonNullable<T>>
+  readonly default: T
+  readonly doc: string
+  /** What `.env.example` shows where the default is no good example. For a secret, nothing that would be taken. */
+  readonly example?: string
+  /** How it is printed: `secret` as set or unset, `url` without what is secret in it. */
+  readonly hide?: 'secret' | 'url'
+  /** `confab dev` has another default. */
+  readonly development?: NonNullable<T>
+}
+
+const setting = <T>(row: Setting<T>): Setting<T> => row
+
+const optional = <T>(row: Omit<Setting<T | undefined>, 'default'>): Setting<T | undefined> => ({
+  ...row,
+  default: undefined,
+})
+
+export const roles = ['api', 'delivery'] as const
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+
+export const settings = {
+  host: setting({
+    env: 'CONFAB_HOST',
+    type: value.hostName,
+    default: '0.0.0.0',
+    development: '127.0.0.1',
+    doc: 'The address to listen on. `0.0.0.0` is every interface, `127.0.0.1` this machine only.',
+  }),
+  port: setting({
+    env: 'CONFAB_PORT',
+    type: value.integer(0, 65_535),
+    default: 4000,
+    doc: 'The port to listen on; 0 takes any free one.',
+  }),
+  dataDir: setting({
+    env: 'CONFAB_DATA_DIR',
+    type: value.path,
+    default: './data',
+    doc: 'The folder of the embedded database. Not used with PostgreSQL.',
+  }),
+  databaseUrl: optional({
+    env: 'CONFAB_DATABASE_URL',
+    type: value.databaseUrl,
+    hide: 'url',
+    example: 'postgres://confab:change-me@db.example:5432/confab',
+    doc: 'The PostgreSQL database that several nodes share. Unset: the embedded SQLite in the data folder, for one node.',
+  }),
+  busUrl: optional({
+    env: 'CONFAB_BUS_URL',
+    type: value.busUrl,
+    hide: 'url',
+    example: 'nats://bus.example:4222',
+    doc:
+      'The NATS server or cluster that carries hints between nodes. Unset: PostgreSQL carries them (LISTEN/NOTIFY, ' +
+      'which needs a direct connection, not a pooler in transaction mode), or with SQLite the process itself.',
+  }),
+  region: setting({
+    env: 'CONFAB_REGION',
+    type: value.region,
+    default: 'local',
+    doc: 'The name of the region that host names and payloads carry.',
+  }),
+  appId: optional({
+    env: 'CONFAB_APP_ID',
+    type: value.appId,
+    example: 'my-app',
+    doc: 'The app to create at start, unless it exists.',
+  }),
+  restApiKey: optional({
+    env: 'CONFAB_REST_API_KEY',
+    type: value.apiKey,
+    hide: 'secret',
+    example: '<openssl rand -hex 20>',
+    doc: 'The key of scope fullAccess that the app shall have. Needs CONFAB_APP_ID.',
+  }),
+  authKey: optional({
+    env: 'CONFAB_AUTH_KEY',
+    type: value.apiKey,
+    hide: 'secret',
+    example: '<openssl rand -hex 20>',
+    doc: 'The key of scope authOnly that the app shall have. Needs CONFAB_APP_ID; differs from CONFAB_REST_API_KEY.',
+  }),
+  callbackAllowCidrs: setting<readonly string[]>({
+    env: 'CONFAB_CALLBACK_ALLOW_CIDRS',
+    type: value.ranges,
+    default: [],
+    development: ['127.0.0.0/8', '::1/128'],
+    example: '10.0.0.0/8,fd00::/8',
+    doc: 'Private address ranges to which callbacks may go. All others are refused, so that nobody reaches into your network.',
+  }),
+  callbackTimeoutMs: setting({
+    env: 'CONFAB_CALLBACK_TIMEOUT',
+    type: value.duration(1000, 60_000),
+    default: 10_000,
+    doc: 'How long one attempt of a callback may take in all, where the bot does not say otherwise.',
+  }),
+  callbackConcurrency: setting({
+    env: 'CONFAB_CALLBACK_CONCURRENCY',
+    type: value.integer(1, 100_000),
+    default: 512,
+    doc: 'How many attempts this node has under way at most.',
+  }),
+  botConcurrency: setting({
+    env: 'CONFAB_BOT_CONCURRENCY',
+    type: value.integer(1, 10_000),
+    default: 40,
+    doc: 'How many attempts for one bot are under way at most, where the bot does not say otherwise.',
+  }),
+  roles: setting<readonly (typeof roles)[number][]>({
+    env: 'CONFAB_ROLES',
+    type: value.someOf(roles),
+    default: roles,
+    doc: 'What this node does: answer requests (`api`), forward messages to bots (`delivery`).',
+  }),
+  logLevel: setting<(typeof logLevels)[number]>({
+    env: 'CONFAB_LOG_LEVEL',
+    type: value.oneOf(logLevels),
+    default: 'info',
+    doc: 'The least grave events that are logged, as JSON lines on standard output.',
+  }),
+  shutdownGraceMs: setting({
+    env: 'CONFAB_SHUTDOWN_GRACE',
+    type: value.duration(0, 3_600_000),
+    default: 30_000,
+    doc: 'How long requests and attempts under way may take to end once the server is told to stop.',
+  }),
+} as const
+
+export type SettingName = keyof typeof settings
+
+type ValueOf<S> = S extends Setting<infer T> ? T : never
+
+export type Config = { readonly [Name in SettingName]: ValueOf<(typeof settings)[Name]> }
+
+export type AnySetting = Setting<NonNullable<unknown> | undefined>
+
+const isName = (name: string): name is SettingName => Object.hasOwn(settings, name)
+
+/** The table row by row, for those who treat all settings alike. */
+export const settingRows: readonly (readonly [SettingName, AnySetting])[] = Object.keys(settings)
+  .filter(isName)
+  .map((name) => [name, settings[name]])
+
+/** `CONFAB_DATA_DIR` is also `--data-dir`. */
+export const flagOf = ({ env }: Pick<AnySetting, 'env'>): string =>
+  env.slice('CONFAB_'.length).toLowerCase().replaceAll('_', '-')
+
+/** What `confab dev` hands to `parseConfig` as its defaults. */
+export const developmentDefaults: Partial<Config> = Object.fromEntries(
+  settingRows.flatMap(([name, row]) => (row.development === undefined ? [] : [[name, row.development]])),
+)

@@ -1,0 +1,126 @@
+/** What a setting's text may be, and what it means. A refusal says what is expected and never repeats the text. */
+import { type AppId, parseAppId } from '@confab/protocol'
+import ipaddr from 'ipaddr.js'
+
+export interface ValueType<T> {
+  /** Completes "must be …". */
+  readonly expects: string
+  /** What stands for the value in the help text. */
+  readonly placeholder: string
+  /** `undefined`: the text is none of these. */
+  parse(text: string): T | undefined
+  print(value: T): string
+}
+
+const matching = (pattern: RegExp, placeholder: string, expects: string): ValueType<string> => ({
+  expects,
+  placeholder,
+  parse: (text) => (pattern.test(text) ? text : undefined),
+  print: (value) => value,
+})
+
+export const hostName = matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'address', 'an IP address or a host name')
+
+export const path = matching(/^[^\0]+$/, 'path', 'a path')
+
+export const region = matching(/^[a-z0-9-]{1,32}$/, 'name', '1 to 32 characters of a–z, 0–9 and -')
+
+export const apiKey = matching(/^[A-Za-z0-9_-]{16,128}$/, 'key', '16 to 128 characters of A–Z, a–z, 0–9, _ and -')
+
+export const appId: ValueType<AppId> = {
+  expects: '1 to 63 characters of A–Z, a–z, 0–9, _ and -',
+  placeholder: 'id',
+  parse: (text) => (/^[A-Za-z0-9_-]{1,63}$/.test(text) ? parseAppId(text) : undefined),
+  print: (value) => value,
+}
+
+export const integer = (min: number, max: number): ValueType<number> => ({
+  expects: `a whole number from ${min} to ${max}`,
+  placeholder: 'number',
+  parse: (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : undefined
+    return value !== undefined && value >= min && value <= max ? value : undefined
+  },
+  print: String,
+})
+
+const units = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 } as const
+
+const isUnit = (text: string): text is keyof typeof units => Object.hasOwn(units, text)
+
+const parseDuration = (text: string): number | undefined => {
+  const [, digits, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(text) ?? []
+  return digits !== undefined && unit !== undefined && isUnit(unit) ? Number(digits) * units[unit] : undefined
+}
+
+/** In the largest unit that divides it. */
+const printDuration = (ms: number): string => {
+  const [unit, size] = Object.entries(units).find(([, length]) => ms !== 0 && ms % length === 0) ?? ['ms', 1]
+  return `${ms / size}${unit}`
+}
+
+/** In milliseconds. */
+export const duration = (minMs: number, maxMs: number): ValueType<number> => ({
+  expects: `a duration from ${printDuration(minMs)} to ${printDuration(maxMs)}, such as 500ms, 30s, 5m or 1h`,
+  placeholder: 'duration',
+  parse: (text) => {
+    const ms = parseDuration(text)
+    return ms !== undefined && ms >= minMs && ms <= maxMs ? ms : undefined
+  },
+  print: printDuration,
+})
+
+export const oneOf = <const T extends string>(options: readonly T[]): ValueType<T> => ({
+  expects: `one of ${options.join(', ')}`,
+  placeholder: 'word',
+  parse: (text) => options.find((option) => option === text),
+  print: (value) => value,
+})
+
+const listOf = <T extends string>(
+  one: ValueType<T>,
+  expects: string,
+  placeholder: string,
+): ValueType<readonly T[]> => ({
+  expects,
+  placeholder,
+  parse: (text) => {
+    const values = text.split(',').map((part) => one.parse(part.trim()))
+    return values.every((value) => value !== undefined) ? [...new Set(values)] : undefined
+  },
+  print: (values) => values.join(','),
+})
+
+export const someOf = <const T extends string>(options: readonly T[]): ValueType<readonly T[]> =>
+  listOf(oneOf(options), `a comma-separated list of ${options.join(', ')}`, 'list')
+
+/** The short, octal and hexadecimal forms of IPv4 are refused: people disagree on what they mean. */
+const isRange = (text: string): boolean =>
+  ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || (text.includes(':') && ipaddr.IPv6.isValidCIDR(text))
+
+const range: ValueType<string> = {
+  expects: 'an address range such as 10.0.0.0/8',
+  placeholder: 'range',
+  parse: (text) => (isRange(text) ? text : undefined),
+  print: (value) => value,
+}
+
+export const ranges = listOf(range, 'a comma-separated list of address ranges such as 10.0.0.0/8,fd00::/8', 'ranges')
+
+const isUrlOf = (schemes: readonly string[], text: string): boolean =>
+  URL.canParse(text) && schemes.includes(new URL(text).protocol) && new URL(text).hostname !== ''
+
+export const databaseUrl: ValueType<string> = {
+  expects: 'a URL such as postgres://user:password@host:5432/database',
+  placeholder: 'url',
+  parse: (text) => (isUrlOf(['postgres:', 'postgresql:'], text) ? text : undefined),
+  print: (value) => value,
+}
+
+/** One server, or several of a cluster. */
+export const busUrl: ValueType<string> = {
+  expects: 'a URL such as nats://host:4222 or tls://host:4222, or several with commas between',
+  placeholder: 'url',
+  parse: (text) => (text.split(',').every((part) => isUrlOf(['nats:', 'tls:'], part.trim())) ? text : undefined),
+  print: (value) => value,
+}

@@ -1,0 +1,127 @@
+/**
+ * Lanes that this node has claimed, and whose turn it is. Bots take turns, whatever each has waiting; the lanes of
+ * one bot take turns among themselves; no bot has more attempts under way than it may, nor has the node.
+ */
+import type { AppId, Uid } from '@confab/protocol'
+import type { LaneClaim } from './attempt.ts'
+
+export interface ClaimedLane {
+  claim: LaneClaim
+  /** An attempt is under way, or is being put on record. */
+  busy: boolean
+}
+
+interface BotShare {
+  readonly key: string
+  readonly ready: ClaimedLane[]
+  lanes: number
+  inFlight: number
+}
+
+export const botKey = (callback: { appId: AppId; bot: Uid }): string => `${callback.appId}/${callback.bot}`
+
+export class FairQueue {
+  readonly #maxInFlight: number
+  readonly #lanes = new Map<number, ClaimedLane>()
+  readonly #bots = new Map<string, BotShare>()
+  /** Bots that may have a lane ready, in the order of their turns. */
+  #turns: BotShare[] = []
+  #inFlight = 0
+
+  constructor(options: { maxInFlight: number }) {
+    this.#maxInFlight = options.maxInFlight
+  }
+
+  get size(): number {
+    return this.#lanes.size
+  }
+
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
+  lanes(): Iterable<ClaimedLane> {
+    return this.#lanes.values()
+  }
+
+  lanesOf(key: string): number {
+    return this.#bots.get(key)?.lanes ?? 0
+  }
+
+  /** Bot → lanes claimed, of bots that have at least as many. */
+  busy(atLeast: number): Record<string, number> {
+    const busy: Record<string, number> = {}
+    for (const [key, { lanes }] of this.#bots) if (lanes >= atLeast) busy[key] = lanes
+    return busy
+  }
+
+  add(claim: LaneClaim): void {
+    const lane: ClaimedLane = { claim, busy: false }
+    this.#lanes.set(claim.head.laneId, lane)
+    const share = this.#share(botKey(claim.callback))
+    share.lanes++
+    this.#wait(share, lane)
+  }
+
+  /** The next lane whose head may be attempted now; it is busy from here on. */
+  next(): ClaimedLane | undefined {
+    while (this.#inFlight < this.#maxInFlight) {
+      const share = this.#turns.shift()
+      const lane = share?.ready[0]
+      if (share === undefined) return undefined
+      if (lane === undefined || share.inFlight >= lane.claim.callback.maxConcurrency) continue
+      share.ready.shift()
+      if (share.ready.length > 0) this.#turns.push(share)
+      share.inFlight++
+      this.#inFlight++
+      lane.busy = true
+      return lane
+    }
+    return undefined
+  }
+
+  /** The attempt is on record: the lane waits for its turn with its next head, or is done with. */
+  settle(lane: ClaimedLane, next: LaneClaim | undefined): void {
+    const share = this.#share(botKey(lane.claim.callback))
+    share.inFlight--
+    this.#inFlight--
+    lane.busy = false
+    if (next === undefined) {
+      this.#forget(share, lane)
+    } else {
+      lane.claim = next
+      this.#wait(share, lane)
+    }
+    // The bot may have been passed over while it had too much under way.
+    if (share.ready.length > 0 && !this.#turns.includes(share)) this.#turns.push(share)
+  }
+
+  /** Lets go of a lane that is not busy. */
+  drop(lane: ClaimedLane): void {
+    const share = this.#share(botKey(lane.claim.callback))
+    const at = share.ready.indexOf(lane)
+    if (at >= 0) share.ready.splice(at, 1)
+    this.#forget(share, lane)
+  }
+
+  #share(key: string): BotShare {
+    let share = this.#bots.get(key)
+    if (share === undefined) {
+      share = { key, ready: [], lanes: 0, inFlight: 0 }
+      this.#bots.set(key, share)
+    }
+    return share
+  }
+
+  #wait(share: BotShare, lane: ClaimedLane): void {
+    share.ready.push(lane)
+    if (share.ready.length === 1 && !this.#turns.includes(share)) this.#turns.push(share)
+  }
+
+  #forget(share: BotShare, lane: ClaimedLane): void {
+    const id = lane.claim.head.laneId
+    // A lane that was lost may have been claimed anew meanwhile.
+    if (this.#lanes.get(id) === lane) this.#lanes.delete(id)
+    if (--share.lanes === 0 && share.inFlight === 0) this.#bots.delete(share.key)
+  }
+}

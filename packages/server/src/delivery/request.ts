@@ -1,0 +1,79 @@
+/** What goes over the wire in one attempt: where to, and with which headers. Pure. */
+import type { KeyObject } from 'node:crypto'
+import { callbackHeaders, sign } from '@confab/protocol'
+import type { Callback, Delivery } from './attempt.ts'
+import { callbackUrlProblem } from './guard.ts'
+
+export interface Target {
+  /** Scheme, host and port: connections are shared by it. */
+  readonly origin: string
+  readonly path: string
+}
+
+/** Where a URL leads, or what is wrong with it. */
+export const readTarget = (text: string): Target | { readonly problem: string } => {
+  const problem = callbackUrlProblem(text)
+  if (problem !== undefined) return { problem: `the callback URL ${problem}` }
+  const url = new URL(text)
+  return { origin: url.origin, path: url.pathname + url.search }
+}
+
+const MAX_REMEMBERED = 1000
+
+/** Remembers what was made of as many texts as are likely to be busy at once. */
+export const remembering = <T>(make: (text: string) => T): ((text: string) => T) => {
+  const known = new Map<string, T>()
+  return (text) => {
+    const found = known.get(text)
+    if (found !== undefined) return found
+    if (known.size >= MAX_REMEMBERED) known.clear()
+    const made = make(text)
+    known.set(text, made)
+    return made
+  }
+}
+
+const basicAuth = ({ username, password }: { username: string; password: string }): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+
+export interface AttemptHead {
+  readonly callback: Callback
+  readonly delivery: Delivery
+  readonly attempt: number
+  /** Unix seconds. */
+  readonly timestamp: number
+  readonly userAgent: string
+  readonly keyOf: (secret: string) => KeyObject
+}
+
+/** Names and values in turn. `content-length` and `host` are the client's business. */
+export const requestHeaders = ({ callback, delivery, attempt, timestamp, userAgent, keyOf }: AttemptHead): string[] => {
+  const { id, body } = delivery
+  const headers = [
+    'content-type',
+    'application/json',
+    'user-agent',
+    userAgent,
+    // The cap on what is read counts bytes as they arrive: nothing may unfold after it.
+    'accept-encoding',
+    'identity',
+    callbackHeaders.id,
+    id,
+    callbackHeaders.timestamp,
+    String(timestamp),
+    callbackHeaders.attempt,
+    String(attempt),
+    callbackHeaders.sequence,
+    String(delivery.sequence),
+    callbackHeaders.previousSequence,
+    String(delivery.sequence - 1),
+    callbackHeaders.trigger,
+    delivery.trigger,
+  ]
+  if (callback.secrets.length > 0) {
+    const signatures = callback.secrets.map((secret) => sign(keyOf(secret), { id, timestamp, body }))
+    headers.push(callbackHeaders.signature, signatures.join(' '))
+  }
+  if (callback.credentials !== undefined) headers.push('authorization', basicAuth(callback.credentials))
+  return headers
+}

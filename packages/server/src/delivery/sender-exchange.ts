@@ -1,0 +1,142 @@
+/** One attempt under way: a request, what is read of its answer, and the deadline over both. Settles exactly once. */
+import type { Dispatcher } from 'undici'
+import type { Clock } from '../kernel/clock.ts'
+import type { Attempt, Phases } from './attempt.ts'
+import type { DialPhase } from './connector.ts'
+import type { Connection, ConnectionPool, ConnectionUser } from './sender-connection.ts'
+import { type Judgement, judgeFailure, judgeStatus, retry } from './sender-outcome.ts'
+
+/** No more of an answer is read. */
+const MAX_ANSWER_BYTES = 64 * 1024
+/** No more of it is kept. */
+const MAX_RESPONSE_BYTES = 2 * 1024
+
+export interface ExchangeOptions {
+  readonly number: number
+  readonly timeoutMs: number
+  readonly clock: Clock
+  readonly pool: ConnectionPool
+}
+
+type Answer = { status: number; retryAfter: string | string[] | undefined }
+
+const tenths = (ms: number): number => Math.round(ms * 10) / 10
+
+/** As text that every store takes: an incomplete character at a cut is dropped, and PostgreSQL has no NUL. */
+const asText = (chunks: readonly Buffer[], cut: boolean): string => {
+  const [first] = chunks
+  const bytes = first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
+  const text = cut ? new TextDecoder().decode(bytes, { stream: true }) : bytes.toString('utf8')
+  return text.replaceAll('\0', '\uFFFD')
+}
+
+export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
+  readonly done: Promise<Attempt>
+  readonly #resolve: (attempt: Attempt) => void
+  readonly #options: ExchangeOptions
+  readonly #startedAtMs: number
+  readonly #start = performance.now()
+  readonly #phases: { -readonly [Phase in keyof Phases]: Phases[Phase] } = { total: 0 }
+  readonly #deadline: NodeJS.Timeout
+  #connection: Connection | undefined
+  #settled = false
+  #answer: Answer | undefined
+  #read = 0
+  readonly #kept: Buffer[] = []
+  #keptBytes = 0
+
+  constructor(options: ExchangeOptions) {
+    const { promise, resolve } = Promise.withResolvers<Attempt>()
+    this.done = promise
+    this.#resolve = resolve
+    this.#options = options
+    this.#startedAtMs = options.clock.now()
+    const { timeoutMs } = options
+    this.#deadline = setTimeout(
+      () => this.#settle(retry('timeout', `no complete answer in ${timeoutMs} ms`)),
+      timeoutMs,
+    )
+  }
+
+  send(origin: string, request: Omit<Dispatcher.DispatchOptions, 'method'>): void {
+    const connection = this.#options.pool.take(origin)
+    this.#connection = connection
+    connection.lend(this)
+    connection.dispatch({ ...request, method: 'POST' }, this)
+  }
+
+  /** Gives up at once, for no fault of the receiver's. */
+  stop(): void {
+    this.#settle(retry('reset', 'server stopping'))
+  }
+
+  reached(phase: DialPhase): void {
+    this.#phases[phase] = this.#elapsed()
+  }
+
+  /** Required by the client, which asks nothing here. */
+  onRequestStart(): void {}
+
+  onResponseStarted(): void {
+    this.#phases.firstByte ??= this.#elapsed()
+  }
+
+  onResponseStart(
+    _: Dispatcher.DispatchController,
+    status: number,
+    headers: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status >= 200) this.#answer = { status, retryAfter: headers['retry-after'] }
+  }
+
+  onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#read += chunk.length
+    if (this.#keptBytes < MAX_RESPONSE_BYTES) this.#keep(chunk.subarray(0, MAX_RESPONSE_BYTES - this.#keptBytes))
+    if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined) this.#settle(this.#judgeAnswer(this.#answer))
+  }
+
+  onResponseEnd(): void {
+    if (this.#answer !== undefined) this.#settle(this.#judgeAnswer(this.#answer), 'keep')
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    this.#settle(judgeFailure(error))
+  }
+
+  #judgeAnswer({ status, retryAfter }: Answer): Judgement {
+    return judgeStatus(status, retryAfter, this.#options.clock.now())
+  }
+
+  #keep(bytes: Buffer): void {
+    this.#kept.push(bytes)
+    this.#keptBytes += bytes.length
+  }
+
+  #elapsed(): number {
+    return tenths(performance.now() - this.#start)
+  }
+
+  /** A connection whose answer was not read to its end cannot carry another. */
+  #settle({ outcome, error }: Judgement, then: 'keep' | 'drop' = 'drop'): void {
+    if (this.#settled) return
+    this.#settled = true
+    clearTimeout(this.#deadline)
+    const connection = this.#connection
+    const address = connection?.address
+    this.#connection = undefined
+    if (connection !== undefined) {
+      if (then === 'keep') this.#options.pool.giveBack(connection)
+      else void connection.destroy()
+    }
+    this.#resolve({
+      number: this.#options.number,
+      startedAtMs: this.#startedAtMs,
+      outcome,
+      status: this.#answer?.status,
+      error,
+      address,
+      phases: { ...this.#phases, total: this.#elapsed() },
+      response: this.#answer === undefined ? undefined : asText(this.#kept, this.#read > this.#keptBytes),
+    })
+  }
+}

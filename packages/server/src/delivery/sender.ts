@@ -1,0 +1,92 @@
+/**
+ * Makes one attempt of a delivery, and tells what it came to. Owns the connections and the attempts under way; does not
+ * own the decision what comes next, nor how many attempts run at once. Whatever a receiver or a network does is a
+ * value, never an exception.
+ */
+import { signingKey } from '@confab/protocol'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import type { Attempt, Callback, Delivery } from './attempt.ts'
+import { makeConnector, type Resolve, shareLookups, systemResolve } from './connector.ts'
+import type { AddressGuard } from './guard.ts'
+import { readTarget, remembering, requestHeaders } from './request.ts'
+import { ConnectionPool } from './sender-connection.ts'
+import { Exchange } from './sender-exchange.ts'
+import { type Judgement, retry } from './sender-outcome.ts'
+
+export interface SenderOptions {
+  readonly guard: AddressGuard
+  readonly clock: Clock
+  readonly userAgent: string
+  /** How names become addresses; the system's way unless given. */
+  readonly resolve?: Resolve
+  /** Certificates (PEM) to trust instead of the well-known ones. */
+  readonly ca?: string
+  /** Idle connections kept per origin, and in all. */
+  readonly maxIdlePerOrigin?: number
+  readonly maxIdle?: number
+}
+
+export interface Sender {
+  /** One attempt. Never rejects. */
+  send(callback: Callback, delivery: Delivery): Promise<Attempt>
+  /**
+   * Starts nothing more and waits for the attempts under way, which their deadlines bound. With `abort`, also while
+   * an earlier call waits, gives them up at once.
+   */
+  close(options?: { readonly abort?: boolean }): Promise<void>
+}
+
+const DEFAULT_MAX_IDLE_PER_ORIGIN = 128
+const DEFAULT_MAX_IDLE = 1024
+
+const withoutSending = (number: number, startedAtMs: number, { outcome, error }: Judgement): Attempt => ({
+  number,
+  startedAtMs,
+  outcome,
+  status: undefined,
+  error,
+  address: undefined,
+  phases: { total: 0 },
+  response: undefined,
+})
+
+const makePool = ({ guard, resolve = systemResolve, ca, maxIdlePerOrigin, maxIdle }: SenderOptions): ConnectionPool =>
+  new ConnectionPool({
+    connect: makeConnector({ guard, resolve: shareLookups(resolve), ca }),
+    maxIdlePerOrigin: maxIdlePerOrigin ?? DEFAULT_MAX_IDLE_PER_ORIGIN,
+    maxIdle: maxIdle ?? DEFAULT_MAX_IDLE,
+  })
+
+export const makeSender = (options: SenderOptions): Sender => {
+  const { clock, userAgent } = options
+  const pool = makePool(options)
+  const targetOf = remembering(readTarget)
+  const keyOf = remembering(signingKey)
+  const underWay = new Set<Exchange>()
+  let closed = false
+
+  const send = async (callback: Callback, delivery: Delivery): Promise<Attempt> => {
+    const number = delivery.attempts + 1
+    const nowMs = clock.now()
+    if (closed) return withoutSending(number, nowMs, retry('reset', 'server stopping'))
+    const target = targetOf(callback.url)
+    if ('problem' in target) return withoutSending(number, nowMs, retry('url', target.problem))
+    const timestamp = toSeconds(nowMs)
+    const headers = requestHeaders({ callback, delivery, attempt: number, timestamp, userAgent, keyOf })
+    const exchange = new Exchange({ number, timeoutMs: callback.timeoutMs, clock, pool })
+    underWay.add(exchange)
+    exchange.send(target.origin, { path: target.path, headers, body: delivery.body })
+    const attempt = await exchange.done
+    underWay.delete(exchange)
+    return attempt
+  }
+
+  const close = async ({ abort = false }: { readonly abort?: boolean } = {}): Promise<void> => {
+    closed = true
+    if (abort) for (const exchange of underWay) exchange.stop()
+    await Promise.all([...underWay].map((exchange) => exchange.done))
+    await pool.close()
+  }
+
+  return { send, close }
+}

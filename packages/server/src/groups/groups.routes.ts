@@ -1,0 +1,106 @@
+import {
+  CreateGroup,
+  Group,
+  ListGroups,
+  MemberResults,
+  one,
+  pageWithCursor,
+  parseGuid,
+  Success,
+  UpdateGroup,
+} from '@confab/protocol'
+import { Type } from 'typebox'
+import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
+import { pathOf } from '../http/path.ts'
+import { RawJson, type Route, route } from '../http/route.ts'
+import { definedOf } from '../kernel/defined.ts'
+import type { GroupFilter } from '../storage/sql/groups.ts'
+import type { ManageGroups } from './manage-groups.ts'
+import { outcomesJson } from './manage-members.ts'
+
+const tag = 'Groups'
+
+const SORT_COLUMNS = { name: 'name', guid: 'guid', createdAt: 'created_at' } as const
+
+const filterOf = (query: ListGroups): GroupFilter => {
+  const { searchKey, tags, updatedAt, affix = 'append' } = query
+  const searchIn = query.searchIn?.filter((column) => column === 'guid' || column === 'name')
+  const types = [...(query.types ?? []), ...(query.type ? [query.type] : [])]
+    // Clients call the groups that ask for a password by either name.
+    .map((type) => (type === 'protected' ? 'password' : type))
+  return {
+    ...definedOf({ searchKey, tags, searchIn: searchIn?.length ? searchIn : undefined }),
+    types,
+    hasJoined: query.hasJoined ?? false,
+    ...(updatedAt !== undefined && { updatedAt: { affix, at: updatedAt } }),
+    sortBy: SORT_COLUMNS[query.sortBy ?? 'guid'],
+    descending: query.sortOrder === 'desc',
+  }
+}
+
+export const groupRoutes = (groups: ManageGroups): readonly Route[] => [
+  route({
+    method: 'POST',
+    path: '/groups',
+    tag,
+    summary: 'Create a group, with members if there are any',
+    onBehalfOf: 'optional',
+    body: CreateGroup,
+    answer: one(Type.Intersect([Group, Type.Object({ members: Type.Optional(one(MemberResults)) })])),
+    handle: async ({ actor, body }) => {
+      const { group, outcomes } = await groups.create(actor, body)
+      const json = JSON.stringify(group)
+      if (body.members === undefined) return new RawJson(`{"data":${json}}`)
+      return new RawJson(`{"data":${json.slice(0, -1)},"members":{"data":${outcomesJson(outcomes)}}}}`)
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/groups',
+    tag,
+    summary: 'List groups, with search and filters',
+    onBehalfOf: 'optional',
+    query: ListGroups,
+    answer: pageWithCursor(Group),
+    handle: async ({ actor, query }) => {
+      const page = pageRequestOf(query)
+      const found = await groups.list({ actor, filter: filterOf(query), page })
+      return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows, query.withTags) }, page))
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/groups/:guid',
+    tag,
+    summary: 'Get a group',
+    onBehalfOf: 'optional',
+    params: pathOf('guid'),
+    answer: one(Group),
+    handle: async ({ actor, params }) => ({ data: await groups.get(actor, parseGuid(params.guid)) }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/groups/:guid',
+    tag,
+    summary: 'Change a group; `unset` empties what it names',
+    onBehalfOf: 'optional',
+    params: pathOf('guid'),
+    body: UpdateGroup,
+    answer: one(Group),
+    handle: async ({ actor, params, body }) => ({ data: await groups.update(actor, parseGuid(params.guid), body) }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/groups/:guid',
+    tag,
+    summary: 'Delete a group with its members and messages',
+    onBehalfOf: 'optional',
+    params: pathOf('guid'),
+    answer: one(Success),
+    handle: async ({ actor, params }) => {
+      const guid = parseGuid(params.guid)
+      await groups.remove(actor, guid)
+      return succeeded(`Group with guid ${guid} has been deleted successfully.`)
+    },
+  }),
+]

@@ -1,0 +1,122 @@
+import {
+  type CreateGroup,
+  type Group,
+  type GroupType,
+  type Guid,
+  groupConversationId,
+  limits,
+  type MemberLists,
+  parseGuid,
+  parseUid,
+  type UpdateGroup,
+} from '@confab/protocol'
+import type { Actor } from '../kernel/actor.ts'
+import { AppError, badRequest } from '../kernel/app-error.ts'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { definedOf } from '../kernel/defined.ts'
+import { jsonText } from '../kernel/json.ts'
+import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { GroupFilter } from '../storage/sql/groups.ts'
+import type { MemberChange, MemberOutcome } from '../storage/sql/members.ts'
+import type { Store } from '../storage/store.ts'
+import { hashPassword } from './password.ts'
+
+export interface ManageGroups {
+  create(actor: Actor, body: CreateGroup): Promise<{ group: Group; outcomes: readonly MemberOutcome[] }>
+  get(actor: Actor, guid: Guid): Promise<Group>
+  list(input: { actor: Actor; filter: GroupFilter; page: PageRequest }): Promise<Page<Group>>
+  update(actor: Actor, guid: Guid, body: UpdateGroup): Promise<Group>
+  /** With members and messages. */
+  remove(actor: Actor, guid: Guid): Promise<void>
+}
+
+/** Messages removed per transaction, so that nobody waits long behind the deletion of a large group. */
+const PURGE_STEP = 500
+
+const metadataText = (metadata: unknown): string | null =>
+  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
+
+/** The uids of a call, each once: admins before moderators before participants; bans stand for themselves. */
+export const memberChanges = (lists: MemberLists): MemberChange[] => {
+  const changes = new Map<string, MemberChange>()
+  for (const list of ['usersToBan', 'admins', 'moderators', 'participants'] as const) {
+    for (const text of lists[list] ?? []) {
+      const uid = parseUid(text)
+      if (!changes.has(uid)) changes.set(uid, { list, uid })
+    }
+  }
+  if (changes.size > limits.membersPerCall) {
+    throw badRequest({ members: `must not name more than ${limits.membersPerCall} users in one call` })
+  }
+  return [...changes.values()]
+}
+
+const hashFor = async (
+  type: GroupType | undefined,
+  password: string | undefined,
+): Promise<string | null | undefined> => {
+  if (type !== undefined && type !== 'password') return null
+  return password ? hashPassword(password) : undefined
+}
+
+export const makeManageGroups = (deps: { store: Pick<Store, 'groups' | 'messages'>; clock: Clock }): ManageGroups => {
+  const { store, clock } = deps
+  const now = (): number => toSeconds(clock.now())
+  return {
+    create: async (actor, body) => {
+      const type = body.type ?? 'public'
+      if (type === 'password' && !body.password) {
+        throw new AppError('ERR_EMPTY_GROUP_PASS', {
+          details: { password: 'is required for a group of type password' },
+        })
+      }
+      return store.groups.create({
+        actor,
+        guid: parseGuid(body.guid),
+        name: body.name,
+        type,
+        passwordHash: (await hashFor(type, body.password)) ?? null,
+        icon: body.icon ?? null,
+        description: body.description ?? null,
+        metadata: metadataText(body.metadata),
+        tags: jsonText(body.tags),
+        // Who acts for somebody owns what they make: the contract ignores `owner` then.
+        owner: actor.kind === 'app' && body.owner !== undefined ? parseUid(body.owner) : undefined,
+        members: memberChanges(body.members ?? {}),
+        now: now(),
+      })
+    },
+
+    get: (actor, guid) => store.groups.find({ actor, guid }),
+
+    list: (input) => store.groups.list(input),
+
+    update: async (actor, guid, { unset = [], metadata, tags, owner, password, ...body }) => {
+      const passwordHash = await hashFor(body.type, password)
+      return store.groups.update({
+        actor,
+        guid,
+        now: now(),
+        ...definedOf(body),
+        ...definedOf({ passwordHash }),
+        ...(metadata !== undefined && { metadata: metadataText(metadata) }),
+        ...(tags !== undefined && { tags: jsonText(tags) }),
+        ...(owner !== undefined && actor.kind === 'app' && { owner: parseUid(owner) }),
+        ...Object.fromEntries(unset.map((key) => [key, null])),
+      })
+    },
+
+    remove: async (actor, guid) => {
+      await store.groups.checkDelete({ actor, guid })
+      const { appId } = actor
+      const of = { conversationId: groupConversationId(guid) }
+      const purge = async (): Promise<void> => {
+        while ((await store.messages.purge({ appId, of, limit: PURGE_STEP })) === PURGE_STEP);
+      }
+      await purge()
+      await store.groups.remove({ actor, guid })
+      // What was said while the first steps ran.
+      await purge()
+    },
+  }
+}

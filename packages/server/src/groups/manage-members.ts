@@ -1,0 +1,78 @@
+import { errorCodes, type Guid, type MemberLists, type Scope, type Uid, type User } from '@confab/protocol'
+import type { Actor } from '../kernel/actor.ts'
+import { badRequest } from '../kernel/app-error.ts'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import type { Page, PageRequest } from '../kernel/paging.ts'
+import { messageJson } from '../messages/message.ts'
+import type { App } from '../storage/sql/apps.ts'
+import type { MemberOutcome } from '../storage/sql/members.ts'
+import type { Store } from '../storage/store.ts'
+import { memberChanges } from './manage-groups.ts'
+
+interface MemberOf {
+  readonly app: App
+  readonly actor: Actor
+  readonly guid: Guid
+  readonly uid: Uid
+}
+
+export interface ManageMembers {
+  add(input: { app: App; actor: Actor; guid: Guid }, lists: MemberLists): Promise<readonly MemberOutcome[]>
+  list(input: {
+    actor: Actor
+    guid: Guid
+    scopes?: readonly Scope[]
+    searchKey?: string
+    page: PageRequest
+  }): Promise<Page<User>>
+  changeScope(input: MemberOf, scope: Scope): Promise<{ guid: Guid; uid: Uid; scope: Scope; joinedAt: number }>
+  kick(input: MemberOf): Promise<void>
+  ban(input: MemberOf): Promise<void>
+  unban(input: MemberOf): Promise<void>
+  listBanned(input: { actor: Actor; guid: Guid; searchKey?: string; page: PageRequest }): Promise<Page<User>>
+}
+
+const outcomeJson = ({ failure, action }: MemberOutcome): string => {
+  if (failure !== undefined) {
+    return JSON.stringify({ success: false, error: { code: failure, message: errorCodes[failure].meaning } })
+  }
+  return action === undefined ? '{"success":true}' : `{"success":true,"data":${messageJson(action)}}`
+}
+
+/** What became of each uid, under the list that it stood in. Clients need all four lists, empty or not. */
+export const outcomesJson = (outcomes: readonly MemberOutcome[]): string => {
+  const lists = (['admins', 'moderators', 'participants', 'usersToBan'] as const).map((list) => {
+    const entries = outcomes
+      .filter((outcome) => outcome.list === list)
+      .map((outcome) => `${JSON.stringify(outcome.uid)}:${outcomeJson(outcome)}`)
+    return `"${list}":{${entries.join(',')}}`
+  })
+  return `{${lists.join(',')}}`
+}
+
+export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; clock: Clock }): ManageMembers => {
+  const { store, clock } = deps
+  const caseOf = ({ app, actor, guid, uid }: MemberOf) => ({
+    actor,
+    appCreatedAt: app.createdAt,
+    guid,
+    uid,
+    now: toSeconds(clock.now()),
+  })
+  return {
+    add: async ({ app, actor, guid }, lists) => {
+      const changes = memberChanges(lists)
+      if (changes.length === 0) throw badRequest({ members: 'name at least one user' })
+      return store.members.add({ actor, appCreatedAt: app.createdAt, guid, changes, now: toSeconds(clock.now()) })
+    },
+    list: (input) => store.members.list(input),
+    changeScope: async (input, scope) => {
+      const { joinedAt } = await store.members.changeScope({ ...caseOf(input), scope })
+      return { guid: input.guid, uid: input.uid, scope, joinedAt }
+    },
+    kick: async (input) => void (await store.members.kick(caseOf(input))),
+    ban: async (input) => void (await store.members.ban(caseOf(input))),
+    unban: async (input) => void (await store.members.unban(caseOf(input))),
+    listBanned: (input) => store.members.listBanned(input),
+  }
+}

@@ -1,0 +1,89 @@
+/** Checks input against the schemas of a route. Bodies are taken as they are; text of paths and queries is converted. */
+
+import type { TSchema } from 'typebox'
+import { Compile, type Validator } from 'typebox/compile'
+import { badRequest, type ErrorDetails } from '../kernel/app-error.ts'
+
+interface Problem {
+  readonly instancePath: string
+  readonly keyword: string
+  readonly message: string
+  readonly params: object
+}
+
+const fieldOf = (path: string, fallback: string): string => path.slice(1).replaceAll('/', '.') || fallback
+
+const wordsOf = (problem: Problem): string => {
+  if (problem.keyword === 'enum' && 'allowedValues' in problem.params && Array.isArray(problem.params.allowedValues)) {
+    return `must be one of ${problem.params.allowedValues.join(', ')}`
+  }
+  return problem.message
+}
+
+const detailsOf = (problems: Iterable<Problem>, part: string): ErrorDetails => {
+  const details: Record<string, string> = {}
+  for (const problem of problems) {
+    if (problem.keyword === 'required' && 'requiredProperties' in problem.params) {
+      const at = problem.instancePath === '' ? '' : `${fieldOf(problem.instancePath, part)}.`
+      for (const name of problem.params.requiredProperties as string[]) details[`${at}${name}`] ??= 'is required'
+    } else {
+      details[fieldOf(problem.instancePath, part)] ??= wordsOf(problem)
+    }
+  }
+  return details
+}
+
+export type Check = (value: unknown) => unknown
+
+/** @param part how problems of the value as a whole are called: `body`, `query`, … */
+export const makeCheck = (schema: TSchema | undefined, part: string): Check => {
+  if (schema === undefined) return () => undefined
+  const validator: Validator = Compile(schema)
+  return (value) => {
+    if (validator.Check(value)) return value
+    throw badRequest(detailsOf(validator.Errors(value) as unknown as Problem[], part))
+  }
+}
+
+type Raw = Readonly<Record<string, string | readonly string[] | undefined>>
+type Converter = (texts: readonly string[]) => unknown
+
+const last = (texts: readonly string[]): string => texts.at(-1) ?? ''
+
+/** Text that is not of the type stays text, and fails the check with the right words. */
+const converters: Readonly<Record<string, Converter>> = {
+  integer: (texts) => (/^-?\d{1,15}$/.test(last(texts)) ? Number(last(texts)) : last(texts)),
+  boolean: (texts) => {
+    const text = last(texts).toLowerCase()
+    if (text === 'true' || text === '1') return true
+    return text === 'false' || text === '0' || text === '' ? false : last(texts)
+  },
+  array: (texts) => texts.flatMap((text) => text.split(',')).filter((text) => text !== ''),
+}
+
+/**
+ * Converts the text of a query by the types of its schema: `1` and `true`, `a,b` and repeated keys, `key[]`.
+ * Empty values are as if they were not there; what the schema does not name is left out.
+ */
+export const makeQueryCheck = (schema: TSchema | undefined): Check => {
+  if (schema === undefined) return () => undefined
+  const check = makeCheck(schema, 'query')
+  const { properties = {} } = schema as { properties?: Record<string, { type?: string; default?: unknown }> }
+  const fields = Object.entries(properties).map(([name, { type = 'string', default: initial }]) => ({
+    name,
+    initial,
+    isList: type === 'array',
+    convert: converters[type] ?? last,
+  }))
+  return (value) => {
+    const raw = value as Raw
+    const query: Record<string, unknown> = {}
+    for (const { name, convert, initial, isList } of fields) {
+      const given = raw[name] ?? (isList ? raw[`${name}[]`] : undefined)
+      const texts = given === undefined ? [] : [given].flat()
+      if (texts.length > 0 && (isList || last(texts) !== '')) query[name] = convert(texts)
+      else if (initial !== undefined) query[name] = initial
+    }
+    return check(query)
+  }
+}

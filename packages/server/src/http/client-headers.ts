@@ -1,0 +1,36 @@
+/** What a client says of itself: the headers of the client SDKs, with defaults for back ends that send none. */
+import { randomUUID } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import { CHAT_API_VERSION } from '@confab/protocol'
+import type { Client } from '../kernel/client.ts'
+import type { Clock } from '../kernel/clock.ts'
+
+const LENGTH_MAX = 255
+
+const textOf = (header: string | string[] | undefined): string | undefined => {
+  const text = (Array.isArray(header) ? header[0] : header)?.trim()
+  return text ? text.slice(0, LENGTH_MAX) : undefined
+}
+
+/** Device ids begin with their platform: `WEB-4_2_0-<uuid>-<ms>`. */
+const platformOf = (resource: string | undefined): string | undefined =>
+  /^([A-Za-z]+)-/.exec(resource ?? '')?.[1]?.toLowerCase()
+
+/** `javascript@4.2.0` → `javascript`. */
+const languageOf = (sdk: string | undefined): string | undefined => sdk?.split('@')[0]
+
+/**
+ * @param headers `resource` (the device), `sdk` (`<language>@<version>`), and, for clients that want to say it
+ *   themselves, `platform` and `language`
+ */
+export const clientOf = (headers: IncomingHttpHeaders, clock: Clock): Client => {
+  const resource = textOf(headers['resource'])
+  return {
+    resource: resource ?? `API-${CHAT_API_VERSION.replace('.', '_')}-${randomUUID()}-${clock.now()}`,
+    origin: {
+      platform: textOf(headers['platform']) ?? platformOf(resource) ?? 'API',
+      language: textOf(headers['language']) ?? languageOf(textOf(headers['sdk'])) ?? 'http',
+      resource: resource ?? 'rest-api',
+    },
+  }
+}

@@ -1,0 +1,86 @@
+/** `/openapi.json`: made from the table of routes. */
+import { ApiKey, AuthToken, Bot, ErrorAnswer, Group, Message, User } from '@confab/protocol'
+import type { TSchema } from 'typebox'
+import type { Route } from './route.ts'
+
+/** Schemas that have a name of their own in the document. */
+const named: Readonly<Record<string, TSchema>> = { ApiKey, AuthToken, Bot, Error: ErrorAnswer, Group, Message, User }
+const nameOf = new Map(Object.entries(named).map(([name, schema]) => [JSON.stringify(schema), name]))
+
+/** Replaces what has a name by a reference to it. */
+const referring = (value: unknown, isRoot = true): unknown => {
+  if (Array.isArray(value)) return value.map((item) => referring(item, false))
+  if (typeof value !== 'object' || value === null) return value
+  const name = isRoot ? undefined : nameOf.get(JSON.stringify(value))
+  if (name !== undefined) return { $ref: `#/components/schemas/${name}` }
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, referring(inner, false)]))
+}
+
+const json = (schema: unknown): object => ({ 'application/json': { schema } })
+
+const parametersOf = (schema: TSchema | undefined, where: 'path' | 'query'): object[] => {
+  const { properties = {}, required = [] } = (schema ?? {}) as {
+    properties?: Record<string, TSchema>
+    required?: string[]
+  }
+  return Object.entries(properties).map(
+    ([name, { description, ...rest }]: [string, TSchema & { description?: string }]) => ({
+      name,
+      in: where,
+      required: where === 'path' || required.includes(name),
+      ...(description && { description }),
+      ...('type' in rest && rest.type === 'array' && { style: 'form', explode: false }),
+      schema: referring(rest),
+    }),
+  )
+}
+
+const actorParameters = ({ onBehalfOf }: Route): object[] =>
+  onBehalfOf === 'none'
+    ? []
+    : [
+        {
+          name: 'onBehalfOf',
+          in: 'header',
+          required: onBehalfOf === 'required',
+          description: 'The uid of the user in whose name this is done; without it the app itself acts.',
+          schema: { type: 'string' },
+        },
+      ]
+
+const operationOf = (route: Route): object => ({
+  summary: route.summary,
+  tags: [route.tag],
+  operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_]+(\w)/g, (_, first: string) => first.toUpperCase())}`,
+  description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}.`,
+  parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...actorParameters(route)],
+  ...(route.body && { requestBody: { required: true, content: json(referring(route.body)) } }),
+  responses: {
+    200: { description: 'Done.', content: json(referring(route.answer)) },
+    default: { description: 'Not done; see `error.code`.', content: json({ $ref: '#/components/schemas/Error' }) },
+  },
+})
+
+export const openApiOf = (routes: readonly Route[], options: { version: string }): object => {
+  const paths: Record<string, Record<string, object>> = {}
+  for (const route of routes) {
+    const path = route.path.replace(/:(\w+)/g, '{$1}')
+    paths[path] = { ...paths[path], [route.method.toLowerCase()]: operationOf(route) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Confab',
+      version: options.version,
+      description: 'A self-hosted chat server in which bots are users. All paths are also served under /v3.0.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/v3' }],
+    security: [{ apiKey: [] }],
+    paths,
+    components: {
+      securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'apikey' } },
+      schemas: Object.fromEntries(Object.entries(named).map(([name, schema]) => [name, referring(schema)])),
+    },
+  }
+}

@@ -1,0 +1,79 @@
+/**
+ * What an operation of the API is: data, from which the server, `/openapi.json` and the tests over the whole table
+ * are made. Handlers see checked input of the types that the schemas say; they know nothing of HTTP but this.
+ */
+import type { KeyScope } from '@confab/protocol'
+import type { Static, TSchema } from 'typebox'
+import type { Actor } from '../kernel/actor.ts'
+import type { Client } from '../kernel/client.ts'
+import type { App } from '../storage/sql/apps.ts'
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+/** What a handler is given: every part checked. */
+export interface RouteRequest<P = unknown, Q = unknown, B = unknown> {
+  readonly app: App
+  readonly actor: Actor
+  /** The API key that opened the app for this request. */
+  readonly apiKey: string
+  readonly client: Client
+  readonly params: P
+  readonly query: Q
+  readonly body: B
+}
+
+export interface Route {
+  readonly method: Method
+  /** With `:name` for parameters; served under every version prefix. */
+  readonly path: string
+  /** The least scope of key that may call it. */
+  readonly access: KeyScope
+  readonly summary: string
+  readonly tag: string
+  /** Whether the acting user may be named by the header `onBehalfOf`, and whether it must be. */
+  readonly onBehalfOf: 'none' | 'optional' | 'required'
+  readonly params: TSchema | undefined
+  readonly query: TSchema | undefined
+  readonly body: TSchema | undefined
+  readonly answer: TSchema
+  readonly handle: (request: RouteRequest) => Promise<unknown>
+}
+
+type Of<T extends TSchema | undefined> = T extends TSchema ? Static<T> : undefined
+
+/** Keeps the types of one route together; the table holds them without. */
+export const route = <
+  P extends TSchema | undefined = undefined,
+  Q extends TSchema | undefined = undefined,
+  B extends TSchema | undefined = undefined,
+>(definition: {
+  method: Method
+  path: string
+  summary: string
+  tag: string
+  access?: KeyScope
+  onBehalfOf?: Route['onBehalfOf']
+  params?: P
+  query?: Q
+  body?: B
+  answer: TSchema
+  handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
+}): Route => ({
+  access: 'fullAccess',
+  onBehalfOf: 'none',
+  ...definition,
+  params: definition.params,
+  query: definition.query,
+  body: definition.body,
+  // The server checks every part against the schemas above before it calls.
+  handle: definition.handle as Route['handle'],
+})
+
+/** An answer whose JSON exists already: messages are stored as the text that is sent. */
+export class RawJson {
+  readonly text: string
+
+  constructor(text: string) {
+    this.text = text
+  }
+}

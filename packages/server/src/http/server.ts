@@ -1,0 +1,180 @@
+/**
+ * The HTTP edge: Fastify, made from the table of routes.
+ *
+ * Every request goes the same way: who calls (before the body is read) → may they → is the input right → handler →
+ * answer. Handlers contain no `try`: errors become answers in `error-mapping.ts` alone.
+ */
+
+import { limits, parseUid } from '@confab/protocol'
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { type Authenticate, assertScope, type Caller } from '../apps/authenticate.ts'
+import type { Actor } from '../kernel/actor.ts'
+import { AppError, badRequest } from '../kernel/app-error.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Ids } from '../kernel/ids.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Metrics } from '../workers/metrics.ts'
+import { makeCheck, makeQueryCheck } from './check.ts'
+import { clientOf } from './client-headers.ts'
+import { errorAnswer, toAppError } from './error-mapping.ts'
+import { type Health, registerOperations } from './operations.ts'
+import { RawJson, type Route } from './route.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null
+    failure: AppError | null
+  }
+}
+
+/** All mean the same API. */
+const VERSION_PREFIXES = ['/v3', '/v3.0'] as const
+
+export interface HttpDeps {
+  readonly routes: readonly Route[]
+  readonly authenticate: Authenticate
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly health: Health
+  readonly openApi: object
+}
+
+const header = (request: FastifyRequest, name: string): string | undefined => {
+  const value = request.headers[name]
+  const text = (Array.isArray(value) ? value[0] : value)?.trim()
+  return text || undefined
+}
+
+/** `<appId>.api-<region>.…` or `<appId>.apiclient-<region>.…`. */
+const appIdOfHost = (host: string): string | undefined => /^([a-z0-9-]+)\.api(?:client)?-/i.exec(host)?.[1]
+
+const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor => {
+  const uid = route.onBehalfOf === 'none' ? undefined : header(request, 'onbehalfof')
+  if (uid !== undefined) return { kind: 'user', appId: caller.app.id, uid: parseUid(uid) }
+  if (route.onBehalfOf === 'required') throw badRequest({ onBehalfOf: 'this header is required' })
+  return { kind: 'app', appId: caller.app.id }
+}
+
+/** JSON objects in bodies only; an empty body is null. NUL is no text: PostgreSQL cannot store it. */
+const acceptJson = (app: FastifyInstance): void => {
+  app.removeAllContentTypeParsers()
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    if (body.trim() === '') done(null, null)
+    else if (body.includes('\\u0000')) done(badRequest({ body: 'must not contain the character NUL' }))
+    else parse(request, body, done)
+  })
+}
+
+const refuseNulInUrl = async (request: FastifyRequest): Promise<void> => {
+  if (request.url.includes('%00')) throw badRequest({ path: 'must not contain the character NUL' })
+}
+
+const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest) => {
+  const caller = await deps.authenticate({
+    appId: header(request, 'appid') ?? appIdOfHost(request.hostname),
+    apiKey: header(request, 'apikey'),
+  })
+  assertScope(caller, route.access)
+  request.caller = caller
+}
+
+const handlerOf = (deps: HttpDeps, route: Route) => {
+  const checkParams = makeCheck(route.params, 'path')
+  const checkQuery = makeQueryCheck(route.query)
+  const checkBody = makeCheck(route.body, 'body')
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const caller = request.caller
+    if (caller === null) throw new Error('a route was reached without its caller')
+    const answer = await route.handle({
+      app: caller.app,
+      actor: actorOf(route, request, caller),
+      apiKey: caller.apiKey,
+      // Only messages need it.
+      get client() {
+        return clientOf(request.headers, deps.clock)
+      },
+      params: checkParams(request.params),
+      query: checkQuery(request.query),
+      body: checkBody(request.body ?? null),
+    })
+    if (!(answer instanceof RawJson)) return answer
+    return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
+  }
+}
+
+const asIs = (text: unknown): string => text as string
+
+const registerRoutes = (app: FastifyInstance, deps: HttpDeps): void => {
+  for (const prefix of VERSION_PREFIXES) {
+    for (const route of deps.routes) {
+      app.route({
+        method: route.method,
+        url: prefix + route.path,
+        schema: { response: { 200: route.answer } },
+        onRequest: callerOf(deps, route),
+        handler: handlerOf(deps, route),
+      })
+    }
+  }
+}
+
+/** One wide line per request. The pattern of the path, never the path: keys and tokens stand in some. */
+const logRequests = (app: FastifyInstance, { log, metrics }: HttpDeps): void => {
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    const { method, caller, failure } = request
+    const { statusCode: status, elapsedTime } = reply
+    metrics.request({ method, route, status }, elapsedTime / 1000)
+    const line = {
+      requestId: request.id,
+      method,
+      route,
+      status,
+      ms: Math.round(elapsedTime * 100) / 100,
+      ...(caller && { appId: caller.app.id }),
+      ...(failure && { code: failure.code }),
+    }
+    if (failure?.code === 'ERR_EXCEPTION') log.error({ ...line, err: failure.cause }, 'http.request')
+    else log.info(line, 'http.request')
+  })
+}
+
+const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
+  const failure = toAppError(error)
+  request.failure = failure
+  // The serializer of the route's answer would drop what an error says.
+  reply
+    .code(failure.status)
+    .type('application/json; charset=utf-8')
+    .serializer(asIs)
+    .send(JSON.stringify(errorAnswer(failure, request.id)))
+}
+
+export const buildServer = (deps: HttpDeps): FastifyInstance => {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytes,
+    routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
+    genReqId: () => deps.ids.request(),
+    forceCloseConnections: 'idle',
+    // A body that never comes must not hold a connection for ever.
+    requestTimeout: 60_000,
+    frameworkErrors: (error, request, reply) => fail(request, reply, error),
+  })
+  app.decorateRequest('caller', null)
+  app.decorateRequest('failure', null)
+  acceptJson(app)
+  app.addHook('onRequest', refuseNulInUrl)
+  logRequests(app, deps)
+  app.setErrorHandler((error, request, reply) => fail(request, reply, error))
+  app.setNotFoundHandler((request, reply) => {
+    const isOtherVersion = /^\/v\d/.test(request.url) && !/^\/v3(\.0)?(\/|$|\?)/.test(request.url)
+    fail(request, reply, new AppError(isOtherVersion ? 'ERR_INVALID_API_VERSION' : 'ERR_API_NOT_FOUND'))
+  })
+  registerOperations(app, deps)
+  registerRoutes(app, deps)
+  return app
+}

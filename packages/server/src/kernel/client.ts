@@ -1,0 +1,9 @@
+import type { Origin } from '@confab/protocol'
+
+/** What a client says of itself in the headers of its request. */
+export interface Client {
+  /** `data.resource` of the messages it sends; clients use one id per device or page. */
+  readonly resource: string
+  /** `origin` of the callbacks that its messages cause. */
+  readonly origin: Origin
+}

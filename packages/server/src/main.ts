@@ -1,0 +1,66 @@
+/** Arguments → command → exit code. */
+import { dev } from './cli/dev.ts'
+import { doctor } from './cli/doctor.ts'
+import { type ExitCode, exitCodes } from './cli/exit-codes.ts'
+import { help } from './cli/help.ts'
+import { migrate } from './cli/migrate.ts'
+import { serve } from './cli/serve.ts'
+import { SchemaTooNewError } from './storage/sql/migrate.ts'
+import { DirectoryInUseError } from './storage/sqlite/directory-lock.ts'
+import { VERSION } from './version.ts'
+
+type Command = (args: readonly string[], env: NodeJS.ProcessEnv) => Promise<ExitCode>
+
+const print =
+  (text: () => string): Command =>
+  async () => {
+    console.log(text())
+    return exitCodes.ok
+  }
+
+const commands: Readonly<Record<string, Command>> = {
+  dev,
+  serve,
+  migrate,
+  doctor,
+  help: print(help),
+  version: print(() => VERSION),
+}
+
+const aliases: Readonly<Record<string, string>> = {
+  '--help': 'help',
+  '-h': 'help',
+  '--version': 'version',
+  '-v': 'version',
+}
+
+const run = async ([first = 'help', ...rest]: readonly string[]): Promise<ExitCode> => {
+  const wantsHelp = rest.some((arg) => arg === '--help' || arg === '-h')
+  const name = wantsHelp ? 'help' : (aliases[first] ?? first)
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) {
+    console.error(`confab: there is no command ${first}.\n\n${help()}`)
+    return exitCodes.badConfig
+  }
+  return command(rest, process.env)
+}
+
+const codeOf = (error: unknown): ExitCode => {
+  if (error instanceof SchemaTooNewError) return exitCodes.schemaTooNew
+  return error instanceof DirectoryInUseError ? exitCodes.directoryInUse : exitCodes.failed
+}
+
+/** Errors that say all there is to say: a stack would only hide it. */
+const isPlain = (error: unknown): boolean =>
+  error instanceof SchemaTooNewError ||
+  error instanceof DirectoryInUseError ||
+  (error instanceof Error &&
+    'code' in error &&
+    ['EADDRINUSE', 'EACCES', 'ECONNREFUSED', 'ENOTFOUND'].includes(String(error.code)))
+
+process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(isPlain(error) && error instanceof Error ? `confab: ${error.message}` : error)
+  return codeOf(error)
+})
+// What a failed start has left open must not keep the process alive.
+if (process.exitCode !== exitCodes.ok) process.exit()

@@ -1,0 +1,133 @@
+import {
+  DeleteOptions,
+  EditMessage,
+  ListMessages,
+  Message,
+  messageList,
+  one,
+  parseGuid,
+  parseUid,
+  SendMessage,
+} from '@confab/protocol'
+import { pathOf } from '../http/path.ts'
+import { RawJson, type Route, route } from '../http/route.ts'
+import { type ChangeMessages, messageIdOf } from './change-message.ts'
+import type { ListMessagesOf } from './list-messages.ts'
+import { messageJson, type StoredMessage } from './message.ts'
+import { answerSent, type SendMessageAs } from './send-message.ts'
+
+const tag = 'Messages'
+
+const answerOne = (message: StoredMessage): RawJson =>
+  new RawJson(`{"data":${messageJson(message, { withTags: true })}}`)
+
+export const messageRoutes = (deps: {
+  send: SendMessageAs
+  change: ChangeMessages
+  list: ListMessagesOf
+}): readonly Route[] => [
+  route({
+    method: 'POST',
+    path: '/messages',
+    tag,
+    summary: 'Send a message, as the app or on behalf of a user',
+    onBehalfOf: 'optional',
+    body: SendMessage,
+    answer: one(Message),
+    handle: async (request) => new RawJson(answerSent(await deps.send(request))),
+  }),
+  route({
+    method: 'GET',
+    path: '/messages',
+    tag,
+    summary: 'List messages of the app, or of everything that a user takes part in',
+    onBehalfOf: 'optional',
+    query: ListMessages,
+    answer: messageList(Message),
+    handle: async ({ actor, query }) => new RawJson(await deps.list(actor, { kind: 'all' }, query)),
+  }),
+  route({
+    method: 'GET',
+    path: '/messages/:id',
+    tag,
+    summary: 'Get a message',
+    onBehalfOf: 'optional',
+    params: pathOf('id'),
+    answer: one(Message),
+    handle: async ({ app, actor, params }) => answerOne(await deps.change.get({ app, actor, id: params.id })),
+  }),
+  route({
+    method: 'PUT',
+    path: '/messages/:id',
+    tag,
+    summary: 'Edit a message; answers the action message that tells of it',
+    onBehalfOf: 'optional',
+    params: pathOf('id'),
+    body: EditMessage,
+    answer: one(Message),
+    handle: async ({ app, actor, params, body }) =>
+      answerOne(await deps.change.edit({ app, actor, id: params.id }, body)),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/messages/:id',
+    tag,
+    summary: 'Delete a message; answers the action message that tells of it',
+    onBehalfOf: 'optional',
+    params: pathOf('id'),
+    body: DeleteOptions,
+    answer: one(Message),
+    handle: async ({ app, actor, params, body }) =>
+      answerOne(await deps.change.remove({ app, actor, id: params.id }, { permanent: body?.permanent ?? false })),
+  }),
+  route({
+    method: 'POST',
+    path: '/messages/:id/thread',
+    tag,
+    summary: 'Send a reply in the thread of a message',
+    onBehalfOf: 'required',
+    params: pathOf('id'),
+    body: SendMessage,
+    answer: one(Message),
+    handle: async ({ params, ...request }) =>
+      new RawJson(answerSent(await deps.send({ ...request, parentId: messageIdOf(params.id) }))),
+  }),
+  route({
+    method: 'GET',
+    path: '/messages/:id/thread',
+    tag,
+    summary: 'List the replies of a thread',
+    onBehalfOf: 'optional',
+    params: pathOf('id'),
+    query: ListMessages,
+    answer: messageList(Message),
+    handle: async ({ app, actor, params, query }) => {
+      const parent = await deps.change.get({ app, actor, id: params.id })
+      return new RawJson(await deps.list(actor, { kind: 'thread', parentId: parent.id }, query))
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/users/:uid/messages',
+    tag,
+    summary: 'List the conversation of a user with the acting user, or all one-to-one messages of the user',
+    onBehalfOf: 'optional',
+    params: pathOf('uid'),
+    query: ListMessages,
+    answer: messageList(Message),
+    handle: async ({ actor, params, query }) =>
+      new RawJson(await deps.list(actor, { kind: 'user', uid: parseUid(params.uid) }, query)),
+  }),
+  route({
+    method: 'GET',
+    path: '/groups/:guid/messages',
+    tag,
+    summary: 'List the messages of a group',
+    onBehalfOf: 'optional',
+    params: pathOf('guid'),
+    query: ListMessages,
+    answer: messageList(Message),
+    handle: async ({ actor, params, query }) =>
+      new RawJson(await deps.list(actor, { kind: 'group', guid: parseGuid(params.guid) }, query)),
+  }),
+]

@@ -1,0 +1,168 @@
+/** The accept path: every message that somebody sends enters here, whoever they are and however it came. */
+import {
+  type ErrorCode,
+  errorCodes,
+  limits,
+  type MessageId,
+  parseGuid,
+  parseMessageId,
+  parseUid,
+  type ReceiverType,
+  type SendMessage,
+} from '@confab/protocol'
+import type { Handover } from '../delivery/handover.ts'
+import { type Actor, actorUid } from '../kernel/actor.ts'
+import { AppError, badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Ids } from '../kernel/ids.ts'
+import { jsonText } from '../kernel/json.ts'
+import type { App } from '../storage/sql/apps.ts'
+import type { Store } from '../storage/store.ts'
+import { draftMessage } from './draft.ts'
+import { messageJson, type StoredMessage } from './message.ts'
+
+export interface SendInput {
+  readonly app: App
+  /** The sender: a user, a bot's user, or the app. */
+  readonly actor: Actor
+  readonly body: SendMessage
+  readonly client: Client
+  /** The thread that the path of the request names. */
+  readonly parentId?: MessageId
+}
+
+interface Receiver {
+  readonly type: ReceiverType
+  readonly id: string
+}
+
+/** What became of the message for one of several receivers. */
+export interface SentTo extends Receiver {
+  readonly result: StoredMessage | AppError
+}
+
+export type Sent =
+  | { readonly kind: 'one'; readonly message: StoredMessage }
+  | { readonly kind: 'many'; readonly to: readonly SentTo[] }
+
+export type SendMessageAs = (input: SendInput) => Promise<Sent>
+
+const singleReceiver = (body: SendMessage): Receiver => {
+  const { receiver = '', receiverType = '' } = body
+  if (receiver.trim() === '') throw new AppError('ERR_EMPTY_RECEIVER', { details: { receiver: 'is required' } })
+  if (receiverType !== 'user' && receiverType !== 'group') {
+    throw new AppError('ERR_INVALID_RECEIVER_TYPE', { details: { receiverType: 'must be user or group' } })
+  }
+  return { type: receiverType, id: receiverType === 'group' ? parseGuid(receiver) : parseUid(receiver) }
+}
+
+/** All receivers, each once; `receiver` counts among them if it is there too. */
+const manyReceivers = (body: SendMessage): Receiver[] => {
+  const { uids = [], guids = [] } = body.multipleReceivers ?? {}
+  const all: Receiver[] = [
+    ...(body.receiver ? [singleReceiver(body)] : []),
+    ...uids.map((uid): Receiver => ({ type: 'user', id: parseUid(uid) })),
+    ...guids.map((guid): Receiver => ({ type: 'group', id: parseGuid(guid) })),
+  ]
+  const unique = [...new Map(all.map((receiver) => [`${receiver.type} ${receiver.id}`, receiver])).values()]
+  if (unique.length === 0) throw new AppError('ERR_EMPTY_RECEIVER', { details: { multipleReceivers: 'names nobody' } })
+  if (unique.length > limits.receiversPerMessage) {
+    throw badRequest({ multipleReceivers: `must not name more than ${limits.receiversPerMessage} receivers` })
+  }
+  return unique
+}
+
+const parentOf = ({ body, parentId }: SendInput): MessageId | null => {
+  if (parentId !== undefined) return parentId
+  if (body.parentMessageId === undefined) return null
+  const parsed = parseMessageId(String(body.parentMessageId))
+  if (parsed === undefined) {
+    throw new AppError('ERR_MESSAGE_ID_NOT_FOUND', { details: { parentMessageId: String(body.parentMessageId) } })
+  }
+  return parsed
+}
+
+export const makeSendMessage = (deps: {
+  store: Pick<Store, 'messages'>
+  clock: Clock
+  ids: Ids
+  region: string
+  /** Where claims of idle lanes go, so that their callbacks leave without another read of the store. */
+  handover: Handover
+  onAccepted?: () => void
+}): SendMessageAs => {
+  const { store, clock, ids, region, handover } = deps
+
+  const appendFor = (input: SendInput) => {
+    const { app, actor, body, client } = input
+    const shared = {
+      actor,
+      sender: actorUid(actor),
+      appCreatedAt: app.createdAt,
+      draft: draftMessage(body),
+      tags: jsonText(body.tags),
+      muid: body.muid ?? null,
+      parentId: parentOf(input),
+      resource: client.resource,
+      origin: JSON.stringify(client.origin),
+      region,
+    }
+    return async (receiver: Receiver, muidKey: string | null): Promise<StoredMessage> => {
+      const appended = await store.messages.append({
+        ...shared,
+        receiverType: receiver.type,
+        receiver: receiver.id,
+        muidKey,
+        deliveryId: ids.delivery(),
+        claimer: handover.claimer(),
+        nowMs: clock.now(),
+      })
+      handover.accept(appended.claims, appended.waiting)
+      if (appended.isNew) deps.onAccepted?.()
+      return appended.message
+    }
+  }
+
+  return async (input) => {
+    const { body } = input
+    const { muid = null } = body
+    if (body.multipleReceivers === undefined) {
+      const receiver = singleReceiver(body)
+      return { kind: 'one', message: await appendFor(input)(receiver, muid) }
+    }
+    const receivers = manyReceivers(body)
+    const append = appendFor(input)
+    const to = await Promise.all(
+      receivers.map(async (receiver): Promise<SentTo> => {
+        // One muid, one message per receiver.
+        const muidKey = muid === null ? null : `${muid} ${receiver.type} ${receiver.id}`
+        const result = await append(receiver, muidKey).catch((error: unknown) => {
+          if (error instanceof AppError && error.status < 500) return error
+          throw error
+        })
+        return { ...receiver, result }
+      }),
+    )
+    return { kind: 'many', to }
+  }
+}
+
+const failureJson = (code: ErrorCode): string =>
+  `{"success":false,"error":${JSON.stringify({ code, message: errorCodes[code].meaning })}}`
+
+const resultsJson = (to: readonly SentTo[], type: ReceiverType): string =>
+  to
+    .filter((sent) => sent.type === type)
+    .map(({ id, result }) => {
+      const text =
+        result instanceof AppError ? failureJson(result.code) : `{"success":true,"data":${messageJson(result)}}`
+      return `${JSON.stringify(id)}:${text}`
+    })
+    .join(',')
+
+/** One message, or per receiver what became of it, in the form in which the contract answers lists of members. */
+export const answerSent = (sent: Sent): string =>
+  sent.kind === 'one'
+    ? `{"data":${messageJson(sent.message, { withTags: true })}}`
+    : `{"data":{"uids":{${resultsJson(sent.to, 'user')}},"guids":{${resultsJson(sent.to, 'group')}}}}`

@@ -1,0 +1,15 @@
+import type { Logger } from '../kernel/logger.ts'
+import { openPostgresStore } from './postgres/postgres-store.ts'
+import type { MigrationReport } from './sql/migrate.ts'
+import { openSqliteStore } from './sqlite/sqlite-store.ts'
+import type { Store } from './store.ts'
+
+/** The engine that the configuration names, with its schema up to date. */
+export const openStore = (options: {
+  databaseUrl: string | undefined
+  dataDir: string
+  log: Logger
+}): Promise<{ store: Store; migration: MigrationReport }> => {
+  const { databaseUrl, dataDir, log } = options
+  return databaseUrl === undefined ? openSqliteStore({ dataDir }) : openPostgresStore({ databaseUrl, log })
+}

@@ -1,0 +1,65 @@
+import type { AppId, AuthToken, Uid } from '@confab/protocol'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { definedOf } from '../kernel/defined.ts'
+import type { Ids } from '../kernel/ids.ts'
+import { jsonText } from '../kernel/json.ts'
+import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Store } from '../storage/store.ts'
+
+interface DeviceFields {
+  readonly platform?: string
+  readonly userAgent?: string
+  readonly appInfo?: Record<string, unknown>
+}
+
+interface TokenOf {
+  readonly appId: AppId
+  readonly uid: Uid
+  readonly token: string
+}
+
+export interface ManageAuthTokens {
+  /** Without `force` a token that the user has already will do. */
+  create(appId: AppId, uid: Uid, body: DeviceFields & { force?: boolean }): Promise<AuthToken>
+  get(input: TokenOf): Promise<AuthToken>
+  list(input: { appId: AppId; uid: Uid; page: PageRequest }): Promise<Page<AuthToken>>
+  update(input: TokenOf, body: DeviceFields): Promise<AuthToken>
+  remove(input: TokenOf): Promise<void>
+  removeAll(appId: AppId, uid: Uid): Promise<void>
+}
+
+/** `<uid>_` + unix seconds + 30 hexadecimal digits, as the contract's tokens look. */
+export const newAuthToken = (uid: Uid, now: number, ids: Ids): string => `${uid}_${now}${ids.authToken()}`
+
+export const makeManageAuthTokens = (deps: {
+  store: Pick<Store, 'authTokens'>
+  clock: Clock
+  ids: Ids
+}): ManageAuthTokens => {
+  const { store, clock, ids } = deps
+  return {
+    create: (appId, uid, body) => {
+      const now = toSeconds(clock.now())
+      return store.authTokens.create({
+        appId,
+        uid,
+        token: newAuthToken(uid, now, ids),
+        fresh: body.force ?? false,
+        platform: body.platform ?? null,
+        userAgent: body.userAgent ?? null,
+        appInfo: jsonText(body.appInfo),
+        now,
+      })
+    },
+    get: (input) => store.authTokens.find(input),
+    list: (input) => store.authTokens.list(input),
+    update: (input, { appInfo, ...body }) =>
+      store.authTokens.update({
+        ...input,
+        ...definedOf(body),
+        ...(appInfo !== undefined && { appInfo: jsonText(appInfo) }),
+      }),
+    remove: (input) => store.authTokens.remove(input),
+    removeAll: (appId, uid) => store.authTokens.removeAll({ appId, uid }),
+  }
+}

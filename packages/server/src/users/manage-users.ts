@@ -1,0 +1,99 @@
+import {
+  type AppId,
+  type CreateUser,
+  limits,
+  parseUid,
+  SYSTEM_UID,
+  type Uid,
+  type UpdateUser,
+  type User,
+} from '@confab/protocol'
+import { AppError } from '../kernel/app-error.ts'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { definedOf } from '../kernel/defined.ts'
+import type { Ids } from '../kernel/ids.ts'
+import { jsonText } from '../kernel/json.ts'
+import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { UserFilter } from '../storage/sql/users.ts'
+import type { Store } from '../storage/store.ts'
+import { newAuthToken } from './manage-auth-tokens.ts'
+
+export interface ManageUsers {
+  create(appId: AppId, body: CreateUser): Promise<User>
+  get(appId: AppId, uid: Uid): Promise<User>
+  list(input: { appId: AppId; filter: UserFilter; page: PageRequest }): Promise<Page<User>>
+  update(appId: AppId, uid: Uid, body: UpdateUser): Promise<User>
+  /** The user goes, with memberships, tokens and bot. Messages stay, unless it is for good. */
+  remove(appId: AppId, uid: Uid, options: { permanent: boolean }): Promise<void>
+  /** Answers the uids that exist. */
+  deactivate(appId: AppId, uids: readonly string[]): Promise<readonly Uid[]>
+  reactivate(appId: AppId, uids: readonly string[]): Promise<readonly Uid[]>
+}
+
+/** Messages removed per transaction, so that nobody waits long behind a permanent deletion. */
+export const PURGE_STEP = 500
+
+const metadataText = (metadata: unknown): string | null =>
+  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
+
+const uniqueUids = (uids: readonly string[]): Uid[] => [...new Set(uids.map(parseUid))]
+
+export const makeManageUsers = (deps: {
+  store: Pick<Store, 'users' | 'messages'>
+  clock: Clock
+  ids: Ids
+}): ManageUsers => {
+  const { store, clock, ids } = deps
+  const now = (): number => toSeconds(clock.now())
+  return {
+    create: (appId, body) => {
+      const uid = parseUid(body.uid)
+      if (uid === SYSTEM_UID) throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid: 'is the app itself' } })
+      return store.users.create({
+        appId,
+        uid,
+        name: body.name,
+        avatar: body.avatar ?? null,
+        link: body.link ?? null,
+        role: body.role?.toLowerCase() ?? 'default',
+        statusMessage: body.statusMessage ?? null,
+        metadata: metadataText(body.metadata),
+        tags: jsonText(body.tags),
+        now: now(),
+        ...(body.withAuthToken && { authToken: newAuthToken(uid, now(), ids) }),
+      })
+    },
+
+    get: async (appId, uid) => {
+      const user = await store.users.find({ appId, uid })
+      if (user === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
+      return user
+    },
+
+    list: (input) => store.users.list(input),
+
+    update: (appId, uid, { unset = [], metadata, tags, role, ...body }) =>
+      store.users.update({
+        appId,
+        uid,
+        now: now(),
+        ...definedOf(body),
+        ...(role !== undefined && { role: role.toLowerCase() }),
+        ...(metadata !== undefined && { metadata: metadataText(metadata) }),
+        ...(tags !== undefined && { tags: jsonText(tags) }),
+        ...Object.fromEntries(unset.map((key) => [key, null])),
+      }),
+
+    remove: async (appId, uid, { permanent }) => {
+      const remove = () => store.users.remove({ appId, uid, system: SYSTEM_UID, nowMs: clock.now() })
+      // The user goes first, so that no message is added while theirs are removed.
+      await remove()
+      if (!permanent) return
+      while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP })) === PURGE_STEP);
+    },
+
+    deactivate: (appId, uids) => store.users.setDeactivated({ appId, uids: uniqueUids(uids), at: now() }),
+
+    reactivate: (appId, uids) => store.users.setDeactivated({ appId, uids: uniqueUids(uids), at: null }),
+  }
+}

@@ -1,0 +1,115 @@
+import {
+  CreateUser,
+  DeactivateUsers,
+  DeleteOptions,
+  ListUsers,
+  one,
+  pageWithCursor,
+  parseUid,
+  ReactivateUsers,
+  Success,
+  UpdateUser,
+  User,
+} from '@confab/protocol'
+import { Type } from 'typebox'
+import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
+import { pathOf } from '../http/path.ts'
+import { type Route, route } from '../http/route.ts'
+import { definedOf } from '../kernel/defined.ts'
+import type { UserFilter } from '../storage/sql/users.ts'
+import type { ManageUsers } from './manage-users.ts'
+
+const tag = 'Users'
+
+const filterOf = (query: ListUsers): UserFilter => {
+  const roles = [...(query.roles ?? []), ...(query.role ? [query.role] : [])].map((role) => role.toLowerCase())
+  const { searchKey, status, tags } = query
+  const searchIn = query.searchIn?.filter((column) => column === 'uid' || column === 'name')
+  return {
+    ...definedOf({ searchKey, status, tags, searchIn: searchIn?.length ? searchIn : undefined }),
+    roles,
+    deactivated: query.onlyDeactivated ? 'only' : query.withDeactivated ? 'with' : 'without',
+  }
+}
+
+export const userRoutes = (users: ManageUsers): readonly Route[] => [
+  route({
+    method: 'POST',
+    path: '/users',
+    tag,
+    summary: 'Create a user',
+    access: 'authOnly',
+    body: CreateUser,
+    answer: one(User),
+    handle: async ({ app, body }) => ({ data: await users.create(app.id, body) }),
+  }),
+  route({
+    method: 'GET',
+    path: '/users',
+    tag,
+    summary: 'List users by uid, with search and filters',
+    query: ListUsers,
+    answer: pageWithCursor(User),
+    handle: async ({ app, query }) => {
+      const page = pageRequestOf(query)
+      const found = await users.list({ appId: app.id, filter: filterOf(query), page })
+      return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows, query.withTags) }, page))
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: '/users',
+    tag,
+    summary: 'Reactivate users',
+    body: ReactivateUsers,
+    answer: one(Type.Object({ nonDeactivatedUids: Type.Array(Type.String()) })),
+    handle: async ({ app, body }) => ({
+      data: { nonDeactivatedUids: await users.reactivate(app.id, body.uidsToActivate) },
+    }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/users',
+    tag,
+    summary: 'Deactivate users',
+    body: DeactivateUsers,
+    answer: one(Type.Object({ deactivatedUids: Type.Array(Type.String()) })),
+    handle: async ({ app, body }) => ({
+      data: { deactivatedUids: await users.deactivate(app.id, body.uidsToDeactivate) },
+    }),
+  }),
+  route({
+    method: 'GET',
+    path: '/users/:uid',
+    tag,
+    summary: 'Get a user',
+    onBehalfOf: 'optional',
+    params: pathOf('uid'),
+    answer: one(User),
+    handle: async ({ app, params }) => ({ data: await users.get(app.id, parseUid(params.uid)) }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/users/:uid',
+    tag,
+    summary: 'Change a user; `unset` empties what it names',
+    params: pathOf('uid'),
+    body: UpdateUser,
+    answer: one(User),
+    handle: async ({ app, params, body }) => ({ data: await users.update(app.id, parseUid(params.uid), body) }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/users/:uid',
+    tag,
+    summary: 'Delete a user; with `permanent` also their messages',
+    params: pathOf('uid'),
+    body: DeleteOptions,
+    answer: one(Success),
+    handle: async ({ app, params, body }) => {
+      const uid = parseUid(params.uid)
+      await users.remove(app.id, uid, { permanent: body?.permanent ?? false })
+      return succeeded(`User with ${uid} has been deleted successfully.`)
+    },
+  }),
+]

@@ -1,0 +1,87 @@
+/** What the server counts, for Prometheus. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export interface Metrics {
+  readonly contentType: string
+  render(): Promise<string>
+  request(labels: { method: string; route: string; status: number }, seconds: number): void
+  accepted(): void
+  attempted(outcome: string, seconds: number): void
+  /** From the moment the message was accepted to the start of the first attempt. */
+  handedOver(seconds: number): void
+  finished(state: 'delivered' | 'dead'): void
+  /** Values that are asked for when they are read. */
+  watch(gauges: {
+    lanes: () => number
+    inFlight: () => number
+    backlog: () => Promise<{ pending: number; oldestAgeSeconds: number }>
+  }): void
+}
+
+const LATENCY_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+export const makeMetrics = (): Metrics => {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const requests = new Histogram({
+    name: 'confab_http_request_duration_seconds',
+    help: 'Time from the head of a request to the end of its answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: LATENCY_BUCKETS,
+    registers,
+  })
+  const accepted = new Counter({ name: 'confab_messages_accepted_total', help: 'Messages stored.', registers })
+  const attempts = new Histogram({
+    name: 'confab_callback_attempt_duration_seconds',
+    help: 'Time of one attempt of a callback, to the last byte of the answer.',
+    labelNames: ['outcome'],
+    buckets: LATENCY_BUCKETS,
+    registers,
+  })
+  const handedOver = new Histogram({
+    name: 'confab_callback_first_attempt_delay_seconds',
+    help: 'Time from the acceptance of a message to the start of its first attempt.',
+    buckets: LATENCY_BUCKETS,
+    registers,
+  })
+  const finished = new Counter({
+    name: 'confab_deliveries_finished_total',
+    help: 'Deliveries that came to an end.',
+    labelNames: ['state'],
+    registers,
+  })
+  let refresh = (): Promise<void> => Promise.resolve()
+  return {
+    contentType: registry.contentType,
+    render: async () => {
+      await refresh()
+      return registry.metrics()
+    },
+    request: (labels, seconds) => requests.observe(labels, seconds),
+    accepted: () => accepted.inc(),
+    attempted: (outcome, seconds) => attempts.observe({ outcome }, seconds),
+    handedOver: (seconds) => handedOver.observe(seconds),
+    finished: (state) => finished.inc({ state }),
+    watch: ({ lanes, inFlight, backlog }) => {
+      const gauge = (name: string, help: string, read?: () => number): Gauge =>
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            if (read !== undefined) this.set(read())
+          },
+        })
+      gauge('confab_lanes_claimed', 'Lanes that this node works.', lanes)
+      gauge('confab_callback_attempts_in_flight', 'Attempts under way on this node.', inFlight)
+      const oldest = gauge('confab_deliveries_oldest_pending_seconds', 'Age of the oldest delivery still to be made.')
+      const pending = gauge('confab_deliveries_pending', 'Deliveries still to be made, of all nodes.')
+      refresh = async () => {
+        const found = await backlog()
+        pending.set(found.pending)
+        oldest.set(found.oldestAgeSeconds)
+      }
+    },
+  }
+}
