@@ -9,11 +9,11 @@ import { ConfabClient, ConfabError, createBot } from '../src/index.ts'
 
 const { env } = process
 const client = new ConfabClient({
-  url: env['CONFAB_URL'] ?? 'http://127.0.0.1:4000',
-  apiKey: env['CONFAB_REST_API_KEY'] ?? '',
-  ...(env['CONFAB_APP_ID'] !== undefined && { appId: env['CONFAB_APP_ID'] }),
+  url: env.CONFAB_URL ?? 'http://127.0.0.1:4000',
+  apiKey: env.CONFAB_REST_API_KEY ?? '',
+  ...(env.CONFAB_APP_ID !== undefined && { appId: env.CONFAB_APP_ID }),
 })
-const uid = env['CONFAB_BOT_UID'] ?? 'echo'
+const uid = env.CONFAB_BOT_UID ?? 'echo'
 
 // The signing secret is shown once, when a bot is made: one that is there already is made anew, to have it.
 await client.request('DELETE', `/bots/${uid}`).catch((error: unknown) => {
@@ -32,7 +32,7 @@ const bot = createBot({
     await reply(words === '' ? 'I heard something without words.' : `You said: ${words}`)
   },
 })
-const { url, close } = await bot.listen({ port: Number(env['PORT'] ?? 0) })
+const { url, close } = await bot.listen({ port: Number(env.PORT ?? 0) })
 
 const { data } = await client.request<{ signingSecret: string }>('POST', '/bots', {
   body: { uid, webhookURL: `${url}/callback`, enabled: true, groupChatSetting: 'mentionedMessages' },
