@@ -6,15 +6,39 @@ const rule = (name, from, to) => ({ name, severity: 'error', from, to })
 module.exports = {
   forbidden: [
     rule('no-cycles', {}, { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } }),
-    rule('kernel-imports-nothing', { path: `${S}kernel/` }, { pathNot: [`${S}kernel/`, '^packages/protocol/', '^node_modules/ulid/'], dependencyTypesNot: ['core'] }),
+    rule(
+      'kernel-imports-nothing',
+      { path: `${S}kernel/` },
+      { pathNot: [`${S}kernel/`, '^packages/protocol/', '^node_modules/ulid/'], dependencyTypesNot: ['core'] },
+    ),
     rule('protocol-is-standalone', { path: '^packages/protocol/' }, { path: '^packages/(server|bot-sdk|console)/' }),
     rule('clients-see-only-protocol', { path: '^packages/(bot-sdk|console)/' }, { path: '^packages/server/' }),
-    rule('features-know-ports-not-drivers', { path: `${S}${feature}/` }, { path: `${S}(storage|bus)/(in-process|sqlite|postgres|nats)/` }),
-    rule('features-are-transport-free', { path: `${S}${feature}/`, pathNot: '\\.routes\\.ts$' }, { path: [`${S}(http|gateway|cli)/`, '^node_modules/(fastify|ws)/'] }),
+    rule(
+      'features-know-ports-not-drivers',
+      { path: `${S}${feature}/` },
+      { path: `${S}(storage|bus)/(in-process|sqlite|postgres|nats)/` },
+    ),
+    rule(
+      'features-are-transport-free',
+      { path: `${S}${feature}/`, pathNot: '\\.routes\\.ts$' },
+      { path: [`${S}(http|gateway|cli)/`, '^node_modules/(fastify|ws)/'] },
+    ),
     rule('routes-are-private', { path: S, pathNot: `${S}compose\\.ts$` }, { path: '\\.routes\\.ts$' }),
-    rule('only-the-driver-names-its-database', { path: '^packages/', pathNot: `${S}(storage/(sqlite|postgres)|bus/(nats|postgres)|testing)/` }, { path: '(node_modules/(pg|@nats-io)(/|$))|^(node:)?sqlite$' }),
-    rule('only-compose-wires', { path: S, pathNot: `${S}(main|compose)\\.ts$|${S}(cli|testing)/` }, { path: `${S}compose\\.ts$` }),
-    rule('production-never-imports-testing', { path: '^packages/', pathNot: '(\\.test\\.ts$|/testing/|/test/|/conformance/)' }, { path: '/testing/' }),
+    rule(
+      'only-the-driver-names-its-database',
+      { path: '^packages/', pathNot: `${S}(storage/(sqlite|postgres)|bus/(nats|postgres)|testing)/` },
+      { path: '(node_modules/(pg|@nats-io)(/|$))|^(node:)?sqlite$' },
+    ),
+    rule(
+      'only-compose-wires',
+      { path: S, pathNot: `${S}(main|compose)\\.ts$|${S}(cli|testing)/` },
+      { path: `${S}compose\\.ts$` },
+    ),
+    rule(
+      'production-never-imports-testing',
+      { path: '^packages/', pathNot: '(\\.test\\.ts$|/testing/|/test/|/conformance/)' },
+      { path: '/testing/' },
+    ),
   ],
   options: {
     tsPreCompilationDeps: true,

@@ -2,6 +2,7 @@
  * The only place where parts meet. Opened in the order in which they need each other, closed in reverse: first nothing
  * new comes in, then what is under way ends, then the store goes.
  */
+import type { FastifyInstance } from 'fastify'
 import { apiKeyRoutes } from './apps/api-keys.routes.ts'
 import { makeAuthenticate } from './apps/authenticate.ts'
 import { makeManageApiKeys } from './apps/manage-api-keys.ts'
@@ -13,7 +14,6 @@ import type { Config } from './config/schema.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
 import { makeAddressGuard } from './delivery/guard.ts'
 import type { Handover } from './delivery/handover.ts'
-import type { RetrySchedule } from './delivery/schedule.ts'
 import { makeSender } from './delivery/sender.ts'
 import { groupRoutes } from './groups/groups.routes.ts'
 import { makeManageGroups } from './groups/manage-groups.ts'
@@ -49,7 +49,6 @@ export interface World {
   readonly log: Logger
   readonly clock?: Clock
   readonly random?: Random
-  readonly retrySchedule?: RetrySchedule
 }
 
 export interface Server {
@@ -68,11 +67,10 @@ interface Kernel {
   readonly ids: Ids
   readonly log: Logger
   readonly random: Random
-  readonly retrySchedule: RetrySchedule | undefined
 }
 
 const buildDispatcher = (config: Config, store: Store, metrics: Metrics, kernel: Kernel): Dispatcher => {
-  const { clock, ids, log, random, retrySchedule } = kernel
+  const { clock, ids, log, random } = kernel
   const guard = makeAddressGuard({ allow: config.callbackAllowCidrs })
   return new Dispatcher({
     store,
@@ -85,7 +83,8 @@ const buildDispatcher = (config: Config, store: Store, metrics: Metrics, kernel:
     maxInFlight: config.callbackConcurrency,
     maxPerBot: config.botConcurrency,
     timeoutMs: config.callbackTimeoutMs,
-    ...(retrySchedule && { schedule: retrySchedule }),
+    leaseMs: config.leaseMs,
+    schedule: { delaysMs: config.retryDelaysMs, maxAgeMs: config.retryForMs },
   })
 }
 
@@ -131,7 +130,6 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     ids: makeIds(systemClock),
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     random: systemRandom,
-    retrySchedule: undefined,
   }
   const nothing = (): void => {}
   const handover: Handover = { claimer: () => undefined, accept: nothing }
@@ -159,33 +157,28 @@ const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): 
   })
 }
 
-/** Ends what is under way, but no later than after the grace. */
-const stopInTime = async (
-  steps: readonly (() => Promise<void>)[],
-  abort: () => Promise<void>,
-  graceMs: number,
-): Promise<void> => {
-  const timer = setTimeout(() => void abort(), graceMs)
-  try {
-    for (const step of steps) await step()
-  } finally {
-    clearTimeout(timer)
+/** What was opened, closed in reverse. */
+class Opened {
+  readonly #closers: (() => Promise<void>)[] = []
+
+  add(close: () => Promise<void>): void {
+    this.#closers.unshift(close)
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0)) await close()
   }
 }
 
-export const compose = async (config: Config, world: World): Promise<Server> => {
-  const { log, clock = systemClock, random = systemRandom, retrySchedule } = world
-  const ids = makeIds(clock)
-  const kernel: Kernel = { clock, ids, log, random, retrySchedule }
-  const { store, migration } = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log })
-  if (migration.before !== migration.after) log.info({ ...migration, engine: store.engine }, 'store.migrated')
-  await ensureConfiguredApp(config, store, clock)
-  const metrics = makeMetrics()
-  const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
-
-  const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, store, metrics, kernel) : undefined
+const openDelivery = async (
+  config: Config,
+  parts: { store: Store; bus: Bus; metrics: Metrics; kernel: Kernel },
+): Promise<Dispatcher | undefined> => {
+  const { store, bus, metrics, kernel } = parts
+  const { clock } = kernel
   // Nobody else can hold a lease in a store that one process owns.
   if (store.engine === 'sqlite') await store.lanes.seizeAll({ nowMs: clock.now() })
+  const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, store, metrics, kernel) : undefined
   if (dispatcher !== undefined) await bus.subscribe(LANES_WAITING, () => dispatcher.poke())
   metrics.watch({
     lanes: () => dispatcher?.lanes ?? 0,
@@ -195,7 +188,22 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
       return { pending, oldestAgeSeconds: oldestMs === undefined ? 0 : (clock.now() - oldestMs) / 1000 }
     },
   })
+  return dispatcher
+}
 
+const openHttp = async (
+  config: Config,
+  parts: {
+    store: Store
+    bus: Bus
+    metrics: Metrics
+    kernel: Kernel
+    dispatcher: Dispatcher | undefined
+    isStopping: () => boolean
+  },
+): Promise<{ url: string; http: FastifyInstance }> => {
+  const { store, bus, metrics, kernel, dispatcher, isStopping } = parts
+  const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
   const lookForWork = (): void => {
     dispatcher?.poke()
@@ -210,51 +218,64 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
         onBotsChanged: lookForWork,
       })
     : []
-  let stopping: Promise<void> | undefined
   const health = {
     ready: async () => {
-      if (stopping !== undefined) throw new AppError('ERR_SERVICE_UNAVAILABLE')
+      if (isStopping()) throw new AppError('ERR_SERVICE_UNAVAILABLE')
       await store.apps.list({})
     },
   }
-  const http = buildServer({
-    routes,
-    authenticate,
-    clock,
-    ids,
-    log,
-    metrics,
-    health,
-    openApi: openApiOf(routes, { version: VERSION }),
-  })
-  const sweeper = makeSweeper({ store, clock, log })
-  const url = await http.listen({ host: config.host, port: config.port })
-  dispatcher?.start()
-  sweeper.start()
+  const openApi = openApiOf(routes, { version: VERSION })
+  const http = buildServer({ routes, authenticate, clock, ids, log, metrics, health, openApi })
+  return { http, url: await http.listen({ host: config.host, port: config.port }) }
+}
 
-  const abort = async (): Promise<void> => {
-    http.server.closeAllConnections()
-    await dispatcher?.abort()
-  }
-  const stop = (): Promise<void> => {
-    const steps = [
-      () => http.close(),
-      async () => dispatcher?.stop(),
-      () => sweeper.stop(),
-      () => bus.close(),
-      () => store.close(),
-    ]
-    stopping ??= stopInTime(steps, abort, config.shutdownGraceMs)
-    return stopping
-  }
-  return {
-    url,
-    store,
-    ids,
-    stop,
-    abort: async () => {
-      ignoring(stop(), 'the process ends anyway', log)
-      await abort()
-    },
+export const compose = async (config: Config, world: World): Promise<Server> => {
+  const { log, clock = systemClock, random = systemRandom } = world
+  const ids = makeIds(clock)
+  const kernel: Kernel = { clock, ids, log, random }
+  const opened = new Opened()
+  let stopping: Promise<void> | undefined
+  try {
+    const { store, migration } = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log })
+    opened.add(() => store.close())
+    if (migration.before !== migration.after) log.info({ ...migration, engine: store.engine }, 'store.migrated')
+    await ensureConfiguredApp(config, store, clock)
+    const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
+    opened.add(() => bus.close())
+    const sweeper = makeSweeper({ store, clock, log })
+    opened.add(() => sweeper.stop())
+    const metrics = makeMetrics()
+    const parts = { store, bus, metrics, kernel }
+    const dispatcher = await openDelivery(config, parts)
+    opened.add(async () => dispatcher?.stop())
+    const { http, url } = await openHttp(config, { ...parts, dispatcher, isStopping: () => stopping !== undefined })
+    opened.add(() => http.close())
+    dispatcher?.start()
+    sweeper.start()
+
+    const abort = async (): Promise<void> => {
+      http.server.closeAllConnections()
+      await dispatcher?.abort()
+    }
+    const stop = (): Promise<void> => {
+      if (stopping === undefined) {
+        const late = setTimeout(() => ignoring(abort(), 'the stop goes on', log), config.shutdownGraceMs)
+        stopping = opened.close().finally(() => clearTimeout(late))
+      }
+      return stopping
+    }
+    return {
+      url,
+      store,
+      ids,
+      stop,
+      abort: async () => {
+        ignoring(stop(), 'told by who called stop', log)
+        await abort()
+      },
+    }
+  } catch (error) {
+    await opened.close()
+    throw error
   }
 }

@@ -15,7 +15,7 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     summary: 'Create an API key',
     body: CreateApiKey,
     answer: one(ApiKey),
-    handle: async ({ app, body }) => ({ data: await keys.create({ appId: app.id, ...definedOf(body) }) }),
+    handle: async ({ app, body }) => ({ data: await keys.create({ ...definedOf(body), appId: app.id }) }),
   }),
   route({
     method: 'GET',
@@ -48,7 +48,7 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     body: UpdateApiKey,
     answer: one(ApiKey),
     handle: async ({ app, apiKey, params, body }) => ({
-      data: await keys.update({ appId: app.id, key: params.apiKey, by: apiKey, ...definedOf(body) }),
+      data: await keys.update({ ...definedOf(body), appId: app.id, key: params.apiKey, by: apiKey }),
     }),
   }),
   route({

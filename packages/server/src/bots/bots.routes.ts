@@ -2,7 +2,6 @@ import {
   Bot,
   CreateBot,
   ListBots,
-  Message,
   one,
   page,
   parseUid,
@@ -14,7 +13,7 @@ import { answerPage, pageRequestOf, succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { RawJson, type Route, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
-import { answerSent, type SendMessageAs } from '../messages/send-message.ts'
+import { answerSent, SendAnswer, type SendMessageAs } from '../messages/send-message.ts'
 import type { ManageBots } from './manage-bots.ts'
 
 const tag = 'Bots'
@@ -84,7 +83,7 @@ export const botRoutes = (bots: ManageBots, sendMessage: SendMessageAs): readonl
     summary: 'Send a message as the bot',
     params: pathOf('uid'),
     body: SendMessage,
-    answer: one(Message),
+    answer: SendAnswer,
     handle: async ({ app, params, body, client }) => {
       const uid = parseUid(params.uid)
       await bots.get(app.id, uid)

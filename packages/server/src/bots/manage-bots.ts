@@ -57,10 +57,10 @@ export const makeManageBots = (deps: {
     update: async (appId, uid, { webhookURL, ...settings }) => {
       if (webhookURL !== undefined) assertCallbackUrl(webhookURL)
       const bot = await store.bots.update({
+        ...definedOf(settings),
         appId,
         uid,
         now: toSeconds(clock.now()),
-        ...definedOf(settings),
         ...(webhookURL !== undefined && { callbackUrl: webhookURL }),
       })
       onChange()

@@ -31,8 +31,11 @@ test('nothing at all is a configuration', () => {
     authKey: undefined,
     callbackAllowCidrs: [],
     callbackTimeoutMs: 10_000,
+    retryDelaysMs: [5000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000],
+    retryForMs: 72 * 3_600_000,
     callbackConcurrency: 512,
     botConcurrency: 40,
+    leaseMs: 30_000,
     roles: ['api', 'delivery'],
     logLevel: 'info',
     shutdownGraceMs: 30_000,
@@ -57,14 +60,24 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_CALLBACK_TIMEOUT', '1500ms', 'callbackTimeoutMs', 1500],
   ['CONFAB_CALLBACK_CONCURRENCY', '1', 'callbackConcurrency', 1],
   ['CONFAB_BOT_CONCURRENCY', '7', 'botConcurrency', 7],
-  ['CONFAB_ROLES', 'delivery', 'roles', ['delivery']],
-  ['CONFAB_ROLES', 'api,api', 'roles', ['api']],
+  ['CONFAB_ROLES', 'delivery,api,api', 'roles', ['delivery', 'api']],
   ['CONFAB_LOG_LEVEL', 'silent', 'logLevel', 'silent'],
+  ['CONFAB_RETRY_SCHEDULE', '5s, 5s,1m', 'retryDelaysMs', [5000, 5000, 60_000]],
+  ['CONFAB_LEASE', '5s', 'leaseMs', 5000],
+  ['CONFAB_RETRY_FOR', '48h', 'retryForMs', 48 * 3_600_000],
   ['CONFAB_SHUTDOWN_GRACE', '0s', 'shutdownGraceMs', 0],
   ['CONFAB_SHUTDOWN_GRACE', '1h', 'shutdownGraceMs', 3_600_000],
 ]
 test.each(good)('%s=%s is taken', (env, text, name, value) => {
   expect(parsed({ [env]: text })[name]).toEqual(value)
+})
+
+test('the embedded store is for one process, which must then do everything', () => {
+  const postgres = { CONFAB_DATABASE_URL: 'postgres://h/d' }
+  expect(parsed({ CONFAB_ROLES: 'delivery', ...postgres }).roles).toEqual(['delivery'])
+  expect(problems({ CONFAB_ROLES: 'delivery' })).toEqual([
+    { key: 'CONFAB_ROLES', problem: 'must hold every role where CONFAB_DATABASE_URL is not set' },
+  ])
 })
 
 const bad: readonly [env: string, text: string][] = [
@@ -97,6 +110,10 @@ const bad: readonly [env: string, text: string][] = [
   ['CONFAB_ROLES', 'api,gateway'],
   ['CONFAB_LOG_LEVEL', 'INFO'],
   ['CONFAB_SHUTDOWN_GRACE', '2h'],
+  ['CONFAB_RETRY_SCHEDULE', '5s,'],
+  ['CONFAB_RETRY_SCHEDULE', '0s,5s'],
+  ['CONFAB_RETRY_FOR', '721h'],
+  ['CONFAB_LEASE', '999ms'],
 ]
 test.each(bad)('%s=%s is refused, by name and without its value', (env, text) => {
   const expects = settingRows.find(([, row]) => row.env === env)?.[1].type.expects

@@ -69,7 +69,10 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
       ? []
       : [{ key, problem: 'needs CONFAB_APP_ID, the app that shall have this key' }]
   const isTwice = restApiKey !== undefined && restApiKey === authKey
+  // One process has the embedded store to itself: what it does not do, nobody does.
+  const isHalf = config.databaseUrl === undefined && config.roles?.length === 1 && !refused.has('databaseUrl')
   return [
+    ...(isHalf ? [{ key: 'CONFAB_ROLES', problem: 'must hold every role where CONFAB_DATABASE_URL is not set' }] : []),
     ...needsApp('CONFAB_REST_API_KEY', restApiKey),
     ...needsApp('CONFAB_AUTH_KEY', authKey),
     ...(isTwice ? [{ key: 'CONFAB_AUTH_KEY', problem: 'must differ from CONFAB_REST_API_KEY' }] : []),

@@ -2,6 +2,7 @@
  * Every setting of the server, in one closed table. The parser, the help text, `docs/reference/config.md`,
  * `.env.example` and the redacted print are derived from it; so is the type `Config`.
  */
+import { defaultSchedule } from '../delivery/schedule.ts'
 import * as value from './values.ts'
 
 export interface Setting<T> {
@@ -103,6 +104,18 @@ export const settings = {
     default: 10_000,
     doc: 'How long one attempt of a callback may take in all, where the bot does not say otherwise.',
   }),
+  retryDelaysMs: setting<readonly number[]>({
+    env: 'CONFAB_RETRY_SCHEDULE',
+    type: value.durations(10, 86_400_000),
+    default: defaultSchedule.delaysMs,
+    doc: 'How long to wait after the first, second, … failed attempt of a callback; the last one repeats. ±20 % at random.',
+  }),
+  retryForMs: setting({
+    env: 'CONFAB_RETRY_FOR',
+    type: value.duration(0, 30 * 86_400_000),
+    default: defaultSchedule.maxAgeMs,
+    doc: 'How long after the first attempt the last one is planned at most. Then the callback is dead, and the next one has its turn.',
+  }),
   callbackConcurrency: setting({
     env: 'CONFAB_CALLBACK_CONCURRENCY',
     type: value.integer(1, 100_000),
@@ -114,6 +127,12 @@ export const settings = {
     type: value.integer(1, 10_000),
     default: 40,
     doc: 'How many attempts for one bot are under way at most, where the bot does not say otherwise.',
+  }),
+  leaseMs: setting({
+    env: 'CONFAB_LEASE',
+    type: value.duration(1000, 600_000),
+    default: 30_000,
+    doc: 'How long the other nodes wait before they take over the callbacks of a node that has died.',
   }),
   roles: setting<readonly (typeof roles)[number][]>({
     env: 'CONFAB_ROLES',

@@ -70,6 +70,20 @@ export const duration = (minMs: number, maxMs: number): ValueType<number> => ({
   print: printDuration,
 })
 
+/** In milliseconds, in their order; the same one may come again. */
+export const durations = (minMs: number, maxMs: number): ValueType<readonly number[]> => {
+  const one = duration(minMs, maxMs)
+  return {
+    expects: `a comma-separated list of durations from ${printDuration(minMs)} to ${printDuration(maxMs)}, such as 5s,1m,1h`,
+    placeholder: 'durations',
+    parse: (text) => {
+      const values = text.split(',').map((part) => one.parse(part.trim()))
+      return values.every((value) => value !== undefined) ? values : undefined
+    },
+    print: (values) => values.map(printDuration).join(','),
+  }
+}
+
 export const oneOf = <const T extends string>(options: readonly T[]): ValueType<T> => ({
   expects: `one of ${options.join(', ')}`,
   placeholder: 'word',

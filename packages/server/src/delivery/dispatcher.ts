@@ -25,9 +25,8 @@ import type { Handover } from './handover.ts'
 import type { RetrySchedule } from './schedule.ts'
 import type { Sender } from './sender.ts'
 
-/** How long a lane is this node's without renewal: so long is the wait if the node dies. */
-const LEASE_MS = 30_000
-const RENEW_EVERY_MS = LEASE_MS / 3
+/** A lease outlives two renewals that fail. */
+const RENEWALS_PER_LEASE = 3
 /** What finds work without any hint. */
 const POLL_EVERY_MS = 1000
 /** Claims per poll: one transaction. */
@@ -35,6 +34,8 @@ const CLAIM_BATCH = 256
 /** Lanes claimed per attempt that may be under way: the next ones are at hand when one ends. */
 const LANES_PER_SLOT = 2
 const RECORD_AGAIN_MS = 500
+/** A claim that has waited longer than this for its turn is read again: the bot may have been changed, or be gone. */
+const STALE_MS = 250
 /** Work was left in the store: what is claimed between two looks makes the second worth its transaction. */
 const BEHIND_MS = 5
 
@@ -57,6 +58,8 @@ export interface DispatcherDeps {
   /** Attempts under way for one bot. */
   readonly maxPerBot: number
   readonly timeoutMs: number
+  /** How long a lane is this node's without renewal: so long is the wait if the node dies. */
+  readonly leaseMs: number
   readonly schedule?: RetrySchedule
 }
 
@@ -71,8 +74,8 @@ export class Dispatcher implements Handover {
   #pollAtMs = 0
   #pollTimer: NodeJS.Timeout | undefined
   #renewTimer: NodeJS.Timeout | undefined
-  /** Work was left in the store for want of room: look again as soon as there is some. */
-  #behind = false
+  /** Work was left in the store for want of room, on the node or for these bots: look again as soon as there is some. */
+  #behind: 'node' | ReadonlySet<string> = new Set()
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps
@@ -92,7 +95,7 @@ export class Dispatcher implements Handover {
     this.#state = 'running'
     this.#renewTimer = setInterval(
       () => ignoring(this.#renew(), 'leases are renewed again soon', this.#deps.log),
-      RENEW_EVERY_MS,
+      this.#deps.leaseMs / RENEWALS_PER_LEASE,
     )
     this.poke()
   }
@@ -105,7 +108,7 @@ export class Dispatcher implements Handover {
   accept(claims: readonly StoredClaim[], waiting: number): void {
     if (claims.length > 0) this.#take(claims)
     if (waiting === 0) return
-    this.#behind = true
+    this.#behind = 'node'
     if (this.#roomForLanes() > 0) this.#schedulePoll(BEHIND_MS)
   }
 
@@ -139,8 +142,8 @@ export class Dispatcher implements Handover {
   }
 
   #claimer(busy: Record<string, number>): Claimer {
-    const { clock, ids } = this.#deps
-    return { node: this.#node, leaseId: ids.lease(), untilMs: clock.now() + LEASE_MS, busy, perBot: this.#lanesPerBot }
+    const { clock, ids, leaseMs } = this.#deps
+    return { node: this.#node, leaseId: ids.lease(), untilMs: clock.now() + leaseMs, busy, perBot: this.#lanesPerBot }
   }
 
   #withDefaults({ callback, ...claim }: StoredClaim): LaneClaim {
@@ -171,9 +174,11 @@ export class Dispatcher implements Handover {
 
   /** One head of one lane: attempt, record, next. */
   async #work(lane: ClaimedLane): Promise<void> {
-    const { claim } = lane
     let next: StoredClaim | undefined
     try {
+      const claim = await this.#freshClaim(lane)
+      if (claim === undefined) return
+      lane.claim = claim
       const attempt = await this.#deps.sender.send(claim.callback, claim.head)
       if (this.#state === 'aborting' && attempt.outcome.kind !== 'delivered') {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
@@ -183,18 +188,29 @@ export class Dispatcher implements Handover {
       next = recorded?.next
     } finally {
       this.#queue.settle(lane, next && this.#withDefaults(next))
+      this.#afterWork(lane.claim)
     }
-    this.#afterWork(claim)
+  }
+
+  /** The claim as it may be worked now; nothing, if it may not be. */
+  async #freshClaim({ claim, waitingSince }: ClaimedLane): Promise<LaneClaim | undefined> {
+    if (performance.now() - waitingSince < STALE_MS) return claim
+    const lease = { laneId: claim.head.laneId, leaseId: claim.leaseId }
+    const found = await this.#deps.store.lanes.reread(lease)
+    if (found?.callback.enabled && this.#state === 'running') return this.#withDefaults(found)
+    if (found !== undefined) await this.#release([lease])
+    return undefined
   }
 
   #afterWork({ callback }: LaneClaim): void {
     this.#pump()
-    const hasRoom = this.#queue.lanesOf(botKey(callback)) <= this.#lanesPerBot / 2
-    if (this.#behind && hasRoom) this.#schedulePoll(BEHIND_MS)
+    const bot = botKey(callback)
+    const isBehind = this.#behind === 'node' || this.#behind.has(bot)
+    if (isBehind && this.#queue.lanesOf(bot) <= this.#lanesPerBot / 2) this.#schedulePoll(BEHIND_MS)
   }
 
   async #record(claim: LaneClaim, attempt: Attempt): Promise<Recorded | undefined> {
-    const { clock, random, schedule } = this.#deps
+    const { clock, random, schedule, leaseMs } = this.#deps
     const nowMs = clock.now()
     const disposition = dispositionOf(attempt, { nowMs, random, ...(schedule && { schedule }) })
     const input: RecordAttempt = {
@@ -203,10 +219,10 @@ export class Dispatcher implements Handover {
       deliveryId: claim.head.id,
       attempt,
       disposition,
-      keepUntilMs: this.#state === 'running' ? nowMs + LEASE_MS : undefined,
+      keepUntilMs: this.#state === 'running' ? nowMs + leaseMs : undefined,
       nowMs,
     }
-    const recorded = await this.#untilRecorded(input, nowMs + LEASE_MS)
+    const recorded = await this.#untilRecorded(input, nowMs + leaseMs)
     this.#report(claim, attempt, disposition, recorded)
     if (disposition.kind === 'retry') this.#schedulePoll(disposition.dueAtMs - clock.now())
     return recorded
@@ -292,14 +308,18 @@ export class Dispatcher implements Handover {
   async #claimDue(): Promise<number> {
     const { store, clock } = this.#deps
     const limit = Math.min(CLAIM_BATCH, this.#roomForLanes())
-    if (limit <= 0) return POLL_EVERY_MS
+    if (limit <= 0) {
+      this.#behind = 'node'
+      return POLL_EVERY_MS
+    }
     const found = await store.lanes.claimDue({
       claimer: this.#claimer(this.#queue.busy(1)),
       limit,
       nowMs: clock.now(),
     })
-    this.#behind = found.hasMore
     this.#take(found.claims)
+    const isFull = found.claims.length >= limit
+    this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.busy(this.#lanesPerBot)))
     if (found.claims.length > 0 && found.hasMore && this.#roomForLanes() > 0) return BEHIND_MS
     return found.nextDueMs === undefined ? POLL_EVERY_MS : found.nextDueMs - clock.now()
   }
@@ -308,7 +328,9 @@ export class Dispatcher implements Handover {
     const held = [...this.#queue.lanes()]
     if (held.length === 0) return
     const leases = held.map(({ claim }) => ({ laneId: claim.head.laneId, leaseId: claim.leaseId }))
-    const kept = new Set(await this.#deps.store.lanes.renew({ leases, untilMs: this.#deps.clock.now() + LEASE_MS }))
+    const kept = new Set(
+      await this.#deps.store.lanes.renew({ leases, untilMs: this.#deps.clock.now() + this.#deps.leaseMs }),
+    )
     for (const [index, lane] of held.entries()) {
       const lease = leases[index]
       const isSame = lane.claim.leaseId === lease?.leaseId

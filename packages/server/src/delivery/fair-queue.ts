@@ -9,6 +9,10 @@ export interface ClaimedLane {
   claim: LaneClaim
   /** An attempt is under way, or is being put on record. */
   busy: boolean
+  /** When it was last put to wait for its turn, by `performance.now()`. */
+  waitingSince: number
+  /** Claimed anew while it was busy, its lease having lapsed: holds if the attempt under way is not the last word. */
+  renewed?: LaneClaim | undefined
 }
 
 interface BotShare {
@@ -55,8 +59,15 @@ export class FairQueue {
     return busy
   }
 
+  /** A lane that is held already, by a lease that has lapsed, stays one lane: it never has two attempts under way. */
   add(claim: LaneClaim): void {
-    const lane: ClaimedLane = { claim, busy: false }
+    const held = this.#lanes.get(claim.head.laneId)
+    if (held !== undefined) {
+      if (held.busy) held.renewed = claim
+      else held.claim = claim
+      return
+    }
+    const lane: ClaimedLane = { claim, busy: false, waitingSince: 0 }
     this.#lanes.set(claim.head.laneId, lane)
     const share = this.#share(botKey(claim.callback))
     share.lanes++
@@ -86,18 +97,21 @@ export class FairQueue {
     share.inFlight--
     this.#inFlight--
     lane.busy = false
-    if (next === undefined) {
+    const claim = next ?? lane.renewed
+    lane.renewed = undefined
+    if (claim === undefined) {
       this.#forget(share, lane)
     } else {
-      lane.claim = next
+      lane.claim = claim
       this.#wait(share, lane)
     }
     // The bot may have been passed over while it had too much under way.
     if (share.ready.length > 0 && !this.#turns.includes(share)) this.#turns.push(share)
   }
 
-  /** Lets go of a lane that is not busy. */
+  /** Lets go of a lane that is not busy; of one that is not held any more there is nothing to let go. */
   drop(lane: ClaimedLane): void {
+    if (this.#lanes.get(lane.claim.head.laneId) !== lane) return
     const share = this.#share(botKey(lane.claim.callback))
     const at = share.ready.indexOf(lane)
     if (at >= 0) share.ready.splice(at, 1)
@@ -114,14 +128,13 @@ export class FairQueue {
   }
 
   #wait(share: BotShare, lane: ClaimedLane): void {
+    lane.waitingSince = performance.now()
     share.ready.push(lane)
     if (share.ready.length === 1 && !this.#turns.includes(share)) this.#turns.push(share)
   }
 
   #forget(share: BotShare, lane: ClaimedLane): void {
-    const id = lane.claim.head.laneId
-    // A lane that was lost may have been claimed anew meanwhile.
-    if (this.#lanes.get(id) === lane) this.#lanes.delete(id)
+    this.#lanes.delete(lane.claim.head.laneId)
     if (--share.lanes === 0 && share.inFlight === 0) this.#bots.delete(share.key)
   }
 }

@@ -17,7 +17,7 @@ export const mayDeleteGroup = (actor: Standing): Verdict => {
   return actor === 'app' || actor === 'admin' ? undefined : 'ERR_GROUP_NO_ADMIN_SCOPE'
 }
 
-export const mayAddMembers = mayDeleteGroup
+export const mayAddMembers = (actor: Standing): Verdict => mayDeleteGroup(actor)
 
 /** Kick, ban, unban and change the scope of somebody else. `target` is undefined for a user who is no member. */
 export const mayManageMember = (actor: Standing, target: Scope | undefined, isSelf: boolean): Verdict => {

@@ -94,10 +94,10 @@ export const makeManageGroups = (deps: { store: Pick<Store, 'groups' | 'messages
     update: async (actor, guid, { unset = [], metadata, tags, owner, password, ...body }) => {
       const passwordHash = await hashFor(body.type, password)
       return store.groups.update({
+        ...definedOf(body),
         actor,
         guid,
         now: now(),
-        ...definedOf(body),
         ...definedOf({ passwordHash }),
         ...(metadata !== undefined && { metadata: metadataText(metadata) }),
         ...(tags !== undefined && { tags: jsonText(tags) }),

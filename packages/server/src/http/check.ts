@@ -1,4 +1,7 @@
-/** Checks input against the schemas of a route. Bodies are taken as they are; text of paths and queries is converted. */
+/**
+ * Checks input against the schemas of a route. Bodies are taken as they are, without what no schema names; text of paths
+ * and queries is converted.
+ */
 
 import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
@@ -35,12 +38,38 @@ const detailsOf = (problems: Iterable<Problem>, part: string): ErrorDetails => {
 
 export type Check = (value: unknown) => unknown
 
+interface Node {
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly anyOf?: readonly Node[]
+}
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/**
+ * Leaves out what the schema does not name. Clients may send more than we take, and what they send must never be taken
+ * for something of ours: handlers spread bodies into what they hand on.
+ */
+const onlyNamed = (schema: Node): Check => {
+  // Of alternatives one is the object; the others hold nothing to leave out.
+  const properties = schema.properties ?? schema.anyOf?.find((branch) => branch.properties !== undefined)?.properties
+  if (properties === undefined) return (value) => value
+  const fields = Object.entries(properties).map(([name, node]) => [name, onlyNamed(node)] as const)
+  return (value) => {
+    if (!isObject(value)) return value
+    const named: Record<string, unknown> = {}
+    for (const [name, pick] of fields) if (Object.hasOwn(value, name)) named[name] = pick(value[name])
+    return named
+  }
+}
+
 /** @param part how problems of the value as a whole are called: `body`, `query`, … */
 export const makeCheck = (schema: TSchema | undefined, part: string): Check => {
   if (schema === undefined) return () => undefined
   const validator: Validator = Compile(schema)
+  const pick = onlyNamed(schema as Node)
   return (value) => {
-    if (validator.Check(value)) return value
+    if (validator.Check(value)) return pick(value)
     throw badRequest(detailsOf(validator.Errors(value) as unknown as Problem[], part))
   }
 }

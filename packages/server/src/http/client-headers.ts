@@ -24,12 +24,12 @@ const languageOf = (sdk: string | undefined): string | undefined => sdk?.split('
  *   themselves, `platform` and `language`
  */
 export const clientOf = (headers: IncomingHttpHeaders, clock: Clock): Client => {
-  const resource = textOf(headers['resource'])
+  const resource = textOf(headers.resource)
   return {
     resource: resource ?? `API-${CHAT_API_VERSION.replace('.', '_')}-${randomUUID()}-${clock.now()}`,
     origin: {
-      platform: textOf(headers['platform']) ?? platformOf(resource) ?? 'API',
-      language: textOf(headers['language']) ?? languageOf(textOf(headers['sdk'])) ?? 'http',
+      platform: textOf(headers.platform) ?? platformOf(resource) ?? 'API',
+      language: textOf(headers.language) ?? languageOf(textOf(headers.sdk)) ?? 'http',
       resource: resource ?? 'rest-api',
     },
   }

@@ -17,6 +17,7 @@ import type { Metrics } from '../workers/metrics.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
+import { acceptJson } from './json-body.ts'
 import { type Health, registerOperations } from './operations.ts'
 import { RawJson, type Route } from './route.ts'
 
@@ -55,17 +56,6 @@ const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor =
   if (uid !== undefined) return { kind: 'user', appId: caller.app.id, uid: parseUid(uid) }
   if (route.onBehalfOf === 'required') throw badRequest({ onBehalfOf: 'this header is required' })
   return { kind: 'app', appId: caller.app.id }
-}
-
-/** JSON objects in bodies only; an empty body is null. NUL is no text: PostgreSQL cannot store it. */
-const acceptJson = (app: FastifyInstance): void => {
-  app.removeAllContentTypeParsers()
-  const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
-    if (body.trim() === '') done(null, null)
-    else if (body.includes('\\u0000')) done(badRequest({ body: 'must not contain the character NUL' }))
-    else parse(request, body, done)
-  })
 }
 
 const refuseNulInUrl = async (request: FastifyRequest): Promise<void> => {

@@ -14,7 +14,7 @@ import { RawJson, type Route, route } from '../http/route.ts'
 import { type ChangeMessages, messageIdOf } from './change-message.ts'
 import type { ListMessagesOf } from './list-messages.ts'
 import { messageJson, type StoredMessage } from './message.ts'
-import { answerSent, type SendMessageAs } from './send-message.ts'
+import { answerSent, SendAnswer, type SendMessageAs } from './send-message.ts'
 
 const tag = 'Messages'
 
@@ -33,7 +33,7 @@ export const messageRoutes = (deps: {
     summary: 'Send a message, as the app or on behalf of a user',
     onBehalfOf: 'optional',
     body: SendMessage,
-    answer: one(Message),
+    answer: SendAnswer,
     handle: async (request) => new RawJson(answerSent(await deps.send(request))),
   }),
   route({
@@ -88,7 +88,7 @@ export const messageRoutes = (deps: {
     onBehalfOf: 'required',
     params: pathOf('id'),
     body: SendMessage,
-    answer: one(Message),
+    answer: SendAnswer,
     handle: async ({ params, ...request }) =>
       new RawJson(answerSent(await deps.send({ ...request, parentId: messageIdOf(params.id) }))),
   }),

@@ -3,13 +3,17 @@ import {
   type ErrorCode,
   errorCodes,
   limits,
+  MemberResult,
+  Message,
   type MessageId,
+  one,
   parseGuid,
   parseMessageId,
   parseUid,
   type ReceiverType,
   type SendMessage,
 } from '@confab/protocol'
+import { Type } from 'typebox'
 import type { Handover } from '../delivery/handover.ts'
 import { type Actor, actorUid } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
@@ -160,6 +164,11 @@ const resultsJson = (to: readonly SentTo[], type: ReceiverType): string =>
       return `${JSON.stringify(id)}:${text}`
     })
     .join(',')
+
+const ResultsByReceiver = Type.Record(Type.String(), MemberResult)
+
+/** The message; with `multipleReceivers`, what became of it for each. */
+export const SendAnswer = one(Type.Union([Message, Type.Object({ uids: ResultsByReceiver, guids: ResultsByReceiver })]))
 
 /** One message, or per receiver what became of it, in the form in which the contract answers lists of members. */
 export const answerSent = (sent: Sent): string =>

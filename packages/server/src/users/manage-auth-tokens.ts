@@ -55,8 +55,8 @@ export const makeManageAuthTokens = (deps: {
     list: (input) => store.authTokens.list(input),
     update: (input, { appInfo, ...body }) =>
       store.authTokens.update({
-        ...input,
         ...definedOf(body),
+        ...input,
         ...(appInfo !== undefined && { appInfo: jsonText(appInfo) }),
       }),
     remove: (input) => store.authTokens.remove(input),

@@ -7,7 +7,9 @@ import {
   type Uid,
   type UpdateUser,
   type User,
+  userConversationId,
 } from '@confab/protocol'
+import type { Actor } from '../kernel/actor.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -20,7 +22,8 @@ import { newAuthToken } from './manage-auth-tokens.ts'
 
 export interface ManageUsers {
   create(appId: AppId, body: CreateUser): Promise<User>
-  get(appId: AppId, uid: Uid): Promise<User>
+  /** As the acting user sees them. */
+  getAs(actor: Actor, uid: Uid): Promise<User>
   list(input: { appId: AppId; filter: UserFilter; page: PageRequest }): Promise<Page<User>>
   update(appId: AppId, uid: Uid, body: UpdateUser): Promise<User>
   /** The user goes, with memberships, tokens and bot. Messages stay, unless it is for good. */
@@ -45,6 +48,11 @@ export const makeManageUsers = (deps: {
 }): ManageUsers => {
   const { store, clock, ids } = deps
   const now = (): number => toSeconds(clock.now())
+  const get = async (appId: AppId, uid: Uid): Promise<User> => {
+    const user = await store.users.find({ appId, uid })
+    if (user === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
+    return user
+  }
   return {
     create: (appId, body) => {
       const uid = parseUid(body.uid)
@@ -64,20 +72,22 @@ export const makeManageUsers = (deps: {
       })
     },
 
-    get: async (appId, uid) => {
-      const user = await store.users.find({ appId, uid })
-      if (user === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
-      return user
+    getAs: async (actor, uid) => {
+      const { appId } = actor
+      const user = await get(appId, uid)
+      if (actor.kind === 'app' || actor.uid === uid) return user
+      await get(appId, actor.uid)
+      return { ...user, conversationId: userConversationId(actor.uid, uid) }
     },
 
     list: (input) => store.users.list(input),
 
     update: (appId, uid, { unset = [], metadata, tags, role, ...body }) =>
       store.users.update({
+        ...definedOf(body),
         appId,
         uid,
         now: now(),
-        ...definedOf(body),
         ...(role !== undefined && { role: role.toLowerCase() }),
         ...(metadata !== undefined && { metadata: metadataText(metadata) }),
         ...(tags !== undefined && { tags: jsonText(tags) }),

@@ -86,7 +86,7 @@ export const userRoutes = (users: ManageUsers): readonly Route[] => [
     onBehalfOf: 'optional',
     params: pathOf('uid'),
     answer: one(User),
-    handle: async ({ app, params }) => ({ data: await users.get(app.id, parseUid(params.uid)) }),
+    handle: async ({ actor, params }) => ({ data: await users.getAs(actor, parseUid(params.uid)) }),
   }),
   route({
     method: 'PUT',

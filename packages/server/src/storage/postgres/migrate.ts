@@ -17,8 +17,12 @@ export const migratePostgres = async (pool: pg.Pool): Promise<MigrationReport> =
     await client.query('BEGIN')
     await client.query('SELECT pg_advisory_xact_lock($1)', [LOCK])
     await client.query(VERSIONS)
-    const { rows } = await client.query('SELECT version, breaking FROM schema_migrations ORDER BY version')
-    const applied = rows.map((row) => ({ version: Number(row.version), breaking: Number(row.breaking) === 1 }))
+    const { rows } = await client.query('SELECT version, name, breaking FROM schema_migrations ORDER BY version')
+    const applied = rows.map((row) => ({
+      version: Number(row.version),
+      name: String(row.name),
+      breaking: Number(row.breaking) === 1,
+    }))
     const pending = pendingMigrations(known, applied)
     for (const { version, name, breaking, sql } of pending) {
       await client.query('INSERT INTO schema_migrations (version, name, breaking) VALUES ($1, $2, $3)', [

@@ -3,7 +3,7 @@
  * runs its statements as they come.
  *
  * Rows are locked where an operation reads before it writes (`{FOR_UPDATE}`); deadlocks and serialisation failures
- * are run again, since nothing of them has happened. Shutdown: `close` waits for connections in use.
+ * are run again, since nothing of them has happened. Shutdown: `close` waits for calls under way.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CompiledQuery } from 'kysely'
@@ -13,7 +13,16 @@ import type { Logger } from '../../kernel/logger.ts'
 import { makeBuilder } from '../sql/builder.ts'
 import type { MigrationReport } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
-import { type AnyStatement, makePort, type Operation, type Params, type Statement, type Tx } from '../sql/seam.ts'
+import {
+  type AnyStatement,
+  assertStorable,
+  bind,
+  makePort,
+  type Operation,
+  type Params,
+  type Statement,
+  type Tx,
+} from '../sql/seam.ts'
 import type { Store } from '../store.ts'
 import { migratePostgres } from './migrate.ts'
 
@@ -48,15 +57,12 @@ class PostgresTx implements Tx {
   }
 
   async query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
+    for (const value of compiled.parameters) assertStorable(value, 'query')
     return (await this.#client.query({ text: compiled.sql, values: [...compiled.parameters] })).rows as R[]
   }
 
   #execute(statement: AnyStatement, params: Params): Promise<pg.QueryResult> {
-    const values = statement.order.postgres.map((name) => {
-      const value = params[name]
-      if (value === undefined) throw new Error(`statement ${statement.name}: no value for :${name}`)
-      return value
-    })
+    const values = bind(statement, 'postgres', params)
     return this.#client.query({ name: statement.name, text: statement.text.postgres, values })
   }
 }
@@ -68,16 +74,31 @@ const isConnectionLoss = (error: unknown): boolean =>
   error instanceof Error &&
   ('code' in error
     ? /^(08|57P)/.test(String(error.code)) || /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND)/.test(String(error.code))
-    : /Connection terminated|connection timeout|timeout exceeded/i.test(error.message))
+    : /Connection terminated|not queryable|connection timeout|timeout exceeded/i.test(error.message))
 
 class PostgresEngine {
   readonly #pool: pg.Pool
+  readonly #underWay = new Set<Promise<unknown>>()
+  #closed: Promise<void> | undefined
 
   constructor(pool: pg.Pool) {
     this.#pool = pool
   }
 
-  async execute(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
+  execute(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
+    if (this.#closed !== undefined) return Promise.reject(new AppError('ERR_SERVICE_UNAVAILABLE'))
+    const call = this.#execute(operation, input).finally(() => this.#underWay.delete(call))
+    this.#underWay.add(call)
+    return call
+  }
+
+  /** A pool that is ended forgets those who wait for a connection, so they go first. */
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled([...this.#underWay]).then(() => this.#pool.end())
+    return this.#closed
+  }
+
+  async #execute(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#once(operation, input)
@@ -128,21 +149,15 @@ export const openPostgresStore = async (options: {
   })
   // An idle connection that breaks is replaced by the pool; the next call tells if the server is really gone.
   pool.on('error', (error) => options.log.warn({ err: error }, 'store.connection_lost'))
+  // While a connection is in use the pool does not listen, and what nobody hears ends the process. Its call fails.
+  pool.on('connect', (client) => client.on('error', () => {}))
   try {
     const migration = await migratePostgres(pool)
     const engine = new PostgresEngine(pool)
-    let closed: Promise<void> | undefined
     const store: Store = {
-      ...makePort(operations, (_path, operation, input) =>
-        closed === undefined
-          ? engine.execute(operation, input)
-          : Promise.reject(new AppError('ERR_SERVICE_UNAVAILABLE')),
-      ),
+      ...makePort(operations, (_path, operation, input) => engine.execute(operation, input)),
       engine: 'postgres',
-      close: () => {
-        closed ??= pool.end()
-        return closed
-      },
+      close: () => engine.close(),
     }
     return { store, migration }
   } catch (error) {

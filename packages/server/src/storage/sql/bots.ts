@@ -5,7 +5,7 @@ import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
 import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { requireUser } from './users.ts'
+import { requireUser } from './user-rows.ts'
 
 export interface BotRow {
   app_id: AppId

@@ -23,7 +23,7 @@ import {
 import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
 import { type MemberChange, type MemberOutcome, putMembers } from './members.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { requireActor, requireUser } from './users.ts'
+import { requireActor, requireUser } from './user-rows.ts'
 
 const insertGroup = statement<{
   app: string
@@ -171,12 +171,14 @@ export const groups = {
     },
   ),
 
+  /** A new owner is the app's to name: from a user it is ignored, or a moderator could make themself admin. */
   update: write(
     async (
       tx,
       input: Partial<GroupProfile> & { actor: Actor; guid: Guid; owner?: Uid; now: number },
     ): Promise<Group> => {
-      const { actor, guid, now, owner, passwordHash, ...profile } = input
+      const { actor, guid, now, owner: named, passwordHash, ...profile } = input
+      const owner = actor.kind === 'app' ? named : undefined
       const app = actor.appId
       await requireActor(tx, actor)
       const before = await lockGroup(tx, app, guid)

@@ -50,7 +50,7 @@ interface HeadRow {
 
 const enterLane = statement<
   { app: string; bot: string; conversation: string; lease: string | null; node: string | null; dueMs: number },
-  { id: number; sequence: number; lease_id: string | null }
+  { id: number; sequence: number; lease_id: string | null; due_at_ms: number }
 >(
   'lanes.enter',
   `INSERT INTO lanes (app_id, bot_uid, conversation_id, next_sequence, pending, due_at_ms, lease_id, lease_node)
@@ -61,7 +61,7 @@ const enterLane = statement<
      due_at_ms = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.due_at_ms ELSE lanes.due_at_ms END,
      lease_id = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.lease_id ELSE lanes.lease_id END,
      lease_node = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.lease_node ELSE lanes.lease_node END
-   RETURNING id, next_sequence - 1 AS sequence, lease_id`,
+   RETURNING id, next_sequence - 1 AS sequence, lease_id, due_at_ms`,
 )
 const insertDelivery = statement<{
   id: string
@@ -96,6 +96,15 @@ const setDue = statement<{ id: number; dueMs: number | null }>(
   'lanes.set_due',
   'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id',
 )
+/** A lane without a head is empty, whatever was counted: the next message finds it idle. */
+const emptyLane = statement<{ id: number }>(
+  'lanes.empty',
+  'UPDATE lanes SET pending = 0, lease_id = NULL, lease_node = NULL, due_at_ms = NULL WHERE id = :id',
+)
+const nextDue = statement<{ app: string; bot: string; nowMs: number }, { due_ms: number | null }>(
+  'lanes.next_due',
+  `SELECT min(due_at_ms) AS due_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs`,
+)
 const headOf = statement<{ lane: number }, HeadRow>(
   'lanes.head',
   `SELECT id, sequence, trigger, body, attempts, created_at_ms FROM deliveries
@@ -104,6 +113,10 @@ const headOf = statement<{ lane: number }, HeadRow>(
 const lockLane = statement<{ id: number }, LaneRow & { lease_id: string | null }>(
   'lanes.lock',
   'SELECT id, app_id, bot_uid, conversation_id, lease_id FROM lanes WHERE id = :id {FOR_UPDATE}',
+)
+const readLane = statement<{ id: number; lease: string }, LaneRow>(
+  'lanes.read',
+  'SELECT id, app_id, bot_uid, conversation_id FROM lanes WHERE id = :id AND lease_id = :lease',
 )
 const botOfLane = statement<{ app: string; uid: string }, BotRow>(
   'lanes.bot',
@@ -176,11 +189,17 @@ export interface Duty {
   readonly nowMs: number
 }
 
+export interface Enqueued {
+  readonly claim: StoredClaim | undefined
+  /** The lane is due and nobody works it: somebody should look. */
+  readonly isWaiting: boolean
+}
+
 /**
  * Writes the delivery into its lane. If the lane is idle and the caller wants it, the lane is claimed in the same
  * transaction: the caller may make the attempt without another read.
  */
-export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promise<StoredClaim | undefined> => {
+export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promise<Enqueued> => {
   const { bot, conversationId, nowMs } = duty
   const wanted = claimer !== undefined && roomOf(claimer, bot) > 0
   const leaseId = wanted ? (`${claimer.leaseId}_${bot.uid}` as LeaseId) : null
@@ -195,9 +214,16 @@ export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined):
   if (lane === undefined) throw new Error('lanes.enter returned no row')
   const { deliveryId: id, messageId: message, trigger, body } = duty
   await tx.run(insertDelivery, { id, lane: lane.id, sequence: lane.sequence, message, trigger, body, nowMs })
-  if (leaseId === null || lane.lease_id !== leaseId) return undefined
+  if (leaseId === null || lane.lease_id !== leaseId) {
+    return { claim: undefined, isWaiting: lane.lease_id === null && lane.due_at_ms <= nowMs }
+  }
   const head: HeadRow = { id, sequence: lane.sequence, trigger, body, attempts: 0, created_at_ms: nowMs }
-  return { leaseId, callback: toCallback(bot), head: toHead({ id: lane.id, conversation_id: conversationId }, head) }
+  const claimed = {
+    leaseId,
+    callback: toCallback(bot),
+    head: toHead({ id: lane.id, conversation_id: conversationId }, head),
+  }
+  return { claim: claimed, isWaiting: false }
 }
 
 /** What an attempt changes: the head is done with, one way or the other, or due again later. */
@@ -223,6 +249,9 @@ export interface Recorded {
   readonly next: StoredClaim | undefined
 }
 
+/** A bot may answer anything; that must not keep its attempt off the record. */
+const storable = (text: string | undefined): string | null => text?.replaceAll('\0', '\uFFFD') ?? null
+
 const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<number> =>
   tx.run(insertAttempt, {
     delivery: deliveryId,
@@ -230,10 +259,10 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
     startedMs: attempt.startedAtMs,
     outcome: attempt.outcome.kind === 'retry' ? `retry:${attempt.outcome.reason}` : attempt.outcome.kind,
     status: attempt.status ?? null,
-    error: attempt.error ?? null,
+    error: storable(attempt.error),
     address: attempt.address ?? null,
     phases: JSON.stringify(attempt.phases),
-    response: attempt.response ?? null,
+    response: storable(attempt.response),
   })
 
 /** The head is finished: on to the next one, or out of the lane. */
@@ -246,6 +275,12 @@ const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<Sto
   }
   await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
   return { leaseId: input.leaseId, callback: toCallback(bot), head: toHead(lane, next) }
+}
+
+const nextOf = async (tx: Tx, lane: LaneRow, leaseId: LeaseId): Promise<StoredClaim | undefined> => {
+  const next = await tx.first(headOf, { lane: lane.id })
+  const bot = next && (await tx.first(botOfLane, { app: lane.app_id, uid: lane.bot_uid }))
+  return next && bot && { leaseId, callback: toCallback(bot), head: toHead(lane, next) }
 }
 
 const roomOf = (claimer: Claimer, bot: BotRow): number =>
@@ -261,7 +296,7 @@ const claimOf = async (
   for (const lane of await tx.all(dueLanes, { app: bot.app_id, bot: bot.uid, nowMs, limit })) {
     const head = await tx.first(headOf, { lane: lane.id })
     if (head === undefined) {
-      await tx.run(setDue, { id: lane.id, dueMs: null })
+      await tx.run(emptyLane, { id: lane.id })
       continue
     }
     const leaseId = `${claimer.leaseId}_${lane.id}` as LeaseId
@@ -280,21 +315,32 @@ export const lanes = {
     async (
       tx,
       input: { claimer: Claimer; limit: number; nowMs: number },
-    ): Promise<{ claims: readonly StoredClaim[]; nextDueMs: number | undefined }> => {
+    ): Promise<{ claims: readonly StoredClaim[]; hasMore: boolean; nextDueMs: number | undefined }> => {
       const claims: StoredClaim[] = []
+      let hasMore = false
       let nextDueMs: number | undefined
       const waiting = (await tx.all(dueBots, {})).filter((bot) => bot.due_ms !== null)
       waiting.sort((a, b) => (a.due_ms ?? 0) - (b.due_ms ?? 0))
       for (const bot of waiting) {
         const room = Math.min(roomOf(input.claimer, bot), input.limit - claims.length)
-        if (room <= 0) continue
-        if (bot.due_ms !== null && bot.due_ms > input.nowMs) {
-          nextDueMs = Math.min(nextDueMs ?? bot.due_ms, bot.due_ms)
+        let dueMs = bot.due_ms ?? undefined
+        if (room <= 0) {
+          hasMore ||= dueMs !== undefined && dueMs <= input.nowMs
           continue
         }
-        claims.push(...(await claimOf(tx, bot, room, input)))
+        if (dueMs !== undefined && dueMs <= input.nowMs) {
+          const claimed = await claimOf(tx, bot, room, input)
+          claims.push(...claimed)
+          if (claimed.length === room) {
+            hasMore = true
+            continue
+          }
+          const next = await tx.first(nextDue, { app: bot.app_id, bot: bot.uid, nowMs: input.nowMs })
+          dueMs = next?.due_ms ?? undefined
+        }
+        if (dueMs !== undefined) nextDueMs = Math.min(nextDueMs ?? dueMs, dueMs)
       }
-      return { claims, nextDueMs }
+      return { claims, hasMore, nextDueMs }
     },
   ),
 
@@ -310,9 +356,19 @@ export const lanes = {
       await tx.run(setDue, { id: lane.id, dueMs: disposition.dueAtMs })
       return { fenced: false, next: undefined }
     }
-    await tx.run(updateDelivery, { id, state: disposition.kind, attempts, finishedMs: nowMs })
+    const finished = await tx.run(updateDelivery, { id, state: disposition.kind, attempts, finishedMs: nowMs })
+    // Recorded before, by a call whose answer was lost: the lane has moved already.
+    if (finished === 0) return { fenced: false, next: await nextOf(tx, lane, input.leaseId) }
     return { fenced: false, next: await advance(tx, lane, input) }
   }),
+
+  /** The claim as it is now: the bot may have changed since, or the lease been lost. */
+  reread: read(
+    async (tx, { laneId, leaseId }: { laneId: number; leaseId: LeaseId }): Promise<StoredClaim | undefined> => {
+      const lane = await tx.first(readLane, { id: laneId, lease: leaseId })
+      return lane && nextOf(tx, lane, leaseId)
+    },
+  ),
 
   /** Answers the lanes that are still the caller's. */
   renew: write(

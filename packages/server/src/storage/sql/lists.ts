@@ -6,17 +6,25 @@ import type { Tx } from './seam.ts'
 
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, (character) => `\\${character}`)
 
-/** The column begins with the text, whatever the case of ASCII letters. */
+/**
+ * The column begins with the text, whatever the case of ASCII letters. The engine folds both sides: it alone knows
+ * which letters it folds.
+ */
 export const prefix = (column: string, text: string): RawBuilder<SqlBool> =>
-  sql<SqlBool>`lower(${sql.ref(column)}) LIKE ${`${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`
+  sql<SqlBool>`lower(${sql.ref(column)}) LIKE lower(${`${escapeLike(text)}%`}) ESCAPE '\\'`
 
 export const contains = (column: string, text: string): RawBuilder<SqlBool> =>
-  sql<SqlBool>`lower(${sql.ref(column)}) LIKE ${`%${escapeLike(text.toLowerCase())}%`} ESCAPE '\\'`
+  sql<SqlBool>`lower(${sql.ref(column)}) LIKE lower(${`%${escapeLike(text)}%`}) ESCAPE '\\'`
 
-/** The JSON list of strings in the column holds one of them. */
+/**
+ * The JSON list of strings in the column holds one of them. What stands before an item tells its opening quote from a
+ * quote within another item (but for a tag that is a comma and nothing else). `replace` because the engines disagree on whether `LIKE` tells A from a.
+ */
 export const holdsOneOf = (column: string, tags: readonly string[]): RawBuilder<SqlBool> =>
   sql<SqlBool>`(${sql.join(
-    tags.map((tag) => sql`${sql.ref(column)} LIKE ${`%${escapeLike(JSON.stringify(tag))}%`} ESCAPE '\\'`),
+    tags
+      .flatMap((tag) => [`[${JSON.stringify(tag)}`, `,${JSON.stringify(tag)}`])
+      .map((item) => sql`replace(${sql.ref(column)}, ${item}, '') <> ${sql.ref(column)}`),
     sql` OR `,
   )})`
 

@@ -25,7 +25,7 @@ import {
 import { contains, countOf, pageOf, prefix } from './lists.ts'
 import { writeGroupAction } from './message-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, requireActor, requireUser, toUser, type UserRow } from './users.ts'
+import { findActive, requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
 
 export type MemberList = keyof MemberLists
 
@@ -160,6 +160,13 @@ const assertNotOwner = (actor: Actor, { group, key }: Case): void => {
   }
 }
 
+/** What `ban` forbids is forbidden here too. */
+const banForbidden = (actor: Actor, group: GroupRow, { list, uid }: MemberChange): ErrorCode | undefined => {
+  if (actor.kind !== 'user' || list !== 'usersToBan') return undefined
+  if (actor.uid === uid) return 'ERR_GROUP_NO_SELF_ACTION'
+  return group.owner === uid ? 'ERR_GROUP_NO_SCOPE_CLEARANCE' : undefined
+}
+
 export const members = {
   /** Each uid for itself: what fails for one does not fail for the others. */
   add: write(
@@ -174,7 +181,7 @@ export const members = {
       assertAllowed(mayAddMembers(await standingOf(tx, actor, guid)))
       const outcomes: MemberOutcome[] = []
       for (const change of input.changes) {
-        const failure = await putMember(tx, app, guid, change, now)
+        const failure = banForbidden(actor, group, change) ?? (await putMember(tx, app, guid, change, now))
         const on = failure === undefined ? await findActive(tx, app, change.uid) : undefined
         const action =
           on &&

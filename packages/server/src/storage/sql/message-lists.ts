@@ -19,7 +19,7 @@ import { contains, holdsOneOf } from './lists.ts'
 import { MESSAGE_COLUMNS, toMessage } from './message-rows.ts'
 import type { Schema } from './schema.ts'
 import { read, type Tx } from './seam.ts'
-import { requireActor, requireUser } from './users.ts'
+import { requireActor, requireUser } from './user-rows.ts'
 
 /** Where to look. */
 export type MessageScope =

@@ -14,7 +14,7 @@ import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import { systemUser, userEntity } from '../../users/user.ts'
 import { findGroupRow, type GroupRow, groupEntity } from './group-rows.ts'
 import { statement, type Tx } from './seam.ts'
-import { findActive, toUser, type UserRow } from './users.ts'
+import { findActive, toUser, type UserRow } from './user-rows.ts'
 
 export interface MessageRow {
   id: number
@@ -179,12 +179,12 @@ export const groupEntityJson = (group: GroupRow, membership?: Parameters<typeof 
 
 /** `data.mentions`: the mentioned users that exist, by uid. */
 export const mentionsJson = async (tx: Tx, app: AppId, mentions: readonly Uid[]): Promise<string | undefined> => {
-  const found: Record<string, User> = {}
+  const found: [Uid, User][] = []
   for (const uid of mentions) {
     const user = await findActive(tx, app, uid)
-    if (user !== undefined) found[uid] = userEntity(toUser(user))
+    if (user !== undefined) found.push([uid, userEntity(toUser(user))])
   }
-  return Object.keys(found).length === 0 ? undefined : JSON.stringify(found)
+  return found.length === 0 ? undefined : JSON.stringify(Object.fromEntries(found))
 }
 
 // Action messages: what happened in a conversation ----------------------------------------------------------------

@@ -31,7 +31,7 @@ import {
   writeMessageAction,
 } from './message-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { requireActor, requireUser, touch, type UserRow } from './users.ts'
+import { requireActor, requireUser, touch, type UserRow } from './user-rows.ts'
 
 const COLUMNS = MESSAGE_COLUMNS.join(', ')
 
@@ -132,7 +132,7 @@ export interface Appended {
   readonly isNew: boolean
   /** Lanes that were idle and are now the caller's. */
   readonly claims: readonly StoredClaim[]
-  /** Lanes that are waiting for whoever polls: somebody should look. */
+  /** Lanes that are due and that nobody works: somebody should look. */
   readonly waiting: number
 }
 
@@ -209,10 +209,11 @@ const enqueueAll = async (
   input: AppendMessage,
   message: StoredMessage,
   bots: readonly BotRow[],
-): Promise<StoredClaim[]> => {
-  if (bots.length === 0) return []
+): Promise<{ claims: readonly StoredClaim[]; waiting: number }> => {
+  if (bots.length === 0) return { claims: [], waiting: 0 }
   const json = messageJson(message)
   const claims: StoredClaim[] = []
+  let waiting = 0
   for (const [index, bot] of bots.entries()) {
     const { origin, region, nowMs } = input
     const duty = {
@@ -231,10 +232,11 @@ const enqueueAll = async (
       }),
       nowMs,
     }
-    const claim = await enqueue(tx, duty, input.claimer)
+    const { claim, isWaiting } = await enqueue(tx, duty, input.claimer)
     if (claim !== undefined) claims.push(claim)
+    if (isWaiting) waiting++
   }
-  return claims
+  return { claims, waiting }
 }
 
 const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
@@ -266,9 +268,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   })
   if (input.muidKey !== null) await tx.run(setMuid, { app, sender, muid: input.muidKey, id: Number(message.id) })
   const relayed = mayBeRelayed({ receiverType, category: draft.category, text: draft.text, senderIsBot: from.isBot })
-  const bots = relayed ? to.bots : []
-  const claims = await enqueueAll(tx, input, message, bots)
-  return { message, isNew: true, claims, waiting: bots.length - claims.length }
+  return { message, isNew: true, ...(await enqueueAll(tx, input, message, relayed ? to.bots : [])) }
 }
 
 const requireMessage = async (tx: Tx, app: AppId, id: MessageId, lock = false): Promise<StoredMessage> => {

@@ -16,11 +16,16 @@ export interface Migration {
 
 /** The store was written by a newer program whose schema this one cannot use. Has an exit code of its own. */
 export class SchemaTooNewError extends Error {
+  readonly found: number
+  readonly known: number
+
   constructor(found: number, known: number) {
     super(
       `The store has schema version ${found}; this program knows versions up to ${known}. Run a newer version of Confab.`,
     )
     this.name = 'SchemaTooNewError'
+    this.found = found
+    this.known = known
   }
 }
 
@@ -43,6 +48,7 @@ export const loadMigrations = (folder: URL): readonly Migration[] =>
 
 export interface AppliedMigration {
   readonly version: number
+  readonly name: string
   readonly breaking: boolean
 }
 
@@ -52,6 +58,14 @@ export const pendingMigrations = (
   applied: readonly AppliedMigration[],
 ): readonly Migration[] => {
   const latest = Math.max(0, ...applied.map(({ version }) => version))
+  for (const { version, name } of applied) {
+    const file = known[version - 1]
+    if (file !== undefined && file.name !== name) {
+      throw new Error(
+        `The store has migration ${version} "${name}", this program has "${file.name}" under that number.`,
+      )
+    }
+  }
   if (applied.some(({ version, breaking }) => version > known.length && breaking)) {
     throw new SchemaTooNewError(latest, known.length)
   }

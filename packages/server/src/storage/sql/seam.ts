@@ -7,6 +7,7 @@
  * which here only compiles).
  */
 import type { CompiledQuery, Kysely } from 'kysely'
+import { badRequest } from '../../kernel/app-error.ts'
 import type { Schema } from './schema.ts'
 
 export type DialectName = 'sqlite' | 'postgres'
@@ -63,6 +64,22 @@ export const statement = <P extends Params, R = never>(name: string, sql: string
     order: { sqlite: sqlite.order, postgres: postgres.order },
   }
 }
+
+/** PostgreSQL cannot hold U+0000 in text, and SQLite gives back what is before it: no engine takes it. */
+export const assertStorable = (value: unknown, name: string): void => {
+  if (typeof value === 'string' && value.includes('\0')) {
+    throw badRequest({ [name]: 'must not contain the character U+0000' })
+  }
+}
+
+/** The values of a statement's parameters, in the order in which the dialect wants them. */
+export const bind = (statement: AnyStatement, dialect: DialectName, params: Params): Value[] =>
+  statement.order[dialect].map((name) => {
+    const value = params[name]
+    if (value === undefined) throw new Error(`statement ${statement.name}: no value for :${name}`)
+    assertStorable(value, name)
+    return value
+  })
 
 export interface Tx {
   readonly dialect: DialectName

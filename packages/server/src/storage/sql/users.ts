@@ -1,33 +1,11 @@
 import type { AppId, AuthToken, Uid, User } from '@confab/protocol'
-import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { dropBot } from './bots.ts'
 import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
 import { read, statement, type Tx, write } from './seam.ts'
+import { findActive, findUser, requireUser, toUser } from './user-rows.ts'
 
-export interface UserRow {
-  uid: Uid
-  name: string
-  avatar: string | null
-  link: string | null
-  role: string
-  status_message: string | null
-  metadata: string | null
-  tags: string | null
-  last_active_at: number
-  created_at: number
-  updated_at: number | null
-  deactivated_at: number | null
-}
-
-const COLUMNS =
-  'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at'
-
-const findUser = statement<{ app: string; uid: string }, UserRow>(
-  'users.find',
-  `SELECT ${COLUMNS} FROM users WHERE app_id = :app AND uid = :uid`,
-)
 const insertUser = statement<{
   app: string
   uid: string
@@ -44,10 +22,6 @@ const insertUser = statement<{
   `INSERT INTO users (app_id, uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at)
    VALUES (:app, :uid, :name, :avatar, :link, :role, :statusMessage, :metadata, :tags, :now, :now)
    ON CONFLICT (app_id, uid) DO NOTHING`,
-)
-const touchUser = statement<{ app: string; uid: string; now: number }>(
-  'users.touch',
-  'UPDATE users SET last_active_at = :now WHERE app_id = :app AND uid = :uid',
 )
 const deactivateUser = statement<{ app: string; uid: string; at: number | null }>(
   'users.deactivate',
@@ -78,45 +52,6 @@ const deleteTokens = statement<{ app: string; uid: string }>(
   'tokens.flush',
   'DELETE FROM auth_tokens WHERE app_id = :app AND uid = :uid',
 )
-
-export const toUser = (row: UserRow): User => ({
-  uid: row.uid,
-  name: row.name,
-  ...(row.avatar !== null && { avatar: row.avatar }),
-  ...(row.link !== null && { link: row.link }),
-  ...(row.metadata !== null && { metadata: JSON.parse(row.metadata) as Record<string, unknown> }),
-  status: 'offline',
-  ...(row.status_message !== null && { statusMessage: row.status_message }),
-  role: row.role,
-  lastActiveAt: row.last_active_at,
-  createdAt: row.created_at,
-  ...(row.updated_at !== null && { updatedAt: row.updated_at }),
-  ...(row.deactivated_at !== null && { deactivatedAt: row.deactivated_at }),
-  ...(row.tags !== null && { tags: JSON.parse(row.tags) as string[] }),
-})
-
-/** The user, if there is one who may take part. */
-export const findActive = async (tx: Tx, app: AppId, uid: Uid): Promise<UserRow | undefined> => {
-  const row = await tx.first(findUser, { app, uid })
-  return row?.deactivated_at === null ? row : undefined
-}
-
-export const requireUser = async (tx: Tx, app: AppId, uid: Uid, field = 'uid'): Promise<UserRow> => {
-  const row = await findActive(tx, app, uid)
-  if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { [field]: uid } })
-  return row
-}
-
-/** The user on whose behalf something is done must exist, whatever is done. */
-export const requireActor = async (tx: Tx, actor: Actor): Promise<UserRow | undefined> =>
-  actor.kind === 'user' ? requireUser(tx, actor.appId, actor.uid, 'onBehalfOf') : undefined
-
-export const touch = async (tx: Tx, app: AppId, row: UserRow, now: number): Promise<UserRow> => {
-  // A minute is precise enough for "last active", and keeps a busy sender from costing a write per message.
-  if (now - row.last_active_at < 60) return row
-  await tx.run(touchUser, { app, uid: row.uid, now })
-  return { ...row, last_active_at: now }
-}
 
 /** Profile fields as they are stored; JSON fields as text. */
 export interface Profile {

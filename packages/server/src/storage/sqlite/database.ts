@@ -2,7 +2,15 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { CompiledQuery } from 'kysely'
 import { makeBuilder } from '../sql/builder.ts'
-import type { AnyStatement, Params, Statement, Tx, Value } from '../sql/seam.ts'
+import {
+  type AnyStatement,
+  assertStorable,
+  bind,
+  type Params,
+  type Statement,
+  type Tx,
+  type Value,
+} from '../sql/seam.ts'
 
 /**
  * `synchronous=FULL` syncs the log at every commit: what was acknowledged survives loss of power, not only of the
@@ -34,33 +42,43 @@ export class SqliteDatabase implements Tx {
     this.#db.exec(sql)
   }
 
+  /** Prepared: for what surrounds every call. */
+  step(sql: string): void {
+    this.#prepareText(sql).run()
+  }
+
   all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]> {
-    return this.#now(() => this.#prepare(statement).all(...this.#values(statement, params)) as R[])
+    return this.#now(() => this.#prepare(statement).all(...bind(statement, 'sqlite', params)) as R[])
   }
 
   first<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
-    return this.#now(() => this.#prepare(statement).get(...this.#values(statement, params)) as R | undefined)
+    return this.#now(() => this.#prepare(statement).get(...bind(statement, 'sqlite', params)) as R | undefined)
   }
 
   run<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
-    return this.#now(() => Number(this.#prepare(statement).run(...this.#values(statement, params)).changes))
+    return this.#now(() => Number(this.#prepare(statement).run(...bind(statement, 'sqlite', params)).changes))
   }
 
   query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
     return this.#now(() => {
-      let prepared = this.#dynamic.get(compiled.sql)
-      if (prepared === undefined) {
-        // Dynamic lists have few shapes; the bound only guards against a shape per request.
-        if (this.#dynamic.size >= 500) this.#dynamic.clear()
-        prepared = this.#db.prepare(compiled.sql)
-        this.#dynamic.set(compiled.sql, prepared)
-      }
-      return prepared.all(...(compiled.parameters as Value[])) as R[]
+      for (const value of compiled.parameters) assertStorable(value, 'query')
+      return this.#prepareText(compiled.sql).all(...(compiled.parameters as Value[])) as R[]
     })
   }
 
   close(): void {
     this.#db.close()
+  }
+
+  #prepareText(sql: string): StatementSync {
+    let prepared = this.#dynamic.get(sql)
+    if (prepared === undefined) {
+      // Dynamic lists have few shapes; the bound only guards against a shape per request.
+      if (this.#dynamic.size >= 500) this.#dynamic.clear()
+      prepared = this.#db.prepare(sql)
+      this.#dynamic.set(sql, prepared)
+    }
+    return prepared
   }
 
   #prepare(statement: AnyStatement): StatementSync {
@@ -70,14 +88,6 @@ export class SqliteDatabase implements Tx {
       this.#prepared.set(statement, prepared)
     }
     return prepared
-  }
-
-  #values(statement: AnyStatement, params: Params): Value[] {
-    return statement.order.sqlite.map((name) => {
-      const value = params[name]
-      if (value === undefined) throw new Error(`statement ${statement.name}: no value for :${name}`)
-      return value
-    })
   }
 
   /** SQLite answers at once; the seam is asynchronous for the sake of PostgreSQL. */

@@ -20,6 +20,7 @@ export type Failure =
 
 export type FromThread =
   | { readonly kind: 'ready'; readonly migration: MigrationReport }
+  | { readonly kind: 'too-new'; readonly found: number; readonly known: number }
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
 
 export type ToThread = { readonly kind: 'calls'; readonly calls: readonly Call[] } | { readonly kind: 'close' }

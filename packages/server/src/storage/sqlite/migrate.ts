@@ -5,9 +5,9 @@ import type { SqliteDatabase } from './database.ts'
 const VERSIONS = `CREATE TABLE IF NOT EXISTS schema_migrations (
   version INTEGER PRIMARY KEY, name TEXT NOT NULL, breaking INTEGER NOT NULL
 ) STRICT`
-const applied = statement<Record<string, never>, { version: number; breaking: number }>(
+const applied = statement<Record<string, never>, { version: number; name: string; breaking: number }>(
   'migrations.applied',
-  'SELECT version, breaking FROM schema_migrations ORDER BY version',
+  'SELECT version, name, breaking FROM schema_migrations ORDER BY version',
 )
 const record = statement<{ version: number; name: string; breaking: number }>(
   'migrations.record',
@@ -21,7 +21,7 @@ export const migrateSqlite = async (db: SqliteDatabase): Promise<MigrationReport
   db.exec('BEGIN IMMEDIATE')
   try {
     db.exec(VERSIONS)
-    const rows = (await db.all(applied, {})).map((row) => ({ version: row.version, breaking: row.breaking === 1 }))
+    const rows = (await db.all(applied, {})).map((row) => ({ ...row, breaking: row.breaking === 1 }))
     const pending = pendingMigrations(known, rows)
     for (const migration of pending) {
       await db.run(record, { version: migration.version, name: migration.name, breaking: migration.breaking ? 1 : 0 })

@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { AppError } from '../../kernel/app-error.ts'
-import type { MigrationReport } from '../sql/migrate.ts'
+import { type MigrationReport, SchemaTooNewError } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
 import { makePort } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
@@ -51,13 +51,18 @@ class StoreThread {
     const migration = await new Promise<MigrationReport>((resolve, reject) => {
       thread.#worker.on('message', (message: FromThread) => {
         if (message.kind === 'ready') resolve(message.migration)
+        else if (message.kind === 'too-new') reject(new SchemaTooNewError(message.found, message.known))
         else for (const answer of message.answers) thread.#settle(answer)
       })
       thread.#worker.once('error', (error: Error) => {
         reject(error)
         thread.#fail(error)
       })
-      thread.#worker.once('exit', () => thread.#fail(new Error('the store thread has ended')))
+      thread.#worker.once('exit', () => {
+        const error = new Error('the store thread has ended')
+        reject(error)
+        thread.#fail(error)
+      })
     })
     return { thread, migration }
   }
@@ -113,12 +118,13 @@ export const openSqliteStore = async (options: {
   const lock = lockDirectory(directory)
   try {
     const { thread, migration } = await StoreThread.start(join(directory, 'confab.sqlite'))
+    let closed: Promise<void> | undefined
     const store: Store = {
       ...makePort(operations, (path, _operation, input) => thread.call(path, input)),
       engine: 'sqlite',
-      close: async () => {
-        await thread.close()
-        lock.release()
+      close: () => {
+        closed ??= thread.close().then(() => lock.release())
+        return closed
       },
     }
     return { store, migration }

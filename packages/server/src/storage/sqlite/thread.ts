@@ -8,6 +8,7 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { AppError } from '../../kernel/app-error.ts'
+import { SchemaTooNewError } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
 import type { Operation, OperationTable } from '../sql/seam.ts'
 import { SqliteDatabase } from './database.ts'
@@ -37,14 +38,14 @@ const failureOf = (error: unknown): Failure =>
     : { kind: 'unexpected', message: String(error), stack: error instanceof Error ? error.stack : undefined }
 
 const runOne = async (call: Call): Promise<Answer> => {
-  db.exec('SAVEPOINT call')
+  db.step('SAVEPOINT call')
   try {
     const value = await operationOf(call).run(db, call.input)
-    db.exec('RELEASE call')
+    db.step('RELEASE call')
     return { id: call.id, ok: true, value }
   } catch (error) {
-    db.exec('ROLLBACK TO call')
-    db.exec('RELEASE call')
+    db.step('ROLLBACK TO call')
+    db.step('RELEASE call')
     return { id: call.id, ok: false, failure: failureOf(error) }
   }
 }
@@ -52,14 +53,14 @@ const runOne = async (call: Call): Promise<Answer> => {
 const runGroup = async (group: readonly Call[]): Promise<Answer[]> => {
   const answers: Answer[] = []
   try {
-    db.exec(group.some((call) => operationOf(call).kind === 'write') ? 'BEGIN IMMEDIATE' : 'BEGIN')
+    db.step(group.some((call) => operationOf(call).kind === 'write') ? 'BEGIN IMMEDIATE' : 'BEGIN')
     for (const call of group) answers.push(await runOne(call))
-    db.exec('COMMIT')
+    db.step('COMMIT')
     return answers
   } catch (error) {
     // Nothing of the group is on disk (full, or not writable): every caller must know.
     try {
-      db.exec('ROLLBACK')
+      db.step('ROLLBACK')
     } catch {
       // SQLite has rolled back by itself already.
     }
@@ -73,7 +74,7 @@ let closing = false
 
 const take = (message: ToThread): void => {
   if (message.kind === 'close') closing = true
-  else queue.push(...message.calls)
+  else for (const call of message.calls) queue.push(call)
 }
 
 let running = false
@@ -92,7 +93,15 @@ const work = async (): Promise<void> => {
   }
 }
 
-say({ kind: 'ready', migration: await migrateSqlite(db) })
+try {
+  say({ kind: 'ready', migration: await migrateSqlite(db) })
+} catch (error) {
+  // An error that leaves the thread by itself loses its class.
+  if (!(error instanceof SchemaTooNewError)) throw error
+  say({ kind: 'too-new', found: error.found, known: error.known })
+  db.close()
+  port.close()
+}
 port.on('message', (message: ToThread) => {
   take(message)
   // Nothing in work() can reject: failures are answers.

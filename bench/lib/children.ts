@@ -1,0 +1,66 @@
+/** Whatever the benchmark starts or creates, and how it all ends: nothing outlives the run. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Ask, askChild, type Verbs } from './questions.ts'
+
+const GRACE_MS = 5000
+
+const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
+
+export class Children {
+  readonly #children = new Set<ChildProcess>()
+  readonly #directories = new Set<string>()
+  /** A file system that has its data on a disk, or the syncs cost nothing. */
+  readonly #root: string
+
+  constructor(root = tmpdir()) {
+    this.#root = root
+  }
+
+  add(child: ChildProcess): void {
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+  }
+
+  directory(): string {
+    const directory = mkdtempSync(join(this.#root, 'confab-bench-'))
+    this.#directories.add(directory)
+    return directory
+  }
+
+  async fork<V extends Verbs>(file: string): Promise<Ask<V>> {
+    const child = fork(fileURLToPath(new URL(file, import.meta.url)), {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
+    this.add(child)
+    return askChild<V>(child, file)
+  }
+
+  async end(child: ChildProcess): Promise<void> {
+    if (hasEnded(child)) return
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
+    await ended
+    clearTimeout(timer)
+  }
+
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#children].map((child) => this.end(child)))
+    this.#removeDirectories()
+  }
+
+  /** For the end that cannot wait. */
+  killAll(): void {
+    for (const child of this.#children) child.kill('SIGKILL')
+    this.#removeDirectories()
+  }
+
+  #removeDirectories(): void {
+    for (const directory of this.#directories) rmSync(directory, { recursive: true, force: true })
+    this.#directories.clear()
+  }
+}

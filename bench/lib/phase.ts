@@ -1,0 +1,52 @@
+/** What a phase is, and what it is given. A phase is one file in `phases/`. */
+import type { Children } from './children.ts'
+import type { ServerOptions, ServerUnderTest } from './server-under-test.ts'
+
+export interface Figure {
+  readonly what: string
+  readonly value: number
+  readonly unit: string
+  /** The bare limit of the same run, in the same unit. */
+  readonly limit?: number
+  readonly ratio?: number
+}
+
+export interface Requirement {
+  readonly text: string
+  readonly value: string
+  readonly met: boolean
+}
+
+export interface Findings {
+  readonly figures: readonly Figure[]
+  readonly requirements: readonly Requirement[]
+  /** What else is to be said, a line each. */
+  readonly notes: readonly string[]
+}
+
+export interface Scale {
+  readonly rounds: number
+  readonly warmUpMs: number
+  readonly roundMs: number
+  /** Per round, and for all connections together. */
+  readonly maxMessages: number
+  /** Requests under way at most, for ours and for the limits alike. */
+  readonly connections: number
+  readonly conversations: number
+  readonly bots: number
+}
+
+export interface Bench {
+  readonly scale: Scale
+  readonly children: Children
+  readonly databaseUrl: string | undefined
+  startServer(options?: Omit<ServerOptions, 'profileDir'>): Promise<ServerUnderTest>
+  /** For the messages of a round: differs from that of every other round. */
+  freshTag(): string
+}
+
+export interface Phase {
+  readonly name: string
+  readonly title: string
+  run(bench: Bench): Promise<Findings>
+}

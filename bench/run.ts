@@ -1,0 +1,93 @@
+/**
+ * The benchmark: what the server does per second, beside what the machine could do at most in the same run.
+ *
+ *   npm run bench [-- [phase …] [--quick] [--no-require] [--profile=<folder>]]
+ */
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Children } from './lib/children.ts'
+import { printProfiles } from './lib/cpu-profile.ts'
+import { TAG_LENGTH } from './lib/ledger.ts'
+import type { Bench, Phase, Requirement, Scale } from './lib/phase.ts'
+import { machineLine, othersLine, printFindings, printRequirements } from './lib/print.ts'
+import { watchOthers } from './lib/process-usage.ts'
+import { startServer } from './lib/server-under-test.ts'
+import { accept } from './phases/accept.ts'
+import { callbacks } from './phases/callbacks.ts'
+import { latency } from './phases/latency.ts'
+import { postgres } from './phases/postgres.ts'
+
+const phases: readonly Phase[] = [accept, callbacks, latency, postgres]
+
+const common = { connections: 128, conversations: 200, bots: 8 }
+const scales = {
+  full: { ...common, rounds: 3, warmUpMs: 3000, roundMs: 4000, maxMessages: 30_000 },
+  quick: { ...common, rounds: 2, warmUpMs: 1000, roundMs: 1500, maxMessages: 8000 },
+} as const satisfies Record<string, Scale>
+
+const chosen = (names: readonly string[]): readonly Phase[] => {
+  const unknown = names.find((name) => !phases.some((phase) => phase.name === name))
+  if (unknown !== undefined) {
+    throw new Error(`there is no phase ${unknown}; there are ${phases.map(({ name }) => name).join(', ')}`)
+  }
+  return names.length === 0 ? phases : phases.filter(({ name }) => names.includes(name))
+}
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    'no-require': { type: 'boolean', default: false },
+    profile: { type: 'string' },
+  },
+})
+
+const children = new Children(process.env.CONFAB_BENCH_DIR)
+
+const benchOf = (phase: Phase): { bench: Bench; profileDir: string | undefined } => {
+  const profileDir = flags.profile === undefined ? undefined : join(process.cwd(), flags.profile, phase.name)
+  let tags = 0
+  const bench: Bench = {
+    scale: flags.quick ? scales.quick : scales.full,
+    children,
+    databaseUrl: process.env.CONFAB_BENCH_DATABASE_URL,
+    startServer: (options = {}) => startServer(children, { ...options, ...(profileDir && { profileDir }) }),
+    freshTag: () => `r${String(++tags).padStart(TAG_LENGTH - 1, '0')}`,
+  }
+  return { bench, profileDir }
+}
+
+const runAll = async (): Promise<Requirement[]> => {
+  const requirements: Requirement[] = []
+  for (const phase of chosen(positionals)) {
+    console.log(phase.title)
+    const { bench, profileDir } = benchOf(phase)
+    const findings = await phase.run(bench)
+    await children.endAll()
+    printFindings(findings)
+    if (profileDir !== undefined) printProfiles(profileDir)
+    requirements.push(...findings.requirements)
+  }
+  return requirements
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    children.killAll()
+    process.exit(signal === 'SIGINT' ? 130 : 143)
+  })
+}
+
+const othersShare = watchOthers()
+try {
+  const requirements = await runAll()
+  console.log(machineLine(children.directory()))
+  console.log(othersLine(othersShare()))
+  printRequirements(requirements)
+  if (!flags['no-require'] && requirements.some(({ met }) => !met)) process.exitCode = 1
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
+} finally {
+  await children.endAll()
+}

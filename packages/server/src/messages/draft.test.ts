@@ -1,0 +1,176 @@
+import { limits, type SendMessage } from '@confab/protocol'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { draftEdit, draftMessage } from './draft.ts'
+
+const dataOf = (body: SendMessage): unknown => JSON.parse(`${draftMessage(body).dataHead}}`)
+const attachment = { url: 'https://e.example/a.png', name: 'a' }
+const media = (attachments: unknown): SendMessage => ({ type: 'image', data: { attachments } })
+const mentions = (count: number): string => Array.from({ length: count }, (_, n) => `<@uid:u${n}>`).join('')
+/** A message whose data take exactly so many bytes. */
+const sized = (bytes: number): SendMessage => ({
+  data: { text: `x${'é'.repeat((bytes - '{"text":"x"}'.length) / 2)}` },
+})
+
+describe('what is refused', () => {
+  test.each<[string, SendMessage, string]>([
+    ['an empty category', { category: '', data: {} }, 'ERR_EMPTY_MESSAGE_CATEGORY'],
+    ['an unknown category', { category: 'call', data: {} }, 'ERR_INVALID_MESSAGE_CATEGORY'],
+    ['the category of actions', { category: 'action', data: {} }, 'ERR_INVALID_MESSAGE_CATEGORY'],
+    ['an empty type', { type: ' ', data: { text: 'x' } }, 'ERR_EMPTY_MESSAGE_TYPE'],
+    ['a custom message without type', { category: 'custom', data: { customData: {} } }, 'ERR_EMPTY_MESSAGE_TYPE'],
+    ['an unknown type', { type: 'poll', data: { text: 'x' } }, 'ERR_INVALID_MESSAGE_TYPE'],
+    ['no data', {}, 'ERR_INVALID_MESSAGE_DATA'],
+    ['null data', { data: null }, 'ERR_INVALID_MESSAGE_DATA'],
+    ['a list as data', { data: [] }, 'ERR_INVALID_MESSAGE_DATA'],
+    ['a string as data', { data: '{}' }, 'ERR_INVALID_MESSAGE_DATA'],
+    ['data that are too large', sized(limits.messageDataBytes + 2), 'ERR_INVALID_MESSAGE_DATA'],
+    ['no text', { data: {} }, 'ERR_EMPTY_MESSAGE_TEXT'],
+    ['null text', { data: { text: null } }, 'ERR_EMPTY_MESSAGE_TEXT'],
+    ['white text', { data: { text: ' \n\t' } }, 'ERR_EMPTY_MESSAGE_TEXT'],
+    ['a number as text', { data: { text: 1 } }, 'ERR_INVALID_MESSAGE_TEXT'],
+    [
+      'a number as caption',
+      { type: 'image', data: { text: 1, attachments: [attachment] } },
+      'ERR_INVALID_MESSAGE_TEXT',
+    ],
+    ['media without attachments', media(undefined), 'ERR_EMPTY_MESSAGE_FILE'],
+    ['media with no attachments', media([]), 'ERR_EMPTY_MESSAGE_FILE'],
+    ['attachments that are no list', media({ ...attachment }), 'ERR_INVALID_MEDIA_MESSAGE'],
+    ['an attachment without url', media([attachment, { name: 'x' }]), 'ERR_INVALID_MEDIA_MESSAGE'],
+    ['an attachment with half a url', media([{ url: '/a.png' }]), 'ERR_INVALID_MEDIA_MESSAGE'],
+    ['an attachment that is null', media([null]), 'ERR_INVALID_MEDIA_MESSAGE'],
+    [
+      'too many attachments',
+      media(Array(limits.attachmentsPerMessage + 1).fill(attachment)),
+      'ERR_INVALID_MEDIA_MESSAGE',
+    ],
+    ['custom without custom data', { category: 'custom', type: 'x', data: {} }, 'ERR_EMPTY_CUSTOM_DATA'],
+    ['custom data null', { category: 'custom', type: 'x', data: { customData: null } }, 'ERR_EMPTY_CUSTOM_DATA'],
+    ['custom data a list', { category: 'custom', type: 'x', data: { customData: [] } }, 'ERR_INVALID_CUSTOM_DATA'],
+    ['custom data a string', { category: 'custom', type: 'x', data: { custom_data: 'x' } }, 'ERR_INVALID_CUSTOM_DATA'],
+    ['metadata a list', { data: { text: 'x', metadata: [] } }, 'ERR_INVALID_METADATA'],
+    ['metadata a string', { data: { text: 'x', metadata: '{}' } }, 'ERR_INVALID_METADATA'],
+    ['too many mentions', { data: { text: mentions(limits.mentionsPerMessage + 1) } }, 'ERR_BAD_REQUEST'],
+  ])('%s', (_, body, code) => {
+    expect(() => draftMessage(body)).toThrow(
+      expect.objectContaining({ name: 'AppError', code, details: expect.anything() }),
+    )
+  })
+})
+
+describe('what is accepted', () => {
+  test('a text, as message of type text', () => {
+    const draft = draftMessage({ data: { text: ' hi <@uid:Bob> ', metadata: { k: 1 }, more: [1] } })
+    expect(draft).toEqual({
+      category: 'message',
+      type: 'text',
+      dataHead: '{"text":" hi <@uid:Bob> ","metadata":{"k":1},"more":[1]',
+      text: ' hi <@uid:Bob> ',
+      mentions: ['bob'],
+    })
+  })
+
+  test('media, with caption and the url of the first attachment', () => {
+    const draft = draftMessage({
+      type: 'image',
+      data: { text: 'see <@uid:bob>', attachments: [attachment, attachment] },
+    })
+    expect(draft).toMatchObject({ type: 'image', text: 'see <@uid:bob>', mentions: ['bob'] })
+    expect(dataOf(media([attachment]))).toEqual({ attachments: [attachment], url: attachment.url })
+    const given = { attachments: [attachment], url: 'https://own' }
+    expect(dataOf({ type: 'file', data: given })).toEqual(given)
+    expect(draftMessage(media([attachment])).text).toBeNull()
+    expect(draftMessage(media(Array(limits.attachmentsPerMessage).fill(attachment))).type).toBe('image')
+  })
+
+  test('custom data, under either key', () => {
+    const custom = (data: object) => dataOf({ category: 'custom', type: 'poll', data })
+    expect(custom({ customData: { a: 1 } })).toEqual({ customData: { a: 1 } })
+    expect(custom({ custom_data: { a: 1 } })).toEqual({ customData: { a: 1 } })
+    expect(custom({ custom_data: { a: 1 }, customData: { b: 2 }, text: 'caption' })).toEqual({
+      customData: { b: 2 },
+      text: 'caption',
+    })
+  })
+
+  test('data as large as the limit, in bytes, and as many mentions', () => {
+    const draft = draftMessage(sized(limits.messageDataBytes))
+    expect(Buffer.byteLength(`${draft.dataHead}}`)).toBe(limits.messageDataBytes)
+    expect(draftMessage({ data: { text: mentions(limits.mentionsPerMessage) } }).mentions).toHaveLength(
+      limits.mentionsPerMessage,
+    )
+  })
+
+  test('what only the server says is dropped, and null metadata with it', () => {
+    const owned = { entities: 1, mentions: 1, reactions: 1, moderation: 1, resource: 1, action: 1, extras: 1 }
+    const given = { ...owned, text: 'x', metadata: null }
+    expect(dataOf({ data: given })).toEqual({ text: 'x' })
+    expect(Object.keys(given)).toHaveLength(9)
+  })
+
+  test('any other JSON comes through as it was, and the store can close the brace', () => {
+    const reserved = [
+      'entities',
+      'mentions',
+      'reactions',
+      'moderation',
+      'resource',
+      'action',
+      'extras',
+      'metadata',
+      'text',
+    ]
+    const rest = fc.dictionary(
+      fc.string({ maxLength: 10 }).filter((key) => !reserved.includes(key)),
+      fc.jsonValue({ maxDepth: 2 }),
+      { maxKeys: 5 },
+    )
+    fc.assert(
+      fc.property(rest, (data) => {
+        const body = { ...data, text: 'x' }
+        expect(dataOf({ data: body })).toEqual(JSON.parse(JSON.stringify(body)))
+      }),
+    )
+  })
+})
+
+describe('an edit', () => {
+  const stored = {
+    category: 'message',
+    type: 'text',
+    data: '{"text":"one","metadata":{"k":1},"resource":"r","mentions":{},"entities":{"sender":1}}',
+  }
+  const edit = (change: unknown, message = stored) => draftEdit(message, change)
+  const after = (change: unknown, message = stored) => JSON.parse(`${edit(change, message).dataHead}}`)
+
+  test('changes what it names; the server’s part is neither taken nor kept', () => {
+    expect(after({ text: 'two <@uid:b>' })).toEqual({ text: 'two <@uid:b>', metadata: { k: 1 } })
+    expect(edit({ text: 'two <@uid:b>' })).toMatchObject({ text: 'two <@uid:b>', mentions: ['b'] })
+    expect(after({ metadata: null, entities: { sender: 2 } })).toEqual({ text: 'one' })
+    expect(after({})).toEqual({ text: 'one', metadata: { k: 1 } })
+  })
+
+  test.each([
+    ['no object', 'x', 'ERR_INVALID_MESSAGE_DATA'],
+    ['null', null, 'ERR_INVALID_MESSAGE_DATA'],
+    ['an empty text', { text: '' }, 'ERR_EMPTY_MESSAGE_TEXT'],
+    ['metadata that are none', { metadata: 1 }, 'ERR_INVALID_METADATA'],
+  ])('is refused with %s', (_, change, code) => {
+    expect(() => edit(change)).toThrow(expect.objectContaining({ code }))
+  })
+
+  test.each(['action', 'call', 'interactive'])('is refused for a message of category %s', (category) => {
+    expect(() => edit({ text: 'x' }, { ...stored, category })).toThrow(
+      expect.objectContaining({ code: 'ERR_MESSAGE_ACTION_NOT_ALLOWED' }),
+    )
+  })
+
+  test('of media and custom messages keeps to their rules', () => {
+    const image = { category: 'message', type: 'image', data: JSON.stringify({ attachments: [attachment], url: 'u' }) }
+    expect(after({ text: 'caption' }, image)).toEqual({ attachments: [attachment], url: 'u', text: 'caption' })
+    expect(() => edit({ attachments: [] }, image)).toThrow(expect.objectContaining({ code: 'ERR_EMPTY_MESSAGE_FILE' }))
+    const custom = { category: 'custom', type: 'x', data: '{"customData":{"a":1}}' }
+    expect(after({ customData: { b: 2 } }, custom)).toEqual({ customData: { b: 2 } })
+  })
+})

@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { uidOf, type World } from '../../testing/builders.ts'
+import { expectCode, page, type Subject, worldOf } from './subject.ts'
+
+const noDevice = { platform: null, userAgent: null, appInfo: null }
+
+const tokensOf = (w: World, uid: string) => {
+  const user = { appId: w.appId, uid: uidOf(uid) }
+  const full = (name: string): string => `${w.appId}_${name}`
+  return {
+    full,
+    user,
+    create: (name: string, fresh = true, device = {}) =>
+      w.store.authTokens.create({ ...user, ...noDevice, ...device, token: full(name), fresh, now: w.now() }),
+    named: (name: string) => ({ ...user, token: full(name) }),
+  }
+}
+
+export const tokensConformance = (subject: Subject): void => {
+  test('a token comes back as it was made; the newest is given where none has to be fresh', async () => {
+    const w = await worldOf(subject)
+    await w.user('alice')
+    const t = tokensOf(w, 'alice')
+    const device = { platform: 'ios', userAgent: 'x/1', appInfo: '{"v":1}' }
+    expect(await t.create('one', false, device)).toEqual({
+      uid: 'alice',
+      authToken: t.full('one'),
+      createdAt: w.now(),
+      platform: 'ios',
+      userAgent: 'x/1',
+      appInfo: { v: 1 },
+    })
+    w.clock.advance(1000)
+    expect(await t.create('two')).toEqual({ uid: 'alice', authToken: t.full('two'), createdAt: w.now() })
+    expect(await t.create('three', false)).toMatchObject({ authToken: t.full('two') })
+    const { rows, total } = await w.store.authTokens.list({ ...t.user, page })
+    expect(rows.map((row) => row.authToken)).toEqual([t.full('two'), t.full('one')])
+    expect(total).toBe(2)
+    expect(await w.store.authTokens.find(t.named('one'))).toMatchObject({ platform: 'ios' })
+  })
+
+  test('a user may be made with a token', async () => {
+    const w = await worldOf(subject)
+    const profile = { name: 'A', role: 'default', avatar: null, link: null, statusMessage: null, metadata: null }
+    const input = { ...profile, tags: null, appId: w.appId, uid: uidOf('alice'), authToken: `${w.appId}_t`, now: 1 }
+    expect(await w.store.users.create(input)).toMatchObject({ authToken: `${w.appId}_t` })
+    expect(await w.store.authTokens.find(tokensOf(w, 'alice').named('t'))).toMatchObject({ uid: 'alice' })
+  })
+
+  test('an update changes what it names; removal is of one or of all', async () => {
+    const w = await worldOf(subject)
+    await w.users('alice', 'bob')
+    const t = tokensOf(w, 'alice')
+    await t.create('one', true, { platform: 'web' })
+    await t.create('two')
+    const updated = await w.store.authTokens.update({ ...t.named('one'), userAgent: 'y' })
+    expect(updated).toMatchObject({ platform: 'web', userAgent: 'y' })
+    await w.store.authTokens.remove(t.named('one'))
+    await expectCode(w.store.authTokens.find(t.named('one')), 'ERR_AUTH_TOKEN_NOT_FOUND')
+    await expectCode(w.store.authTokens.remove(t.named('one')), 'ERR_AUTH_TOKEN_NOT_FOUND')
+    await expectCode(w.store.authTokens.update(t.named('one')), 'ERR_AUTH_TOKEN_NOT_FOUND')
+    const ofBob = { ...t.named('two'), uid: uidOf('bob') }
+    await expectCode(w.store.authTokens.find(ofBob), 'ERR_AUTH_TOKEN_NOT_FOUND')
+    await w.store.authTokens.removeAll(t.user)
+    expect((await w.store.authTokens.list({ ...t.user, page })).total).toBe(0)
+  })
+
+  test('tokens of somebody who is not there are asked for in vain', async () => {
+    const w = await worldOf(subject)
+    const t = tokensOf(w, 'nobody')
+    await expectCode(t.create('x'), 'ERR_UID_NOT_FOUND')
+    await expectCode(w.store.authTokens.list({ ...t.user, page }), 'ERR_UID_NOT_FOUND')
+    await expectCode(w.store.authTokens.removeAll(t.user), 'ERR_UID_NOT_FOUND')
+    await expectCode(w.store.authTokens.find(t.named('x')), 'ERR_UID_NOT_FOUND')
+  })
+}

@@ -1,0 +1,173 @@
+/** Every documented error, produced: the type below does not let one be forgotten. */
+import { type ErrorCode, errorCodes, isErrorCode } from '@confab/protocol'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describeWithPostgres } from '../../src/testing/services.ts'
+import { Api } from '../support/api.ts'
+import { makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
+import { describeEngines, startServer, type TestServer } from '../support/server.ts'
+
+interface World extends Scene {
+  /** `fails` of the code in question. */
+  readonly fails: (method: string, path: string, options?: Parameters<Api['fails']>[3]) => Promise<unknown>
+  readonly api: Api
+  /** From ann to bob. */
+  readonly message: string
+  /** The action message of an edit. */
+  readonly action: string
+  /** A reply to `message`. */
+  readonly reply: string
+}
+
+type Producer = ((world: World) => Promise<unknown>) | { readonly not: string }
+
+const sending =
+  (change: object): Producer =>
+  ({ fails, ann, bob }) =>
+    fails('POST', '/messages', { body: { ...toUser(bob), ...change }, onBehalfOf: ann })
+
+const producers: Readonly<Record<ErrorCode, Producer>> = {
+  AUTH_ERR_EMPTY_APPID: { not: 'needs two apps: produced in addressing.test.ts' },
+  AUTH_ERR_INVALID_APPID: ({ fails }) => fails('GET', '/users', { appId: 'other' }),
+  AUTH_ERR_EMPTY_APIKEY: ({ fails }) => fails('GET', '/users', { key: null }),
+  AUTH_ERR_APIKEY_NOT_FOUND: ({ fails }) => fails('GET', '/users', { key: 'unknown' }),
+  AUTH_ERR_NO_ACCESS: ({ fails, api }) => fails('GET', '/users', { key: api.server.authKey }),
+  ERR_APIKEY_NOT_FOUND: ({ fails }) => fails('GET', '/apikeys/unknown'),
+  ERR_APIKEY_NO_SELF_ACTION: ({ fails, api }) => fails('DELETE', `/apikeys/${api.server.restApiKey}`),
+  ERR_AUTH_TOKEN_NOT_FOUND: ({ fails, ann }) => fails('GET', `/users/${ann}/auth_tokens/unknown`),
+  ERR_PLAN_QUOTA_RESTRICTION: async ({ fails, api }) => {
+    for (let made = 2; made < 25; made++) await api.ok('POST', '/apikeys', { body: { name: 'x' } })
+    await fails('POST', '/apikeys', { body: { name: 'x' } })
+  },
+  ERR_UID_NOT_FOUND: ({ fails }) => fails('GET', '/users/nobody'),
+  ERR_UID_ALREADY_EXISTS: ({ fails, ann }) => fails('POST', '/users', { body: { uid: ann, name: 'x' } }),
+  ERR_BOT_NOT_FOUND: ({ fails, ann }) => fails('GET', `/bots/${ann}`),
+  ERR_BOT_ALREADY_EXISTS: ({ fails, bot }) =>
+    fails('POST', '/bots', { body: { uid: bot, webhookURL: 'https://bot.example' } }),
+  ERR_GUID_NOT_FOUND: ({ fails }) => fails('GET', '/groups/nowhere'),
+  ERR_GUID_ALREADY_EXISTS: ({ fails, group }) => fails('POST', '/groups', { body: { guid: group, name: 'x' } }),
+  ERR_EMPTY_GROUP_PASS: ({ fails }) => fails('POST', '/groups', { body: { guid: 'x', name: 'x', type: 'password' } }),
+  ERR_NOT_A_MEMBER: async ({ fails, api, group }) => {
+    await api.ok('POST', '/users', { body: { uid: 'outsider', name: 'x' } })
+    await fails('DELETE', `/groups/${group}/members/outsider`)
+  },
+  ERR_ALREADY_JOINED: { not: 'stands within the answer to an addition of members: produced in groups.test.ts' },
+  ERR_GROUP_NOT_JOINED: ({ fails, group }) => fails('PUT', `/groups/${group}`, { onBehalfOf: 'outsider', body: {} }),
+  ERR_SAME_SCOPE: ({ fails, group, cara }) => fails('PUT', `/groups/${group}/members/${cara}`),
+  ERR_BANNED_GROUPMEMBER: { not: 'stands within the answer to an addition of members: produced in groups.test.ts' },
+  ERR_ALREADY_BANNED: async ({ fails, api, group }) => {
+    await api.ok('POST', `/groups/${group}/bannedusers/outsider`)
+    await fails('POST', `/groups/${group}/bannedusers/outsider`)
+  },
+  ERR_NOT_A_BANNED_USER: ({ fails, group, ann }) => fails('DELETE', `/groups/${group}/bannedusers/${ann}`),
+  ERR_GROUP_NO_ADMIN_SCOPE: ({ fails, group, bob }) => fails('DELETE', `/groups/${group}`, { onBehalfOf: bob }),
+  ERR_GROUP_NO_MODERATOR_SCOPE: ({ fails, group, cara }) =>
+    fails('PUT', `/groups/${group}`, { onBehalfOf: cara, body: { name: 'x' } }),
+  ERR_GROUP_NO_SCOPE_CLEARANCE: ({ fails, group, ann, bob }) =>
+    fails('DELETE', `/groups/${group}/members/${ann}`, { onBehalfOf: bob }),
+  ERR_GROUP_NO_SELF_ACTION: ({ fails, group, ann }) =>
+    fails('DELETE', `/groups/${group}/members/${ann}`, { onBehalfOf: ann }),
+  ERR_EMPTY_RECEIVER: sending({ receiver: '' }),
+  ERR_INVALID_RECEIVER_TYPE: sending({ receiverType: 'x' }),
+  ERR_EMPTY_MESSAGE_CATEGORY: sending({ category: '' }),
+  ERR_INVALID_MESSAGE_CATEGORY: sending({ category: 'x' }),
+  ERR_EMPTY_MESSAGE_TYPE: sending({ type: '' }),
+  ERR_INVALID_MESSAGE_TYPE: sending({ type: 'x' }),
+  ERR_INVALID_MESSAGE_DATA: sending({ data: 'x' }),
+  ERR_EMPTY_MESSAGE_TEXT: sending({ data: {} }),
+  ERR_INVALID_MESSAGE_TEXT: sending({ data: { text: {} } }),
+  ERR_EMPTY_MESSAGE_FILE: sending({ type: 'file', data: {} }),
+  ERR_INVALID_MEDIA_MESSAGE: sending({ type: 'file', data: { attachments: [1] } }),
+  ERR_EMPTY_CUSTOM_DATA: sending({ category: 'custom', type: 'x', data: {} }),
+  ERR_INVALID_CUSTOM_DATA: sending({ category: 'custom', type: 'x', data: { customData: 1 } }),
+  ERR_INVALID_METADATA: sending({ data: { text: 'x', metadata: 1 } }),
+  ERR_MESSAGE_ID_NOT_FOUND: ({ fails }) => fails('GET', '/messages/999999'),
+  ERR_MESSAGE_NOT_A_SENDER: ({ fails, message, bob }) => fails('DELETE', `/messages/${message}`, { onBehalfOf: bob }),
+  ERR_MESSAGE_NO_ACCESS: ({ fails, message, cara }) => fails('GET', `/messages/${message}`, { onBehalfOf: cara }),
+  ERR_MESSAGE_ACTION_NOT_ALLOWED: ({ fails, action }) => fails('DELETE', `/messages/${action}`),
+  ERR_WRONG_MESSAGE_THREAD: ({ fails, message, ann, group }) =>
+    fails('POST', `/messages/${message}/thread`, { body: toGroup(group), onBehalfOf: ann }),
+  ERR_MESSAGE_THREAD_NESTING: ({ fails, reply, ann, bob }) =>
+    fails('POST', `/messages/${reply}/thread`, { body: toUser(bob), onBehalfOf: ann }),
+  ERR_WRONG_MESSAGE_THREAD_CATEGORY: ({ fails, action, ann, bob }) =>
+    fails('POST', `/messages/${action}/thread`, { body: toUser(bob), onBehalfOf: ann }),
+  ERR_BAD_REQUEST: ({ fails }) => fails('POST', '/users', { body: [] }),
+  ERR_INVALID_API_VERSION: ({ fails }) => fails('GET', '/users', { prefix: '/v2' }),
+  ERR_API_NOT_FOUND: ({ fails }) => fails('GET', '/nothing'),
+  ERR_PAYLOAD_TOO_LARGE: ({ fails }) => fails('POST', '/users', { body: { x: 'x'.repeat(300_000) } }),
+  ERR_UNSUPPORTED_MEDIA_TYPE: ({ fails }) =>
+    fails('POST', '/users', { rawBody: 'x', headers: { 'content-type': 'text/plain' } }),
+  ERR_TOO_MANY_REQUESTS: { not: 'there is no rate limit yet' },
+  ERR_EXCEPTION: { not: 'what nobody expects: produced below by a database that goes away' },
+  ERR_SERVICE_UNAVAILABLE: { not: 'produced below by a database that goes away' },
+}
+
+const codes = Object.entries(producers).filter(
+  (entry): entry is [ErrorCode, (world: World) => Promise<unknown>] => typeof entry[1] === 'function',
+)
+
+test('there is a producer or a reason for every code, and for nothing else', () => {
+  expect(Object.keys(producers).sort()).toEqual(Object.keys(errorCodes).sort())
+})
+
+describeEngines('error codes', (engine) => {
+  let server: TestServer
+  let api: Api
+  let world: Omit<World, 'fails'>
+  beforeAll(async () => {
+    server = await startServer({ engine })
+    api = new Api(server)
+    const scene = await makeScene(api)
+    const { ann, bob } = scene
+    const { id: message } = (await api.ok('POST', '/messages', { body: toUser(bob), onBehalfOf: ann })).data
+    const reply = (await api.ok('POST', `/messages/${message}/thread`, { body: toUser(ann), onBehalfOf: bob })).data.id
+    const action = (await api.ok('PUT', `/messages/${message}`, { body: { tags: ['x'] } })).data.id
+    world = { ...scene, api, message, reply, action }
+  })
+  afterAll(() => server?.dispose())
+
+  test.each(codes)('%s', async (code, produce) => {
+    await produce({ ...world, fails: (method, path, options) => api.fails(code, method, path, options) })
+  })
+})
+
+describeWithPostgres('a database that goes away', () => {
+  test('is our fault, and says so without saying how', async () => {
+    const owner = await startServer({ engine: 'postgres' })
+    try {
+      const get = async (path: string): Promise<{ status: number; text: string; code: string }> => {
+        const response = await fetch(`${owner.url}${path}`, { headers: { apikey: owner.restApiKey } })
+        const text = await response.text()
+        return { status: response.status, text, code: JSON.parse(text).error?.code }
+      }
+      expect((await get('/v3/users')).status).toBe(200)
+      expect((await get('/readyz')).status).toBe(200)
+      await dropDatabase(owner)
+      const answers = [await get('/v3/users'), await get('/readyz')]
+      expect(answers.map(({ code }) => code)).toEqual(['ERR_EXCEPTION', 'ERR_SERVICE_UNAVAILABLE'])
+      for (const { status, text, code } of answers) {
+        expect(isErrorCode(code) && errorCodes[code].status).toBe(status)
+        expect(text).not.toMatch(/postgres|database|confab_test|127\.0\.0\.1|\.ts/i)
+      }
+      expect((await get('/healthz')).status).toBe(200)
+    } finally {
+      await owner.dispose()
+    }
+  })
+})
+
+describe('the list of reasons', () => {
+  test('is short', () => {
+    expect(Object.values(producers).filter((producer) => typeof producer !== 'function').length).toBeLessThan(8)
+  })
+})
+
+const dropDatabase = async ({ databaseUrl = '' }: TestServer): Promise<void> => {
+  const url = new URL(databaseUrl)
+  const name = url.pathname.slice(1)
+  url.pathname = '/postgres'
+  const client = new pg.Client({ connectionString: url.href })
+  await client.connect()
+  await client.query(`DROP DATABASE ${name} WITH (FORCE)`)
+  await client.end()
+}

@@ -1,0 +1,203 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Api, type Json } from '../support/api.ts'
+import { idsOf, makeScene, type Scene, toGroup } from '../support/scene.ts'
+import { describeEngines, startServer, type TestServer } from '../support/server.ts'
+
+describeEngines('groups', (engine) => {
+  let server: TestServer
+  let api: Api
+  let scene: Scene
+  beforeAll(async () => {
+    server = await startServer({ engine })
+    api = new Api(server)
+    scene = await makeScene(api)
+  })
+  afterAll(() => server?.dispose())
+
+  const create = async (guid: string, more: object = {}, onBehalfOf?: string): Promise<Json> =>
+    (await api.ok('POST', '/groups', { body: { guid, name: guid, type: 'public', ...more }, onBehalfOf })).data
+
+  test('without an owner the app owns it; whoever acts for somebody makes them the owner', async () => {
+    const { ann, bob } = scene
+    expect(await create('of-app')).toMatchObject({ owner: 'app_system', membersCount: 0, hasJoined: false })
+    expect(await create('of-bob', { owner: bob })).toMatchObject({ owner: bob, membersCount: 1, hasJoined: false })
+    const mine = await create('Of-Ann', { owner: bob }, ann)
+    expect(mine).toMatchObject({ guid: 'of-ann', owner: ann, scope: 'admin', hasJoined: true, membersCount: 1 })
+    await api.fails('ERR_GUID_ALREADY_EXISTS', 'POST', '/groups', {
+      body: { guid: 'OF-APP', name: 'x', type: 'public' },
+    })
+    const body = { guid: 'x', name: 'x', type: 'public', owner: 'nobody' }
+    expect((await api.fails('ERR_UID_NOT_FOUND', 'POST', '/groups', { body })).details).toEqual({ owner: 'nobody' })
+  })
+
+  test('a group that asks for a password needs one, and never shows it', async () => {
+    const body = { guid: 'secret', name: 'x', type: 'password' }
+    await api.fails('ERR_EMPTY_GROUP_PASS', 'POST', '/groups', { body })
+    await api.fails('ERR_EMPTY_GROUP_PASS', 'POST', '/groups', { body: { ...body, password: '' } })
+    expect(await create('secret', { type: 'password', password: 'p' })).not.toHaveProperty('password')
+    await create('open')
+    await api.fails('ERR_EMPTY_GROUP_PASS', 'PUT', '/groups/open', { body: { type: 'password' } })
+    await api.ok('PUT', '/groups/open', { body: { type: 'password', password: 'p' } })
+    expect((await api.ok('PUT', '/groups/open', { body: { type: 'private' } })).data.type).toBe('private')
+    await api.fails('ERR_EMPTY_GROUP_PASS', 'PUT', '/groups/open', { body: { type: 'password' } })
+  })
+
+  test('`unset` empties what it names', async () => {
+    await create('unset', { icon: 'https://x.example/i', description: 'd', metadata: { a: 1 } })
+    const { data } = await api.ok('PUT', '/groups/unset', { body: { unset: ['icon', 'metadata'] } })
+    expect(data).toMatchObject({ description: 'd', updatedBy: 'app_system' })
+    expect(data).not.toHaveProperty('icon')
+    expect(data).not.toHaveProperty('metadata')
+  })
+
+  test('a new owner is admin; only the app names one', async () => {
+    const { ann, cara, group } = await makeScene(api)
+    const body = { owner: cara }
+    expect((await api.ok('PUT', `/groups/${group}`, { body, onBehalfOf: ann })).data.owner).toBe(ann)
+    expect((await api.ok('PUT', `/groups/${group}`, { body })).data.owner).toBe(cara)
+    const { data } = await api.ok('GET', `/groups/${group}/members`, { query: { scopes: 'admin' } })
+    expect(data.map(({ uid }: Json) => uid)).toEqual([ann, cara])
+  })
+
+  test('25 members per call, each for themself, in the order admins, moderators, participants', async () => {
+    const { ann, bob, cara } = scene
+    await create('many')
+    const uids = Array.from({ length: 26 }, (_, index) => `nobody-${index}`)
+    const path = '/groups/many/members'
+    await api.fails('ERR_BAD_REQUEST', 'POST', path, { body: { participants: uids } })
+    const spread = { participants: uids.slice(0, 13), moderators: uids.slice(13) }
+    await api.fails('ERR_BAD_REQUEST', 'POST', path, { body: spread })
+    await api.fails('ERR_BAD_REQUEST', 'POST', path, { body: {} })
+    await api.fails('ERR_BAD_REQUEST', 'POST', path, { body: { participants: [] } })
+    const create26 = { guid: 'too-many', name: 'x', type: 'public', members: spread }
+    await api.fails('ERR_BAD_REQUEST', 'POST', '/groups', { body: create26 })
+    await api.fails('ERR_GUID_NOT_FOUND', 'GET', '/groups/too-many')
+    const body = {
+      participants: [ann, bob, ann.toUpperCase(), ...uids.slice(0, 21)],
+      moderators: [ann, bob],
+      admins: [ann],
+      usersToBan: [cara],
+    }
+    const { data } = await api.ok('POST', path, { body })
+    const succeeded = (list: Json): string[] =>
+      Object.entries(list).flatMap(([uid, { success }]: [string, Json]) => (success ? [uid] : []))
+    expect(succeeded(data.admins)).toEqual([ann])
+    expect(succeeded(data.moderators)).toEqual([bob])
+    expect(succeeded(data.participants)).toEqual([])
+    expect(succeeded(data.usersToBan)).toEqual([cara])
+    expect(Object.values(data.participants).map(({ error }: Json) => error.code)).toEqual(
+      Array(21).fill('ERR_UID_NOT_FOUND'),
+    )
+    expect((await api.ok('GET', '/groups/many')).data.membersCount).toBe(2)
+    const again = (await api.ok('POST', path, { body: { admins: [bob], participants: [cara] } })).data
+    expect(again.admins[bob].error.code).toBe('ERR_ALREADY_JOINED')
+    expect(again.participants[cara].error.code).toBe('ERR_BANNED_GROUPMEMBER')
+  })
+
+  describe('rights', () => {
+    let { ann, bob, cara, bot, group }: Scene = { ann: '', bob: '', cara: '', bot: '', group: '' }
+    const outsider = 'outsider'
+    beforeAll(async () => {
+      const made = await makeScene(api)
+      ;({ ann, bob, cara, bot, group } = made)
+      await api.ok('POST', '/users', { body: { uid: outsider, name: 'x' } })
+    })
+
+    const update = (onBehalfOf: string) => ({ onBehalfOf, body: { description: 'new' } })
+
+    test('to change the group: admins and moderators', async () => {
+      await api.ok('PUT', `/groups/${group}`, update(ann))
+      await api.ok('PUT', `/groups/${group}`, update(bob))
+      await api.fails('ERR_GROUP_NO_MODERATOR_SCOPE', 'PUT', `/groups/${group}`, update(cara))
+      await api.fails('ERR_GROUP_NOT_JOINED', 'PUT', `/groups/${group}`, update(outsider))
+    })
+
+    test('to delete it, and to add members: admins', async () => {
+      const body = { participants: [outsider] }
+      for (const [onBehalfOf, code] of [
+        [bob, 'ERR_GROUP_NO_ADMIN_SCOPE'],
+        [cara, 'ERR_GROUP_NO_ADMIN_SCOPE'],
+        [outsider, 'ERR_GROUP_NOT_JOINED'],
+      ] as const) {
+        await api.fails(code, 'DELETE', `/groups/${group}`, { onBehalfOf })
+        await api.fails(code, 'POST', `/groups/${group}/members`, { onBehalfOf, body })
+      }
+    })
+
+    test('to act on members: admins on all, moderators on participants, nobody on themself or the owner', async () => {
+      const member = (uid: string): string => `/groups/${group}/members/${uid}`
+      const banned = (uid: string): string => `/groups/${group}/bannedusers/${uid}`
+      const scope = (to: string, onBehalfOf: string) => ({ onBehalfOf, body: { scope: to } })
+      await api.fails('ERR_GROUP_NO_SELF_ACTION', 'PUT', member(bob), scope('admin', bob))
+      await api.fails('ERR_GROUP_NO_SELF_ACTION', 'DELETE', member(ann), { onBehalfOf: ann })
+      await api.fails('ERR_GROUP_NO_SCOPE_CLEARANCE', 'DELETE', member(ann), { onBehalfOf: bob })
+      await api.fails('ERR_GROUP_NO_SCOPE_CLEARANCE', 'PUT', member(cara), scope('admin', bob))
+      await api.fails('ERR_GROUP_NO_MODERATOR_SCOPE', 'DELETE', member(bob), { onBehalfOf: cara })
+      await api.fails('ERR_GROUP_NOT_JOINED', 'POST', banned(cara), { onBehalfOf: outsider })
+      await api.ok('PUT', member(cara), scope('moderator', bob))
+      await api.fails('ERR_SAME_SCOPE', 'PUT', member(cara), scope('moderator', ann))
+      await api.ok('PUT', member(cara), scope('admin', ann))
+      await api.fails('ERR_GROUP_NO_SCOPE_CLEARANCE', 'POST', banned(ann), { onBehalfOf: cara })
+      const { data } = await api.ok('PUT', member(cara), { onBehalfOf: ann })
+      expect(data.scope).toBe('participant')
+      await api.ok('POST', banned(cara), { onBehalfOf: bob })
+      await api.fails('ERR_ALREADY_BANNED', 'POST', banned(cara), { onBehalfOf: bob })
+      await api.fails('ERR_NOT_A_MEMBER', 'DELETE', member(cara), { onBehalfOf: bob })
+      await api.ok('DELETE', banned(cara), { onBehalfOf: bob })
+      await api.fails('ERR_NOT_A_BANNED_USER', 'DELETE', banned(cara), { onBehalfOf: bob })
+      expect(idsOf(await api.ok('GET', `/groups/${group}/members`))).toEqual([ann, bob, bot])
+    })
+
+    test('the group is told of it', async () => {
+      const list = await api.ok('GET', `/groups/${group}/messages`, { query: { category: 'action' } })
+      expect(list.data.map(({ data }: Json) => data.action)).toEqual([
+        'scopeChanged',
+        'scopeChanged',
+        'scopeChanged',
+        'banned',
+        'unbanned',
+      ])
+    })
+  })
+
+  describe('lists', () => {
+    beforeAll(async () => {
+      const { ann, bob } = await makeScene(api)
+      await create('list-c', { name: 'Alpha', tags: ['x'], type: 'private', owner: ann })
+      await create('list-b', { name: 'Beta', tags: ['y', 'x'], type: 'password', password: 'p', owner: bob })
+      await create('list-a', { name: 'Gamma', owner: ann })
+      scene = { ...scene, ann, bob }
+    })
+
+    test.each([
+      [{}, ['list-a', 'list-b', 'list-c']],
+      [{ sortBy: 'name' }, ['list-c', 'list-b', 'list-a']],
+      [{ sortBy: 'name', sortOrder: 'desc' }, ['list-a', 'list-b', 'list-c']],
+      [{ perPage: 2, page: 2 }, ['list-c']],
+      [{ type: 'protected' }, ['list-b']],
+      [{ types: 'private,public' }, ['list-a', 'list-c']],
+      [{ tags: 'x' }, ['list-b', 'list-c']],
+    ])('of %j', async (query, expected) => {
+      expect(idsOf(await api.ok('GET', '/groups', { query: { searchKey: 'list-', ...query } }))).toEqual(expected)
+    })
+
+    test('a user finds private groups only where they are a member', async () => {
+      const query = { searchKey: 'list-' }
+      const of = async (onBehalfOf: string, more: object = {}) =>
+        idsOf(await api.ok('GET', '/groups', { query: { ...query, ...more }, onBehalfOf }))
+      expect(await of(scene.ann)).toEqual(['list-a', 'list-b', 'list-c'])
+      expect(await of(scene.bob)).toEqual(['list-a', 'list-b'])
+      expect(await of(scene.ann, { hasJoined: true })).toEqual(['list-a', 'list-c'])
+    })
+  })
+
+  test('deletion takes members and messages along; the guid is free again', async () => {
+    const { ann, group } = await makeScene(api)
+    const { data } = await api.ok('POST', '/messages', { body: toGroup(group), onBehalfOf: ann })
+    await api.ok('DELETE', `/groups/${group}`, { onBehalfOf: ann })
+    await api.fails('ERR_MESSAGE_ID_NOT_FOUND', 'GET', `/messages/${data.id}`)
+    await create(group)
+    expect((await api.ok('GET', `/groups/${group}/members`)).data).toEqual([])
+    expect((await api.ok('GET', `/groups/${group}/messages`)).data).toEqual([])
+  })
+})

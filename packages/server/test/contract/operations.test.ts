@@ -1,0 +1,327 @@
+/** Every operation of the table, once, with the properties that the contract shows for its answer. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Api, type Json } from '../support/api.ts'
+import { nameOf, routes } from '../support/routes.ts'
+import { toGroup, toUser } from '../support/scene.ts'
+import { describeEngines, startServer, type TestServer } from '../support/server.ts'
+
+interface Made {
+  readonly api: Api
+  apiKey: string
+  token: string
+  /** Of ann to bob. */
+  message: string
+}
+
+const profile = {
+  name: 'Ann',
+  avatar: 'https://ann.example/a.png',
+  link: 'https://ann.example',
+  role: 'Teacher',
+  statusMessage: 'away',
+  metadata: { city: 'Bern' },
+  tags: ['one', 'two'],
+}
+const USER = ['uid', 'name', 'link', 'avatar', 'metadata', 'status', 'statusMessage', 'role', 'createdAt', 'tags']
+const PLAIN_USER = ['uid', 'name', 'status', 'role', 'createdAt']
+const GROUP = [
+  'guid',
+  'name',
+  'description',
+  'icon',
+  'type',
+  'membersCount',
+  'conversationId',
+  'hasJoined',
+  'createdAt',
+]
+const JOINED = ['scope', 'joinedAt', 'owner', 'tags', 'metadata']
+const BOT = ['uid', 'webhookURL', 'groupChatSetting', 'enabled', 'useBasicAuth', 'username', 'createdAt']
+const MESSAGE = ['id', 'conversationId', 'sender', 'receiverType', 'receiver', 'category', 'type', 'data', 'sentAt']
+const SENT = [...MESSAGE, 'updatedAt']
+const TOKEN = ['uid', 'authToken', 'createdAt']
+const KEY = ['apiKey', 'name', 'scope', 'createdAt']
+const SUCCESS = ['success', 'message']
+const PAGE = ['total', 'count', 'per_page', 'current_page', 'total_pages']
+
+/** `lastActiveAt` comes and goes with what a user does: not every sample shows it. */
+const keysOf = (value: object): string[] => Object.keys(value).filter((key) => key !== 'lastActiveAt')
+
+const expectKeys = (value: object, keys: readonly string[]): void => {
+  expect(keysOf(value).sort()).toEqual([...keys].sort())
+}
+
+const expectPage = (list: Json, keys: readonly string[], options: { cursor?: boolean } = {}): void => {
+  expectKeys(list, ['data', 'meta', ...(options.cursor ? ['cursor'] : [])])
+  expectKeys(list.meta.pagination, PAGE)
+  if (options.cursor) expectKeys(list.cursor, ['updatedAt', 'affix'])
+  expect(list.data.length).toBeGreaterThan(0)
+  expect(list.meta.pagination.count).toBe(list.data.length)
+  expectKeys(list.data[0], keys)
+}
+
+const expectMessages = (list: Json, ids: readonly string[]): void => {
+  expect(list.data.map(({ id }: Json) => id)).toEqual(ids)
+  expectKeys(list.meta, ['current', 'next', 'pagination', 'cursor'])
+  expectKeys(list.meta.current, ['limit', 'count'])
+  expectKeys(list.meta.next, ['affix', 'sentAt', 'id'])
+  expectKeys(list.meta.cursor, ['affix', 'sentAt', 'id'])
+  expect(typeof list.meta.cursor.id).toBe('number')
+}
+
+const expectAction = (message: Json, action: string, entities: readonly string[]): void => {
+  expectKeys(message, SENT)
+  expect(message).toMatchObject({ category: 'action', data: { action } })
+  expectKeys(message.data.entities, entities)
+}
+
+/** In this order: later ones need what earlier ones made. */
+const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
+  'POST /users': async ({ api }) => {
+    const { data } = await api.ok('POST', '/users', { body: { uid: 'Ann', ...profile, withAuthToken: true } })
+    expectKeys(data, [...USER, 'authToken'])
+    expect(data).toMatchObject({ ...profile, uid: 'ann', role: 'teacher', status: 'offline' })
+    const plain = await api.ok('POST', '/users', { body: { uid: 'bob', name: 'Bob' } })
+    expectKeys(plain.data, PLAIN_USER)
+    for (const uid of ['cara', 'robot']) await api.ok('POST', '/users', { body: { uid, name: uid } })
+  },
+  'GET /users': async ({ api }) => {
+    expectPage(
+      await api.ok('GET', '/users'),
+      USER.filter((key) => key !== 'tags'),
+      { cursor: true },
+    )
+    expectPage(await api.ok('GET', '/users', { query: { withTags: true } }), USER, { cursor: true })
+  },
+  'GET /users/:uid': async ({ api }) => {
+    expectKeys((await api.ok('GET', '/users/ANN')).data, USER)
+    expectKeys((await api.ok('GET', '/users/bob')).data, PLAIN_USER)
+  },
+  'PUT /users/:uid': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/users/ann', { body: { name: 'Anna' } })
+    expectKeys(data, [...USER, 'updatedAt'])
+    expect(data).toMatchObject({ name: 'Anna', metadata: profile.metadata })
+  },
+  'DELETE /users': async ({ api }) => {
+    const { data } = await api.ok('DELETE', '/users', { body: { uidsToDeactivate: ['Cara', 'nobody'] } })
+    expect(data).toEqual({ deactivatedUids: ['cara'] })
+  },
+  'PUT /users': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/users', { body: { uidsToActivate: ['cara', 'nobody'] } })
+    expect(data).toEqual({ nonDeactivatedUids: ['cara'] })
+  },
+  'POST /users/:uid/auth_tokens': async (made) => {
+    const { data } = await made.api.ok('POST', '/users/bob/auth_tokens', { body: { force: true } })
+    expectKeys(data, TOKEN)
+    expect(data.authToken).toMatch(/^bob_\d{10}[0-9a-f]{30}$/)
+    made.token = data.authToken
+  },
+  'GET /users/:uid/auth_tokens': async ({ api }) => {
+    expectPage(await api.ok('GET', '/users/bob/auth_tokens'), TOKEN)
+  },
+  'GET /users/:uid/auth_tokens/:authToken': async ({ api, token }) => {
+    expectKeys((await api.ok('GET', `/users/bob/auth_tokens/${token}`)).data, TOKEN)
+  },
+  'PUT /users/:uid/auth_tokens/:authToken': async ({ api, token }) => {
+    const body = { platform: 'web', userAgent: 'Browser', appInfo: { version: '1' } }
+    const { data } = await api.ok('PUT', `/users/bob/auth_tokens/${token}`, { body })
+    expectKeys(data, [...TOKEN, ...Object.keys(body)])
+    expect(data).toMatchObject(body)
+  },
+  'DELETE /users/:uid/auth_tokens/:authToken': async ({ api, token }) => {
+    expectKeys((await api.ok('DELETE', `/users/bob/auth_tokens/${token}`)).data, SUCCESS)
+    await api.fails('ERR_AUTH_TOKEN_NOT_FOUND', 'GET', `/users/bob/auth_tokens/${token}`)
+  },
+  'DELETE /users/:uid/auth_tokens': async ({ api }) => {
+    await api.ok('POST', '/users/bob/auth_tokens')
+    expectKeys((await api.ok('DELETE', '/users/bob/auth_tokens')).data, SUCCESS)
+    expect((await api.ok('GET', '/users/bob/auth_tokens')).data).toEqual([])
+  },
+  'POST /apikeys': async (made) => {
+    const { data } = await made.api.ok('POST', '/apikeys', { body: { name: 'Spare' } })
+    expectKeys(data, KEY)
+    expect(data).toMatchObject({ name: 'Spare', scope: 'authOnly', apiKey: expect.stringMatching(/^[0-9a-f]{40}$/) })
+    made.apiKey = data.apiKey
+  },
+  'GET /apikeys': async ({ api }) => expectPage(await api.ok('GET', '/apikeys'), KEY),
+  'GET /apikeys/:apiKey': async ({ api, apiKey }) => {
+    expectKeys((await api.ok('GET', `/apikeys/${apiKey}`)).data, KEY)
+  },
+  'PUT /apikeys/:apiKey': async ({ api, apiKey }) => {
+    const body = { name: 'Better', scope: 'fullAccess' }
+    expectKeys((await api.ok('PUT', `/apikeys/${apiKey}`, { body })).data, KEY)
+    expect((await api.ok('GET', '/users', { key: apiKey })).data.length).toBeGreaterThan(0)
+  },
+  'DELETE /apikeys/:apiKey': async ({ api, apiKey }) => {
+    expectKeys((await api.ok('DELETE', `/apikeys/${apiKey}`)).data, SUCCESS)
+    await api.fails('AUTH_ERR_APIKEY_NOT_FOUND', 'GET', '/users', { key: apiKey })
+  },
+  'POST /groups': async ({ api }) => {
+    const group = {
+      name: 'Lounge',
+      type: 'password',
+      password: 'open sesame',
+      icon: 'https://g.example/i.png',
+      description: 'All of us',
+      metadata: { floor: 2 },
+      tags: ['fun'],
+    }
+    const members = { moderators: ['cara'], usersToBan: ['nobody'] }
+    const { data } = await api.ok('POST', '/groups', { body: { guid: 'Lounge', ...group, members }, onBehalfOf: 'ann' })
+    expectKeys(data, [...GROUP, ...JOINED, 'members'])
+    const { password: _password, ...shown } = group
+    expect(data).toMatchObject({ ...shown, guid: 'lounge', scope: 'admin', owner: 'ann', membersCount: 2 })
+    expectKeys(data.members.data, ['admins', 'moderators', 'participants', 'usersToBan'])
+    expect(data.members.data.moderators).toEqual({ cara: { success: true } })
+    expect(data.members.data.usersToBan.nobody).toMatchObject({ success: false, error: { code: 'ERR_UID_NOT_FOUND' } })
+  },
+  'GET /groups': async ({ api }) => {
+    const query = { withTags: true }
+    expectPage(await api.ok('GET', '/groups', { onBehalfOf: 'ann', query }), [...GROUP, ...JOINED], { cursor: true })
+  },
+  'GET /groups/:guid': async ({ api }) => {
+    expectKeys((await api.ok('GET', '/groups/LOUNGE', { onBehalfOf: 'ann' })).data, [...GROUP, ...JOINED])
+  },
+  'PUT /groups/:guid': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/groups/lounge', { onBehalfOf: 'ann', body: { name: 'Bar' } })
+    expectKeys(data, [...GROUP, ...JOINED, 'updatedAt', 'updatedBy'])
+    expect(data).toMatchObject({ name: 'Bar', updatedBy: 'ann' })
+  },
+  'POST /groups/:guid/members': async ({ api }) => {
+    const { data } = await api.ok('POST', '/groups/lounge/members', {
+      body: { participants: ['bob', 'robot', 'cara'] },
+    })
+    expectKeys(data, ['admins', 'moderators', 'participants', 'usersToBan'])
+    expectAction(data.participants.bob.data, 'added', ['by', 'on', 'for'])
+    expect(data.participants.cara).toMatchObject({ success: false, error: { code: 'ERR_ALREADY_JOINED' } })
+  },
+  'GET /groups/:guid/members': async ({ api }) => {
+    const keys = [...USER.filter((key) => key !== 'tags'), 'updatedAt', 'scope', 'joinedAt']
+    expectPage(await api.ok('GET', '/groups/lounge/members'), keys, { cursor: true })
+  },
+  'PUT /groups/:guid/members/:uid': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/groups/lounge/members/bob', { body: { scope: 'moderator' } })
+    expectKeys(data, ['guid', 'uid', 'scope', 'joinedAt'])
+    expect(data).toMatchObject({ guid: 'lounge', uid: 'bob', scope: 'moderator' })
+  },
+  'DELETE /groups/:guid/members/:uid': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/groups/lounge/members/cara')).data, SUCCESS)
+  },
+  'POST /groups/:guid/bannedusers/:uid': async ({ api }) => {
+    expectKeys((await api.ok('POST', '/groups/lounge/bannedusers/cara')).data, SUCCESS)
+  },
+  'GET /groups/:guid/bannedusers': async ({ api }) => {
+    expectPage(await api.ok('GET', '/groups/lounge/bannedusers'), [...PLAIN_USER, 'bannedAt'])
+  },
+  'DELETE /groups/:guid/bannedusers/:uid': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/groups/lounge/bannedusers/cara')).data, SUCCESS)
+    expect((await api.ok('GET', '/groups/lounge/bannedusers')).data).toEqual([])
+  },
+  'POST /bots': async ({ api }) => {
+    const body = { uid: 'Robot', webhookURL: 'https://robot.example/hook', enabled: true, useBasicAuth: true }
+    const login = { username: 'me', password: 'password of the robot', groupChatSetting: 'mentionedMessages' }
+    const { data } = await api.ok('POST', '/bots', { body: { ...body, ...login } })
+    expectKeys(data, [...BOT, 'signingSecret'])
+    expect(data.signingSecret).toMatch(/^whsec_/)
+  },
+  'GET /bots': async ({ api }) => expectPage(await api.ok('GET', '/bots'), BOT),
+  'GET /bots/:uid': async ({ api }) => expectKeys((await api.ok('GET', '/bots/ROBOT')).data, BOT),
+  'PUT /bots/:uid': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/bots/robot', { body: { enabled: false } })
+    expectKeys(data, [...BOT.filter((key) => key !== 'enabled'), 'updatedAt'])
+  },
+  'POST /messages': async (made) => {
+    const body = toUser('bob', 'Hi Bob', { muid: '_abc', tags: ['x'] })
+    const { data } = await made.api.ok('POST', '/messages', { body, onBehalfOf: 'ann' })
+    expectKeys(data, [...SENT, 'muid', 'tags'])
+    expectKeys(data.data, ['text', 'resource', 'entities'])
+    const { sender, receiver } = data.data.entities
+    const entity = USER.filter((key) => key !== 'tags')
+    expectKeys(sender.entity, [...entity, 'updatedAt'])
+    expectKeys(receiver.entity, [...PLAIN_USER, 'conversationId'])
+    expect([sender.entityType, receiver.entityType]).toEqual(['user', 'user'])
+    expect(data).toMatchObject({ conversationId: 'ann_user_bob', category: 'message', type: 'text', muid: '_abc' })
+    made.message = data.id
+  },
+  'GET /messages/:id': async ({ api, message }) => {
+    expectKeys((await api.ok('GET', `/messages/${message}`)).data, [...SENT, 'muid', 'tags'])
+  },
+  'GET /messages': async ({ api, message }) => {
+    expectMessages(await api.ok('GET', '/messages', { query: { conversationId: 'ann_user_bob' } }), [message])
+  },
+  'GET /users/:uid/messages': async ({ api, message }) => {
+    expectMessages(await api.ok('GET', '/users/bob/messages', { onBehalfOf: 'ann' }), [message])
+  },
+  'POST /messages/:id/thread': async ({ api, message }) => {
+    const path = `/messages/${message}/thread`
+    const { data } = await api.ok('POST', path, { body: toUser('ann', 'Hi Ann'), onBehalfOf: 'bob' })
+    expectKeys(data, [...SENT, 'parentId'])
+    expect(data.parentId).toBe(message)
+  },
+  'GET /messages/:id/thread': async ({ api, message }) => {
+    const list = await api.ok('GET', `/messages/${message}/thread`)
+    expectMessages(list, [String(Number(message) + 1)])
+    expectKeys(list.data[0], [...SENT, 'parentId'])
+  },
+  'POST /bots/:uid/messages': async ({ api }) => {
+    const { data } = await api.ok('POST', '/bots/robot/messages', { body: toGroup('lounge', 'beep') })
+    expectKeys(data, SENT)
+    expect(data).toMatchObject({ sender: 'robot', receiver: 'lounge', conversationId: 'group_lounge' })
+    expectKeys(data.data.entities.receiver.entity, [
+      ...GROUP,
+      ...JOINED.filter((key) => key !== 'tags'),
+      'updatedAt',
+      'updatedBy',
+    ])
+  },
+  'GET /groups/:guid/messages': async ({ api }) => {
+    const list = await api.ok('GET', '/groups/lounge/messages', { query: { category: 'message' } })
+    expect(list.data.map((row: Json) => row.data.text)).toEqual(['beep'])
+    expectKeys(list.data[0], SENT)
+  },
+  'PUT /messages/:id': async ({ api, message }) => {
+    const body = { data: { text: 'Hello Bob' }, tags: ['y'] }
+    const { data } = await api.ok('PUT', `/messages/${message}`, { body, onBehalfOf: 'ann' })
+    expectAction(data, 'edited', ['by', 'on', 'for'])
+    expect(data.type).toBe('message')
+    expectKeys(data.data.entities.on.entity, [...SENT, 'muid', 'editedAt', 'editedBy', 'tags'])
+  },
+  'DELETE /messages/:id': async ({ api, message }) => {
+    const { data } = await api.ok('DELETE', `/messages/${message}`)
+    expectAction(data, 'deleted', ['by', 'on', 'for'])
+    expect(data.data.entities.on.entity).toMatchObject({ deletedBy: 'app_system' })
+  },
+  'DELETE /bots/:uid': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/bots/robot')).data, SUCCESS)
+    await api.fails('ERR_BOT_NOT_FOUND', 'GET', '/bots/robot')
+    await api.ok('GET', '/users/robot')
+  },
+  'DELETE /groups/:guid': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/groups/lounge')).data, SUCCESS)
+    await api.fails('ERR_GUID_NOT_FOUND', 'GET', '/groups/lounge')
+  },
+  'DELETE /users/:uid': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/users/cara')).data, SUCCESS)
+    await api.fails('ERR_UID_NOT_FOUND', 'GET', '/users/cara')
+  },
+}
+
+test('the table below has every operation', () => {
+  expect(Object.keys(operations).sort()).toEqual(routes.map(nameOf).sort())
+})
+
+describeEngines('operations', (engine) => {
+  let server: TestServer
+  let made: Made
+  beforeAll(async () => {
+    server = await startServer({ engine })
+    made = { api: new Api(server), apiKey: '', token: '', message: '' }
+  })
+  afterAll(() => server?.dispose())
+
+  for (const [name, operation] of Object.entries(operations)) test(name, () => operation(made))
+
+  test('each was answered with 200', () => {
+    expect([...made.api.used].sort()).toEqual(Object.keys(operations).sort())
+  })
+})
