@@ -26,7 +26,10 @@ module.exports = {
     rule('routes-are-private', { path: S, pathNot: `${S}compose\\.ts$` }, { path: '\\.routes\\.ts$' }),
     rule(
       'only-the-driver-names-its-database',
-      { path: '^packages/', pathNot: `${S}(storage/(sqlite|postgres)|bus/(nats|postgres)|testing)/` },
+      {
+        path: '^packages/',
+        pathNot: `${S}(storage/(sqlite|postgres)|bus/(nats|postgres)|testing)/|\\.test\\.ts$|/test/`,
+      },
       { path: '(node_modules/(pg|@nats-io)(/|$))|^(node:)?sqlite$' },
     ),
     rule(
@@ -44,6 +47,7 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: 'node_modules' },
+    exclude: { path: '/dist/' },
     enhancedResolveOptions: {
       extensions: ['.ts', '.js', '.d.ts'],
       exportsFields: ['exports'],

@@ -49,7 +49,9 @@ const write = (file: string, imports: readonly string[]): void => {
 }
 
 interface Cruise {
-  readonly summary: { readonly violations: readonly { readonly from: string; readonly rule: { readonly name: string } }[] }
+  readonly summary: {
+    readonly violations: readonly { readonly from: string; readonly rule: { readonly name: string } }[]
+  }
 }
 
 const cruise = (): readonly { from: string; rule: string }[] => {

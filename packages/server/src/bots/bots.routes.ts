@@ -1,14 +1,4 @@
-import {
-  Bot,
-  CreateBot,
-  ListBots,
-  one,
-  page,
-  parseUid,
-  SendMessage,
-  Success,
-  UpdateBot,
-} from '@confab/protocol'
+import { Bot, CreateBot, ListBots, one, page, parseUid, SendMessage, Success, UpdateBot } from '@confab/protocol'
 import { answerPage, pageRequestOf, succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { RawJson, type Route, route } from '../http/route.ts'

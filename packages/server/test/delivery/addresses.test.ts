@@ -1,17 +1,7 @@
 import { afterEach, expect, test } from 'vitest'
 import { type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
-import {
-  type AttemptRow,
-  attemptsOf,
-  changeBot,
-  makeBot,
-  makeUsers,
-  say,
-  sequenceOf,
-  textsOf,
-  until,
-} from './support.ts'
+import { type AttemptRow, attemptsOf, makeBot, makeUsers, say, sequenceOf, textsOf, until } from './support.ts'
 
 describeEngines('callbacks', (engine) => {
   const open: { server?: TestServer; receivers: CallbackReceiver[] } = { receivers: [] }
