@@ -22,7 +22,6 @@ import { memberRoutes } from './groups/members.routes.ts'
 import { openApiOf } from './http/openapi.ts'
 import type { Route } from './http/route.ts'
 import { buildServer } from './http/server.ts'
-import { AppError } from './kernel/app-error.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
 import { ignoring } from './kernel/ignoring.ts'
@@ -199,10 +198,9 @@ const openHttp = async (
     metrics: Metrics
     kernel: Kernel
     dispatcher: Dispatcher | undefined
-    isStopping: () => boolean
   },
 ): Promise<{ url: string; http: FastifyInstance }> => {
-  const { store, bus, metrics, kernel, dispatcher, isStopping } = parts
+  const { store, bus, metrics, kernel, dispatcher } = parts
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
   const lookForWork = (): void => {
@@ -220,7 +218,6 @@ const openHttp = async (
     : []
   const health = {
     ready: async () => {
-      if (isStopping()) throw new AppError('ERR_SERVICE_UNAVAILABLE')
       await store.apps.list({})
     },
   }
@@ -248,8 +245,10 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const parts = { store, bus, metrics, kernel }
     const dispatcher = await openDelivery(config, parts)
     opened.add(async () => dispatcher?.stop())
-    const { http, url } = await openHttp(config, { ...parts, dispatcher, isStopping: () => stopping !== undefined })
-    opened.add(() => http.close())
+    const { http, url } = await openHttp(config, { ...parts, dispatcher })
+    opened.add(async () => {
+      await Promise.all([http.close(), dispatcher?.drain()])
+    })
     dispatcher?.start()
     sweeper.start()
 

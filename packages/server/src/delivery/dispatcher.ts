@@ -7,7 +7,7 @@
  * Invariants: a lane has one attempt under way; the next head starts only after the last attempt is on record; memory
  * holds one head per claimed lane, and no more lanes than there is room for: the rest waits in the store.
  * Concurrency: one event loop; hints (`poke`) only make it look sooner, the poll finds everything without them.
- * Shutdown: `stop` starts nothing more, waits for attempts under way, then gives all lanes back. `abort` does not wait:
+ * Shutdown: `drain` starts nothing more and waits for attempts under way; `stop` then gives all lanes back. `abort` does not wait:
  * what was under way is made again by whoever claims the lane next, and costs the bot none of its attempts.
  */
 import type { LeaseId } from '@confab/protocol'
@@ -117,10 +117,16 @@ export class Dispatcher implements Handover {
     this.#schedulePoll(0)
   }
 
-  async stop(): Promise<void> {
-    if (this.#state === 'running') this.#state = 'stopping'
-    this.#clearTimers()
+  /** Starts nothing more; resolves when nothing is under way. */
+  async drain(): Promise<void> {
+    if (this.#state !== 'aborting') this.#state = 'stopping'
+    clearTimeout(this.#pollTimer)
     await Promise.all(this.#underWay)
+  }
+
+  async stop(): Promise<void> {
+    await this.drain()
+    clearInterval(this.#renewTimer)
     await this.#deps.sender.close()
     await this.#giveBack([...this.#queue.lanes()])
   }
@@ -128,7 +134,8 @@ export class Dispatcher implements Handover {
   /** Ends attempts under way, also while `stop` waits for them. */
   async abort(): Promise<void> {
     this.#state = 'aborting'
-    this.#clearTimers()
+    clearTimeout(this.#pollTimer)
+    clearInterval(this.#renewTimer)
     await this.#deps.sender.close({ abort: true })
     await Promise.all(this.#underWay)
   }
@@ -154,7 +161,7 @@ export class Dispatcher implements Handover {
   #take(claims: readonly StoredClaim[]): void {
     if (this.#state !== 'running') {
       const leases = claims.map(({ leaseId, head }) => ({ laneId: head.laneId, leaseId }))
-      ignoring(this.#release(leases), 'the leases lapse by themselves', this.#deps.log)
+      this.#track(this.#release(leases), 'the leases lapse by themselves')
       return
     }
     for (const claim of claims) this.#queue.add(this.#withDefaults(claim))
@@ -164,12 +171,16 @@ export class Dispatcher implements Handover {
   #pump(): void {
     if (this.#state !== 'running') return
     for (let lane = this.#queue.next(); lane !== undefined; lane = this.#queue.next()) {
-      const work = this.#work(lane).catch((error: unknown) => {
-        this.#deps.log.error({ err: error }, 'delivery.failed')
-      })
-      this.#underWay.add(work)
-      void work.then(() => this.#underWay.delete(work))
+      this.#track(this.#work(lane), 'the lane is claimed again when its lease has lapsed')
     }
+  }
+
+  #track(work: Promise<void>, consequence: string): void {
+    const tracked = work.catch((error: unknown) => {
+      this.#deps.log.error({ err: error, consequence }, 'delivery.failed')
+    })
+    this.#underWay.add(tracked)
+    void tracked.then(() => this.#underWay.delete(tracked))
   }
 
   /** One head of one lane: attempt, record, next. */
@@ -346,10 +357,5 @@ export class Dispatcher implements Handover {
 
   async #release(leases: readonly { laneId: number; leaseId: LeaseId }[]): Promise<void> {
     if (leases.length > 0) await this.#deps.store.lanes.release({ leases, dueAtMs: this.#deps.clock.now() })
-  }
-
-  #clearTimers(): void {
-    clearTimeout(this.#pollTimer)
-    clearInterval(this.#renewTimer)
   }
 }

@@ -16,6 +16,7 @@ import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../workers/metrics.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
+import { drainOnClose } from './drain.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
 import { acceptJson } from './json-body.ts'
 import { type Health, registerOperations } from './operations.ts'
@@ -149,13 +150,15 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     bodyLimit: limits.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
     genReqId: () => deps.ids.request(),
-    forceCloseConnections: 'idle',
+    // Refused while closing in our own words: see drain.ts.
+    return503OnClosing: false,
     // A body that never comes must not hold a connection for ever.
     requestTimeout: 60_000,
     frameworkErrors: (error, request, reply) => fail(request, reply, error),
   })
   app.decorateRequest('caller', null)
   app.decorateRequest('failure', null)
+  drainOnClose(app)
   acceptJson(app)
   app.addHook('onRequest', refuseNulInUrl)
   logRequests(app, deps)

@@ -1,0 +1,30 @@
+/**
+ * Lets connections end when the server closes. Node closes those that are idle at that moment; without this, the rest
+ * would stay until their keep-alive runs out, and the stop with them.
+ */
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { AppError } from '../kernel/app-error.ts'
+
+/** How soon after its last answer a connection is closed. */
+const LOOK_EVERY_MS = 20
+
+export const drainOnClose = (app: FastifyInstance): void => {
+  const sockets = new Set<Socket>()
+  let isClosing = false
+  app.server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  app.addHook('preClose', async () => {
+    isClosing = true
+    // Opened ahead of a request that has not begun: Node counts these as busy.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    const looking = setInterval(() => app.server.closeIdleConnections(), LOOK_EVERY_MS)
+    app.server.once('close', () => clearInterval(looking))
+  })
+  // Fastify adds `connection: close` to the answer.
+  app.addHook('onRequest', async () => {
+    if (isClosing) throw new AppError('ERR_SERVICE_UNAVAILABLE')
+  })
+}
