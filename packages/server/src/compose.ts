@@ -39,7 +39,6 @@ import { makeManageUsers } from './users/manage-users.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
 import { type Metrics, makeMetrics } from './workers/metrics.ts'
-import { makeSweeper } from './workers/sweeper.ts'
 
 /** Subject on which nodes tell those who deliver that a lane is due. */
 const LANES_WAITING = 'lanes.waiting'
@@ -239,8 +238,6 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     await ensureConfiguredApp(config, store, clock)
     const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
     opened.add(() => bus.close())
-    const sweeper = makeSweeper({ store, clock, log })
-    opened.add(() => sweeper.stop())
     const metrics = makeMetrics()
     const parts = { store, bus, metrics, kernel }
     const dispatcher = await openDelivery(config, parts)
@@ -250,7 +247,6 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
       await Promise.all([http.close(), dispatcher?.drain()])
     })
     dispatcher?.start()
-    sweeper.start()
 
     const abort = async (): Promise<void> => {
       http.server.closeAllConnections()

@@ -1,9 +1,9 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 import { type DeliveryId, type LeaseId, printSecret, type RequestId } from '@confab/protocol'
 import { monotonicFactory } from 'ulid'
 import type { Clock } from './clock.ts'
 
-/** Randomness comes from here alone. Prefixed ids sort by time. */
+/** Randomness comes from here alone. Prefixed ids sort by time; leases, which are many and short-lived, only by run. */
 export interface Ids {
   request(): RequestId
   lease(): LeaseId
@@ -20,12 +20,27 @@ export interface Ids {
   app(): string
 }
 
+/** A number from 0 to 1. Drawn from a pool: the library on its own asks the system for every single character. */
+const makeDraw = (): (() => number) => {
+  const pool = new Uint8Array(4096)
+  let used = pool.length
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool)
+      used = 0
+    }
+    return (pool[used++] ?? 0) / 256
+  }
+}
+
 export const makeIds = (clock: Clock): Ids => {
-  const ulid = monotonicFactory()
+  const ulid = monotonicFactory(makeDraw())
   const next = (): string => ulid(clock.now())
+  const run = next()
+  let leases = 0
   return {
     request: () => `req_${next()}` as RequestId,
-    lease: () => `lse_${next()}` as LeaseId,
+    lease: () => `lse_${run}_${++leases}` as LeaseId,
     delivery: () => `dlv_${next()}` as DeliveryId,
     node: () => `node_${next()}`,
     apiKey: () => randomBytes(20).toString('hex'),

@@ -96,7 +96,7 @@ const shapeOf = (category: Draft['category'], type: string, data: JsonObject): J
 
 const draftOf = (category: Draft['category'], type: string, given: JsonObject): Draft => {
   const data = { ...given }
-  for (const key of SERVER_OWNED) delete data[key]
+  for (const key of SERVER_OWNED) if (Object.hasOwn(data, key)) delete data[key]
   if (data.metadata === null) delete data.metadata
   if (data.metadata !== undefined && !isObject(data.metadata)) {
     fail('ERR_INVALID_METADATA', 'data.metadata', 'must be an object')

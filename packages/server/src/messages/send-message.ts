@@ -112,12 +112,12 @@ export const makeSendMessage = (deps: {
       origin: JSON.stringify(client.origin),
       region,
     }
-    return async (receiver: Receiver, muidKey: string | null): Promise<StoredMessage> => {
+    return async (receiver: Receiver, { toMany }: { toMany: boolean }): Promise<StoredMessage> => {
       const appended = await store.messages.append({
         ...shared,
         receiverType: receiver.type,
         receiver: receiver.id,
-        muidKey,
+        toMany,
         deliveryId: ids.delivery(),
         claimer: handover.claimer(),
         nowMs: clock.now(),
@@ -130,18 +130,15 @@ export const makeSendMessage = (deps: {
 
   return async (input) => {
     const { body } = input
-    const { muid = null } = body
     if (body.multipleReceivers === undefined) {
       const receiver = singleReceiver(body)
-      return { kind: 'one', message: await appendFor(input)(receiver, muid) }
+      return { kind: 'one', message: await appendFor(input)(receiver, { toMany: false }) }
     }
     const receivers = manyReceivers(body)
     const append = appendFor(input)
     const to = await Promise.all(
       receivers.map(async (receiver): Promise<SentTo> => {
-        // One muid, one message per receiver.
-        const muidKey = muid === null ? null : `${muid} ${receiver.type} ${receiver.id}`
-        const result = await append(receiver, muidKey).catch((error: unknown) => {
+        const result = await append(receiver, { toMany: true }).catch((error: unknown) => {
           if (error instanceof AppError && error.status < 500) return error
           throw error
         })

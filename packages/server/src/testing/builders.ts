@@ -126,7 +126,7 @@ const sendIn = (
     draft: draftOf(sent),
     tags: sent.tags === undefined ? null : JSON.stringify(sent.tags),
     muid: sent.muid ?? null,
-    muidKey: sent.muid ?? null,
+    toMany: false,
     parentId: sent.parent ?? null,
     resource: 'test',
     origin: '{"platform":"API"}',

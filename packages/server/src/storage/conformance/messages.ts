@@ -166,7 +166,7 @@ export const messagesConformance = (subject: Subject): void => {
       draft: { category: 'message' as const, type: 'text', dataHead: '{"text":"x"', text: 'x', mentions: [] },
       tags: null,
       muid: 'm',
-      muidKey: 'm',
+      toMany: false,
       parentId: null,
       resource: 'test',
       origin: '{}',
@@ -179,21 +179,6 @@ export const messagesConformance = (subject: Subject): void => {
     expect(sent.filter(({ isNew }) => isNew)).toHaveLength(1)
     expect((await w.list()).rows).toHaveLength(1)
     expect((await w.store.lanes.backlog({})).pending).toBe(1)
-  })
-
-  test('muids whose window is over are forgotten, in steps', async () => {
-    const w = await worldOf(subject)
-    await w.users('a', 'b')
-    const sweep = (limit: number) => w.store.messages.sweepMuids({ now: w.now(), limit })
-    await w.store.messages.sweepMuids({ now: w.now() + 10 * limits.muidWindowSeconds, limit: 10_000 })
-    for (const muid of ['1', '2', '3']) await w.send({ from: 'a', to: 'b', muid })
-    w.clock.advance(limits.muidWindowSeconds * 1000 - 1)
-    await w.send({ from: 'a', to: 'b', muid: '4' })
-    expect(await sweep(100)).toBe(0)
-    w.clock.advance(1000)
-    expect([await sweep(2), await sweep(2), await sweep(2)]).toEqual([2, 1, 0])
-    expect((await w.send({ from: 'a', to: 'b', muid: '4' })).isNew).toBe(false)
-    expect((await w.send({ from: 'a', to: 'b', muid: '1' })).isNew).toBe(true)
   })
 
   test('a reply goes where its thread is, and has no replies of its own', async () => {

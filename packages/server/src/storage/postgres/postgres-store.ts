@@ -56,6 +56,12 @@ class PostgresTx implements Tx {
     return (await this.#execute(statement, params)).rowCount ?? 0
   }
 
+  async insert<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
+    const [row] = (await this.#execute(statement, params)).rows as { id: number }[]
+    if (row === undefined) throw new Error(`${statement.name} returned no row`)
+    return row.id
+  }
+
   async query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
     for (const value of compiled.parameters) assertStorable(value, 'query')
     return (await this.#client.query({ text: compiled.sql, values: [...compiled.parameters] })).rows as R[]

@@ -77,10 +77,16 @@ CREATE TABLE conversations (
   app_id text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   type text NOT NULL,
+  user_a text COLLATE "C",
+  user_b text COLLATE "C",
   created_at bigint NOT NULL,
   updated_at bigint NOT NULL,
   CONSTRAINT conversations_pkey PRIMARY KEY (app_id, id)
 );
+
+CREATE INDEX conversations_of_a ON public.conversations USING btree (app_id, user_a) WHERE (user_a IS NOT NULL);
+
+CREATE INDEX conversations_of_b ON public.conversations USING btree (app_id, user_b) WHERE (user_b IS NOT NULL);
 
 CREATE TABLE deliveries (
   id text COLLATE "C" NOT NULL,
@@ -172,20 +178,7 @@ CREATE INDEX messages_by_conversation ON public.messages USING btree (app_id, co
 
 CREATE INDEX messages_by_parent ON public.messages USING btree (parent_id, id) WHERE (parent_id IS NOT NULL);
 
-CREATE INDEX messages_by_receiver ON public.messages USING btree (app_id, receiver_type, receiver, id);
-
-CREATE INDEX messages_by_sender ON public.messages USING btree (app_id, sender, id);
-
-CREATE TABLE muids (
-  app_id text COLLATE "C" NOT NULL,
-  sender text COLLATE "C" NOT NULL,
-  muid text COLLATE "C" NOT NULL,
-  message_id bigint NOT NULL,
-  created_at bigint NOT NULL,
-  CONSTRAINT muids_pkey PRIMARY KEY (app_id, sender, muid)
-);
-
-CREATE INDEX muids_by_age ON public.muids USING btree (created_at);
+CREATE INDEX messages_by_sender ON public.messages USING btree (app_id, sender, muid);
 
 CREATE TABLE schema_migrations (
   version bigint NOT NULL,

@@ -10,7 +10,7 @@ import {
   type Uid,
   userConversationId,
 } from '@confab/protocol'
-import type { Expression, ExpressionBuilder, SqlBool } from 'kysely'
+import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { StoredMessage } from '../../messages/message.ts'
@@ -61,26 +61,26 @@ export interface MessageSlice {
 
 type Where = ExpressionBuilder<Schema, 'messages'>
 
-const ofUser = (eb: Where, app: AppId, uid: Uid): Expression<SqlBool> =>
-  eb.or([
-    eb('sender', '=', uid),
-    eb.and([eb('receiver_type', '=', 'user'), eb('receiver', '=', uid)]),
-    eb.and([
-      eb('receiver_type', '=', 'group'),
-      eb(
-        'receiver',
-        'in',
-        eb
-          .selectFrom('members')
-          .select('members.guid')
-          .where('members.app_id', '=', app)
-          .where('members.uid', '=', uid),
-      ),
-    ]),
-  ])
+const oneToOneOf = (eb: Where, app: AppId, uid: Uid) => {
+  const conversations = eb
+    .selectFrom('conversations')
+    .select('conversations.id')
+    .where('conversations.app_id', '=', app)
+  return conversations
+    .where('conversations.user_a', '=', uid)
+    .unionAll(conversations.where('conversations.user_b', '=', uid))
+}
 
-const oneToOneOf = (eb: Where, uid: Uid): Expression<SqlBool> =>
-  eb.and([eb('receiver_type', '=', 'user'), eb.or([eb('sender', '=', uid), eb('receiver', '=', uid)])])
+const groupsOf = (eb: Where, app: AppId, uid: Uid) =>
+  eb
+    .selectFrom('members')
+    .select(sql<ConversationId>`'group_' || members.guid`.as('id'))
+    .where('members.app_id', '=', app)
+    .where('members.uid', '=', uid)
+
+/** The conversations in which the user takes part. */
+const ofUser = (eb: Where, app: AppId, uid: Uid): Expression<SqlBool> =>
+  eb('conversation_id', 'in', oneToOneOf(eb, app, uid).unionAll(groupsOf(eb, app, uid)))
 
 /** What the scope asks for, once it is known that the actor may ask. */
 const scopeOf = async (tx: Tx, actor: Actor, scope: MessageScope): Promise<(eb: Where) => Expression<SqlBool>> => {
@@ -90,7 +90,7 @@ const scopeOf = async (tx: Tx, actor: Actor, scope: MessageScope): Promise<(eb: 
       return (eb) => (actor.kind === 'user' ? ofUser(eb, app, actor.uid) : eb.lit(true))
     case 'user': {
       await requireUser(tx, app, scope.uid)
-      if (actor.kind === 'app') return (eb) => oneToOneOf(eb, scope.uid)
+      if (actor.kind === 'app') return (eb) => eb('conversation_id', 'in', oneToOneOf(eb, app, scope.uid))
       return (eb) => eb('conversation_id', '=', userConversationId(actor.uid, scope.uid))
     }
     case 'group': {

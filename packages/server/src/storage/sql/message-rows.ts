@@ -78,36 +78,44 @@ export const toMessage = (row: MessageRow): StoredMessage => ({
   deletedBy: row.deleted_by,
 })
 
-/** Locks the conversation until the transaction ends: messages get their ids, and lanes their sequences, in one order. */
-const enterConversation = statement<{ app: string; id: string; type: string; now: number }>(
+/**
+ * Locks the conversation, also where there is nothing to write, until the transaction ends: messages get their ids, and
+ * lanes their sequences, in one order.
+ */
+const enterConversation = statement<{
+  app: string
+  id: string
+  type: string
+  a: string | null
+  b: string | null
+  now: number
+}>(
   'conversations.enter',
-  `INSERT INTO conversations (app_id, id, type, created_at, updated_at) VALUES (:app, :id, :type, :now, :now)
-   ON CONFLICT (app_id, id) DO UPDATE SET updated_at = excluded.updated_at`,
+  `INSERT INTO conversations (app_id, id, type, user_a, user_b, created_at, updated_at)
+   VALUES (:app, :id, :type, :a, :b, :now, :now)
+   ON CONFLICT (app_id, id) DO UPDATE SET updated_at = excluded.updated_at
+     WHERE conversations.updated_at <> excluded.updated_at`,
 )
-const insertMessage = statement<
-  {
-    app: string
-    conversation: string
-    sender: string
-    receiverType: string
-    receiver: string
-    category: string
-    type: string
-    data: string
-    text: string | null
-    tags: string | null
-    muid: string | null
-    parent: number | null
-    now: number
-  },
-  { id: number }
->(
+const insertMessage = statement<{
+  app: string
+  conversation: string
+  sender: string
+  receiverType: string
+  receiver: string
+  category: string
+  type: string
+  data: string
+  text: string | null
+  tags: string | null
+  muid: string | null
+  parent: number | null
+  now: number
+}>(
   'messages.insert',
   `INSERT INTO messages (app_id, conversation_id, sender, receiver_type, receiver, category, type, data, text, tags, muid,
                          parent_id, sent_at, updated_at)
    VALUES (:app, :conversation, :sender, :receiverType, :receiver, :category, :type, :data, :text, :tags, :muid,
-           :parent, :now, :now)
-   RETURNING id`,
+           :parent, :now, :now) {RETURNING_ID}`,
 )
 
 export interface NewMessage {
@@ -129,8 +137,9 @@ export interface NewMessage {
 
 export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredMessage> => {
   const { app, conversationId, receiverType, now, parentId, text, ...shared } = message
-  await tx.run(enterConversation, { app, id: conversationId, type: receiverType, now })
-  const row = await tx.first(insertMessage, {
+  const [a, b] = receiverType === 'user' ? [message.sender, message.receiver] : [null, null]
+  await tx.run(enterConversation, { app, id: conversationId, type: receiverType, a, b, now })
+  const id = await tx.insert(insertMessage, {
     app,
     conversation: conversationId,
     sender: message.sender,
@@ -145,10 +154,9 @@ export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredM
     parent: parentId === null ? null : Number(parentId),
     now,
   })
-  if (row === undefined) throw new Error('messages.insert returned no row')
   return {
     ...shared,
-    id: idOf(row.id),
+    id: idOf(id),
     conversationId,
     receiverType,
     parentId,

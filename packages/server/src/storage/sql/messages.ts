@@ -31,7 +31,7 @@ import {
   writeMessageAction,
 } from './message-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { requireActor, requireUser, touch, type UserRow } from './user-rows.ts'
+import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
 
 const COLUMNS = MESSAGE_COLUMNS.join(', ')
 
@@ -43,29 +43,23 @@ const lockMessage = statement<{ app: string; id: number }, MessageRow>(
   'messages.lock',
   `SELECT ${COLUMNS} FROM messages WHERE id = :id AND app_id = :app {FOR_UPDATE}`,
 )
-/** Takes the muid, unless it stands for a message within the window. A second sender of the same waits here. */
-const takeMuid = statement<
-  { app: string; sender: string; muid: string; now: number; since: number },
-  { message_id: number }
+const FIRST_OF_MUID = `SELECT ${COLUMNS} FROM messages
+   WHERE app_id = :app AND sender = :sender AND muid = :muid AND sent_at > :since`
+const firstOfMuid = statement<{ app: string; sender: string; muid: string; since: number }, MessageRow>(
+  'messages.first_of_muid',
+  `${FIRST_OF_MUID} ORDER BY id LIMIT 1`,
+)
+const firstOfMuidTo = statement<
+  { app: string; sender: string; muid: string; since: number; receiverType: string; receiver: string },
+  MessageRow
 >(
-  'muids.take',
-  `INSERT INTO muids (app_id, sender, muid, message_id, created_at) VALUES (:app, :sender, :muid, 0, :now)
-   ON CONFLICT (app_id, sender, muid) DO UPDATE SET message_id = 0, created_at = excluded.created_at
-     WHERE muids.created_at <= :since
-   RETURNING message_id`,
+  'messages.first_of_muid_to',
+  `${FIRST_OF_MUID} AND receiver_type = :receiverType AND receiver = :receiver ORDER BY id LIMIT 1`,
 )
-const findMuid = statement<{ app: string; sender: string; muid: string }, { message_id: number }>(
-  'muids.find',
-  'SELECT message_id FROM muids WHERE app_id = :app AND sender = :sender AND muid = :muid',
-)
-const setMuid = statement<{ app: string; sender: string; muid: string; id: number }>(
-  'muids.set',
-  'UPDATE muids SET message_id = :id WHERE app_id = :app AND sender = :sender AND muid = :muid',
-)
-const sweepMuids = statement<{ before: number; limit: number }>(
-  'muids.sweep',
-  `DELETE FROM muids WHERE (app_id, sender, muid) IN
-     (SELECT app_id, sender, muid FROM muids WHERE created_at <= :before ORDER BY created_at LIMIT :limit)`,
+/** Of two senders of one muid, the second waits here until the first's message is there. SQLite has one writer. */
+const lockMuid = statement<{ key: string }, { locked: null }>(
+  'messages.lock_muid',
+  'SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)) AS locked',
 )
 const botsInGroup = statement<{ app: string; guid: string }, BotRow>(
   'bots.in_group',
@@ -98,8 +92,10 @@ const purgeConversation = statement<{ app: string; conversation: string; limit: 
 const purgeUser = statement<{ app: string; uid: string; limit: number }>(
   'messages.purge_user',
   `DELETE FROM messages WHERE id IN
-     (SELECT id FROM messages WHERE app_id = :app AND (sender = :uid OR (receiver_type = 'user' AND receiver = :uid))
-      ORDER BY id LIMIT :limit)`,
+     (SELECT id FROM messages WHERE app_id = :app AND (sender = :uid OR conversation_id IN (
+        SELECT id FROM conversations WHERE app_id = :app AND user_a = :uid UNION ALL
+        SELECT id FROM conversations WHERE app_id = :app AND user_b = :uid))
+      LIMIT :limit)`,
 )
 
 export interface AppendMessage {
@@ -113,8 +109,8 @@ export interface AppendMessage {
   /** JSON, or nothing. */
   readonly tags: string | null
   readonly muid: string | null
-  /** What the muid is remembered under: the muid itself, or with the receiver where one call has several. */
-  readonly muidKey: string | null
+  /** One call has several receivers: its muid stands for one message to each. */
+  readonly toMany: boolean
   readonly parentId: MessageId | null
   readonly resource: string
   /** JSON. */
@@ -147,8 +143,8 @@ const receiverUser = async (tx: Tx, input: AppendMessage): Promise<Receiver> => 
   const app = input.actor.appId
   const uid = input.receiver as Uid
   const conversationId = userConversationId(input.sender, uid)
-  const row = await requireUser(tx, app, uid, 'receiver')
-  const bot = uid === input.sender ? undefined : await findBotRow(tx, app, uid)
+  const { row, isBot } = await requireParticipant(tx, app, uid, 'receiver')
+  const bot = isBot && uid !== input.sender ? await findBotRow(tx, app, uid) : undefined
   return {
     conversationId,
     json: userEntityJson(row, input.appCreatedAt, conversationId),
@@ -181,15 +177,17 @@ const checkThread = async (tx: Tx, app: AppId, parentId: MessageId, conversation
   if (parent.conversation_id !== conversationId) throw new AppError('ERR_WRONG_MESSAGE_THREAD')
 }
 
-/** The message that the muid stands for already, or nothing: then the muid is taken. */
-const firstOfMuid = async (tx: Tx, input: AppendMessage, now: number): Promise<StoredMessage | undefined> => {
-  if (input.muidKey === null) return undefined
-  const key = { app: input.actor.appId, sender: input.sender, muid: input.muidKey }
-  const taken = await tx.first(takeMuid, { ...key, now, since: now - limits.muidWindowSeconds })
-  if (taken !== undefined) return undefined
-  const stored = await tx.first(findMuid, key)
-  const first = stored && (await tx.first(findMessage, { app: key.app, id: stored.message_id }))
-  return first && toMessage(first)
+/** The message that the muid stands for already. */
+const sentBefore = async (tx: Tx, input: AppendMessage, now: number): Promise<StoredMessage | undefined> => {
+  const { sender, muid, receiverType, receiver } = input
+  if (muid === null) return undefined
+  const app = input.actor.appId
+  if (tx.dialect === 'postgres') await tx.first(lockMuid, { key: JSON.stringify([app, sender, muid]) })
+  const key = { app, sender, muid, since: now - limits.muidWindowSeconds }
+  const row = await (input.toMany
+    ? tx.first(firstOfMuidTo, { ...key, receiverType, receiver })
+    : tx.first(firstOfMuid, key))
+  return row && toMessage(row)
 }
 
 const senderOf = async (
@@ -199,8 +197,8 @@ const senderOf = async (
 ): Promise<{ row: UserRow | undefined; isBot: boolean }> => {
   if (input.sender === SYSTEM_UID) return { row: undefined, isBot: false }
   const app = input.actor.appId
-  const row = await touch(tx, app, await requireUser(tx, app, input.sender, 'sender'), now)
-  return { row, isBot: (await findBotRow(tx, app, input.sender)) !== undefined }
+  const { row, isBot } = await requireParticipant(tx, app, input.sender, 'sender')
+  return { row: await touch(tx, app, row, now), isBot }
 }
 
 /** One delivery per bot that is to hear the message, in the transaction of the message. */
@@ -243,7 +241,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const { actor, draft, receiverType, sender } = input
   const app = actor.appId
   const now = Math.floor(input.nowMs / 1000)
-  const first = await firstOfMuid(tx, input, now)
+  const first = await sentBefore(tx, input, now)
   if (first !== undefined) return { message: first, isNew: false, claims: [], waiting: 0 }
   const from = await senderOf(tx, input, now)
   const to = receiverType === 'group' ? await receiverGroup(tx, input) : await receiverUser(tx, input)
@@ -266,7 +264,6 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     parentId: input.parentId,
     now,
   })
-  if (input.muidKey !== null) await tx.run(setMuid, { app, sender, muid: input.muidKey, id: Number(message.id) })
   const relayed = mayBeRelayed({ receiverType, category: draft.category, text: draft.text, senderIsBot: from.isBot })
   return { message, isNew: true, ...(await enqueueAll(tx, input, message, relayed ? to.bots : [])) }
 }
@@ -368,11 +365,5 @@ export const messages = {
         ? tx.run(purgeUser, { app, uid: of.uid, limit })
         : tx.run(purgeConversation, { app, conversation: of.conversationId, limit })
     },
-  ),
-
-  /** Forgets muids whose window is over; answers how many. */
-  sweepMuids: write(
-    async (tx, input: { now: number; limit: number }): Promise<number> =>
-      tx.run(sweepMuids, { before: input.now - limits.muidWindowSeconds, limit: input.limit }),
   ),
 }

@@ -66,7 +66,16 @@ export interface Schema {
   }
   members: { app_id: AppId; guid: Guid; uid: Uid; scope: Scope; joined_at: number }
   banned_users: { app_id: AppId; guid: Guid; uid: Uid; banned_at: number }
-  conversations: { app_id: AppId; id: ConversationId; type: ReceiverType; created_at: number; updated_at: number }
+  conversations: {
+    app_id: AppId
+    id: ConversationId
+    type: ReceiverType
+    /** Who talks one to one; null for groups. */
+    user_a: Uid | null
+    user_b: Uid | null
+    created_at: number
+    updated_at: number
+  }
   messages: {
     id: Generated<number>
     app_id: AppId
@@ -88,7 +97,6 @@ export interface Schema {
     deleted_at: number | null
     deleted_by: string | null
   }
-  muids: { app_id: AppId; sender: Uid; muid: string; message_id: number; created_at: number }
   bots: {
     app_id: AppId
     uid: Uid

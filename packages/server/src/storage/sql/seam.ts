@@ -19,17 +19,23 @@ export interface Statement<P extends Params, R> {
   readonly name: string
   readonly text: Readonly<Record<DialectName, string>>
   readonly order: Readonly<Record<DialectName, readonly string[]>>
+  /** What it finds holds until one of these tables is written. An engine that is its file's only writer may remember it. */
+  readonly holdsUntil: readonly string[]
   /** Never set: keeps the types of parameters and rows. */
   readonly '~types'?: ((params: P) => R) | undefined
 }
 
 /** A statement as engines see it, whatever its types. */
-export type AnyStatement = Pick<Statement<Params, unknown>, 'name' | 'text' | 'order'>
+export type AnyStatement = Pick<Statement<Params, unknown>, 'name' | 'text' | 'order' | 'holdsUntil'>
 
-/** Row locks: PostgreSQL needs them said, SQLite has one writer. */
+/** Row locks: PostgreSQL needs them said, SQLite has one writer. SQLite tells the new row's id without being asked. */
 const dialectWords: Readonly<Record<DialectName, Readonly<Record<string, string>>>> = {
-  sqlite: { FOR_UPDATE: '', FOR_UPDATE_SKIP_LOCKED: '' },
-  postgres: { FOR_UPDATE: 'FOR UPDATE', FOR_UPDATE_SKIP_LOCKED: 'FOR UPDATE SKIP LOCKED' },
+  sqlite: { FOR_UPDATE: '', FOR_UPDATE_SKIP_LOCKED: '', RETURNING_ID: '' },
+  postgres: {
+    FOR_UPDATE: 'FOR UPDATE',
+    FOR_UPDATE_SKIP_LOCKED: 'FOR UPDATE SKIP LOCKED',
+    RETURNING_ID: 'RETURNING id',
+  },
 }
 
 const translate = (sql: string, dialect: DialectName): { text: string; order: string[] } => {
@@ -54,14 +60,20 @@ const translate = (sql: string, dialect: DialectName): { text: string; order: st
 /**
  * @param name unique: PostgreSQL prepares the statement under it
  * @param sql one text for both dialects, with `{FOR_UPDATE…}` where rows are locked
+ * @param options `holdsUntil`: every table that it reads, for what is found again and again and hardly changes
  */
-export const statement = <P extends Params, R = never>(name: string, sql: string): Statement<P, R> => {
+export const statement = <P extends Params, R = never>(
+  name: string,
+  sql: string,
+  { holdsUntil = [] }: { holdsUntil?: readonly string[] } = {},
+): Statement<P, R> => {
   const sqlite = translate(sql, 'sqlite')
   const postgres = translate(sql, 'postgres')
   return {
     name,
     text: { sqlite: sqlite.text, postgres: postgres.text },
     order: { sqlite: sqlite.order, postgres: postgres.order },
+    holdsUntil,
   }
 }
 
@@ -73,13 +85,16 @@ export const assertStorable = (value: unknown, name: string): void => {
 }
 
 /** The values of a statement's parameters, in the order in which the dialect wants them. */
-export const bind = (statement: AnyStatement, dialect: DialectName, params: Params): Value[] =>
-  statement.order[dialect].map((name) => {
+export const bind = (statement: AnyStatement, dialect: DialectName, params: Params): Value[] => {
+  const values: Value[] = []
+  for (const name of statement.order[dialect]) {
     const value = params[name]
     if (value === undefined) throw new Error(`statement ${statement.name}: no value for :${name}`)
-    assertStorable(value, name)
-    return value
-  })
+    if (typeof value === 'string') assertStorable(value, name)
+    values.push(value)
+  }
+  return values
+}
 
 export interface Tx {
   readonly dialect: DialectName
@@ -89,6 +104,8 @@ export interface Tx {
   first<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined>
   /** The number of rows changed. */
   run<P extends Params>(statement: Statement<P, never>, params: P): Promise<number>
+  /** Inserts one row, always, and answers its id; the statement ends with `{RETURNING_ID}`. */
+  insert<P extends Params>(statement: Statement<P, never>, params: P): Promise<number>
   query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]>
 }
 

@@ -2,6 +2,7 @@
 import type { AppId, Uid, User } from '@confab/protocol'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import type { Bit } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
 export interface UserRow {
@@ -25,6 +26,12 @@ const COLUMNS =
 export const findUser = statement<{ app: string; uid: string }, UserRow>(
   'users.find',
   `SELECT ${COLUMNS} FROM users WHERE app_id = :app AND uid = :uid`,
+)
+const findParticipant = statement<{ app: string; uid: string }, UserRow & { is_bot: Bit }>(
+  'users.find_participant',
+  `SELECT ${COLUMNS}, (SELECT count(*) FROM bots WHERE bots.app_id = users.app_id AND bots.uid = users.uid) AS is_bot
+   FROM users WHERE app_id = :app AND uid = :uid`,
+  { holdsUntil: ['users', 'bots'] },
 )
 const touchUser = statement<{ app: string; uid: string; now: number }>(
   'users.touch',
@@ -56,6 +63,18 @@ export const requireUser = async (tx: Tx, app: AppId, uid: Uid, field = 'uid'): 
   const row = await findActive(tx, app, uid)
   if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { [field]: uid } })
   return row
+}
+
+/** Who sends or receives, and whether a bot stands behind it. */
+export const requireParticipant = async (
+  tx: Tx,
+  app: AppId,
+  uid: Uid,
+  field: string,
+): Promise<{ row: UserRow; isBot: boolean }> => {
+  const found = await tx.first(findParticipant, { app, uid })
+  if (found?.deactivated_at !== null) throw new AppError('ERR_UID_NOT_FOUND', { details: { [field]: uid } })
+  return { row: found, isBot: found.is_bot === 1 }
 }
 
 /** The user on whose behalf something is done must exist, whatever is done. */

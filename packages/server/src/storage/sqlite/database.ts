@@ -11,6 +11,7 @@ import {
   type Tx,
   type Value,
 } from '../sql/seam.ts'
+import { Remembered } from './remembered.ts'
 
 /**
  * `synchronous=FULL` syncs the log at every commit: what was acknowledged survives loss of power, not only of the
@@ -21,17 +22,34 @@ const PRAGMAS = [
   'PRAGMA synchronous = FULL',
   'PRAGMA busy_timeout = 5000',
   'PRAGMA temp_store = MEMORY',
-  'PRAGMA cache_size = -32768',
-  'PRAGMA wal_autocheckpoint = 2000',
+  'PRAGMA cache_size = -16384',
+  'PRAGMA wal_autocheckpoint = 8000',
   'PRAGMA journal_size_limit = 67108864',
 ]
+
+interface Prepared {
+  readonly native: StatementSync
+  /** The table that it writes. */
+  readonly writes: string | undefined
+}
+
+const READS = /^\s*(?:SELECT|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i
+const WRITES = /^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)/i
+
+/** Neither triggers nor cascades write another. */
+const writtenTable = (sql: string): string | undefined => {
+  const table = WRITES.exec(sql)?.[1]
+  if (table === undefined && !READS.test(sql)) throw new Error(`what does this statement write? ${sql}`)
+  return table
+}
 
 export class SqliteDatabase implements Tx {
   readonly dialect = 'sqlite'
   readonly build = makeBuilder('sqlite')
   readonly #db: DatabaseSync
-  readonly #prepared = new Map<object, StatementSync>()
-  readonly #dynamic = new Map<string, StatementSync>()
+  readonly #prepared = new Map<AnyStatement, Prepared>()
+  readonly #dynamic = new Map<string, Prepared>()
+  readonly #remembered = new Remembered()
 
   constructor(path: string) {
     this.#db = new DatabaseSync(path)
@@ -44,25 +62,35 @@ export class SqliteDatabase implements Tx {
 
   /** Prepared: for what surrounds every call. */
   step(sql: string): void {
-    this.#prepareText(sql).run()
+    if (sql.startsWith('ROLLBACK')) this.#remembered.clear()
+    this.#prepareText(sql).native.run()
   }
 
   all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]> {
-    return this.#now(() => this.#prepare(statement).all(...bind(statement, 'sqlite', params)) as R[])
+    return this.#now(() => this.#prepare(statement).native.all(...bind(statement, 'sqlite', params)) as R[])
   }
 
   first<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
-    return this.#now(() => this.#prepare(statement).get(...bind(statement, 'sqlite', params)) as R | undefined)
+    return this.#now(() => {
+      const values = bind(statement, 'sqlite', params)
+      const find = (): R | undefined => this.#prepare(statement).native.get(...values) as R | undefined
+      return statement.holdsUntil.length === 0 ? find() : this.#remembered.first(statement, values, find)
+    })
   }
 
   run<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
-    return this.#now(() => Number(this.#prepare(statement).run(...bind(statement, 'sqlite', params)).changes))
+    return this.#now(() => Number(this.#prepare(statement).native.run(...bind(statement, 'sqlite', params)).changes))
+  }
+
+  insert<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
+    const values = bind(statement, 'sqlite', params)
+    return this.#now(() => Number(this.#prepare(statement).native.run(...values).lastInsertRowid))
   }
 
   query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
     return this.#now(() => {
       for (const value of compiled.parameters) assertStorable(value, 'query')
-      return this.#prepareText(compiled.sql).all(...(compiled.parameters as Value[])) as R[]
+      return this.#prepareText(compiled.sql).native.all(...(compiled.parameters as Value[])) as R[]
     })
   }
 
@@ -70,23 +98,29 @@ export class SqliteDatabase implements Tx {
     this.#db.close()
   }
 
-  #prepareText(sql: string): StatementSync {
+  #prepareText(sql: string): Prepared {
     let prepared = this.#dynamic.get(sql)
     if (prepared === undefined) {
       // Dynamic lists have few shapes; the bound only guards against a shape per request.
       if (this.#dynamic.size >= 500) this.#dynamic.clear()
-      prepared = this.#db.prepare(sql)
+      prepared = { native: this.#db.prepare(sql), writes: writtenTable(sql) }
       this.#dynamic.set(sql, prepared)
     }
-    return prepared
+    return this.#aboutToRun(prepared)
   }
 
-  #prepare(statement: AnyStatement): StatementSync {
+  #prepare(statement: AnyStatement): Prepared {
     let prepared = this.#prepared.get(statement)
     if (prepared === undefined) {
-      prepared = this.#db.prepare(statement.text.sqlite)
+      const sql = statement.text.sqlite
+      prepared = { native: this.#db.prepare(sql), writes: writtenTable(sql) }
       this.#prepared.set(statement, prepared)
     }
+    return this.#aboutToRun(prepared)
+  }
+
+  #aboutToRun(prepared: Prepared): Prepared {
+    if (prepared.writes !== undefined) this.#remembered.written(prepared.writes)
     return prepared
   }
 

@@ -73,10 +73,16 @@ CREATE TABLE conversations (
   app_id TEXT NOT NULL,
   id TEXT NOT NULL,
   type TEXT NOT NULL,
+  user_a TEXT,
+  user_b TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+
+CREATE INDEX conversations_of_a ON conversations (app_id, user_a) WHERE user_a IS NOT NULL;
+
+CREATE INDEX conversations_of_b ON conversations (app_id, user_b) WHERE user_b IS NOT NULL;
 
 CREATE TABLE deliveries (
   id TEXT PRIMARY KEY,
@@ -165,20 +171,7 @@ CREATE INDEX messages_by_conversation ON messages (app_id, conversation_id, id);
 
 CREATE INDEX messages_by_parent ON messages (parent_id, id) WHERE parent_id IS NOT NULL;
 
-CREATE INDEX messages_by_receiver ON messages (app_id, receiver_type, receiver, id);
-
-CREATE INDEX messages_by_sender ON messages (app_id, sender, id);
-
-CREATE TABLE muids (
-  app_id TEXT NOT NULL,
-  sender TEXT NOT NULL,
-  muid TEXT NOT NULL,
-  message_id INTEGER NOT NULL,
-  created_at INTEGER NOT NULL,
-  PRIMARY KEY (app_id, sender, muid)
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX muids_by_age ON muids (created_at);
+CREATE INDEX messages_by_sender ON messages (app_id, sender, muid);
 
 CREATE TABLE schema_migrations (
   version INTEGER PRIMARY KEY, name TEXT NOT NULL, breaking INTEGER NOT NULL

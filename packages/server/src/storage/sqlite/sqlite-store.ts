@@ -28,6 +28,12 @@ const errorOf = (failure: Failure): Error => {
   return error
 }
 
+/**
+ * Does not wait for the end of a long turn: else the thread idles while requests are read, and the event loop idles
+ * while the thread works, in turns.
+ */
+const BATCH_MAX = 16
+
 interface Waiting {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
@@ -42,14 +48,19 @@ class StoreThread {
   #closed = false
 
   private constructor(path: string) {
-    this.#worker = new Worker(threadFile, { workerData: { path }, name: 'confab-store' })
+    this.#worker = new Worker(threadFile, {
+      workerData: { path },
+      name: 'confab-store',
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    })
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
   static async start(path: string): Promise<{ thread: StoreThread; migration: MigrationReport }> {
     const thread = new StoreThread(path)
     const migration = await new Promise<MigrationReport>((resolve, reject) => {
-      thread.#worker.on('message', (message: FromThread) => {
+      thread.#worker.on('message', (text: string) => {
+        const message = JSON.parse(text) as FromThread
         if (message.kind === 'ready') resolve(message.migration)
         else if (message.kind === 'too-new') reject(new SchemaTooNewError(message.found, message.known))
         else for (const answer of message.answers) thread.#settle(answer)
@@ -74,6 +85,7 @@ class StoreThread {
       this.#waiting.set(id, { resolve, reject })
       if (this.#outbox.length === 0) setImmediate(() => this.#flush())
       this.#outbox.push({ id, path, input })
+      if (this.#outbox.length >= BATCH_MAX) this.#flush()
     })
   }
 
@@ -93,7 +105,7 @@ class StoreThread {
   }
 
   #post(message: ToThread): void {
-    this.#worker.postMessage(message)
+    this.#worker.postMessage(JSON.stringify(message))
   }
 
   #settle(answer: Answer): void {

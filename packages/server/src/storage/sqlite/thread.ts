@@ -16,14 +16,14 @@ import type { Answer, Call, Failure, FromThread, ThreadData, ToThread } from './
 import { migrateSqlite } from './migrate.ts'
 
 /** Bounds how long the first caller of a group waits for the last. */
-const GROUP_MAX = 256
+const GROUP_MAX = 64
 
 const port = parentPort as MessagePort
 const { path } = workerData as ThreadData
 const table: OperationTable = operations
 
 const db = new SqliteDatabase(path)
-const say = (message: FromThread): void => port.postMessage(message)
+const say = (message: FromThread): void => port.postMessage(JSON.stringify(message))
 
 const operationOf = (call: Call): Operation<unknown, unknown> => {
   const [noun = '', verb = ''] = call.path.split('.')
@@ -84,7 +84,7 @@ const work = async (): Promise<void> => {
   while (queue.length > 0) {
     say({ kind: 'answers', answers: await runGroup(queue.splice(0, GROUP_MAX)) })
     for (let more = receiveMessageOnPort(port); more !== undefined; more = receiveMessageOnPort(port))
-      take(more.message)
+      take(JSON.parse(more.message) as ToThread)
   }
   running = false
   if (closing) {
@@ -102,8 +102,8 @@ try {
   db.close()
   port.close()
 }
-port.on('message', (message: ToThread) => {
-  take(message)
+port.on('message', (text: string) => {
+  take(JSON.parse(text) as ToThread)
   // Nothing in work() can reject: failures are answers.
   void work()
 })

@@ -81,14 +81,20 @@ CREATE TABLE banned_users (
 );
 CREATE INDEX banned_users_by_user ON banned_users (app_id, uid);
 
+-- user_a and user_b: who talks one to one. A message is found through its conversation: an index of messages by receiver
+-- would cost every message a page.
 CREATE TABLE conversations (
   app_id TEXT COLLATE "C" NOT NULL,
   id TEXT COLLATE "C" NOT NULL,
   type TEXT NOT NULL,
+  user_a TEXT COLLATE "C",
+  user_b TEXT COLLATE "C",
   created_at BIGINT NOT NULL,
   updated_at BIGINT NOT NULL,
   PRIMARY KEY (app_id, id)
 );
+CREATE INDEX conversations_of_a ON conversations (app_id, user_a) WHERE user_a IS NOT NULL;
+CREATE INDEX conversations_of_b ON conversations (app_id, user_b) WHERE user_b IS NOT NULL;
 
 -- An identity is never given twice, also after a permanent deletion.
 CREATE TABLE messages (
@@ -113,19 +119,8 @@ CREATE TABLE messages (
   deleted_by TEXT
 );
 CREATE INDEX messages_by_conversation ON messages (app_id, conversation_id, id);
-CREATE INDEX messages_by_sender ON messages (app_id, sender, id);
-CREATE INDEX messages_by_receiver ON messages (app_id, receiver_type, receiver, id);
+CREATE INDEX messages_by_sender ON messages (app_id, sender, muid);
 CREATE INDEX messages_by_parent ON messages (parent_id, id) WHERE parent_id IS NOT NULL;
-
-CREATE TABLE muids (
-  app_id TEXT COLLATE "C" NOT NULL,
-  sender TEXT COLLATE "C" NOT NULL,
-  muid TEXT COLLATE "C" NOT NULL,
-  message_id BIGINT NOT NULL,
-  created_at BIGINT NOT NULL,
-  PRIMARY KEY (app_id, sender, muid)
-);
-CREATE INDEX muids_by_age ON muids (created_at);
 
 CREATE TABLE bots (
   app_id TEXT COLLATE "C" NOT NULL,

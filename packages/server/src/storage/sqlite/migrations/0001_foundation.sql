@@ -81,14 +81,20 @@ CREATE TABLE banned_users (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX banned_users_by_user ON banned_users (app_id, uid);
 
+-- user_a and user_b: who talks one to one. A message is found through its conversation: an index of messages by receiver
+-- would cost every message a page.
 CREATE TABLE conversations (
   app_id TEXT NOT NULL,
   id TEXT NOT NULL,
   type TEXT NOT NULL,
+  user_a TEXT,
+  user_b TEXT,
   created_at INTEGER NOT NULL,
   updated_at INTEGER NOT NULL,
   PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX conversations_of_a ON conversations (app_id, user_a) WHERE user_a IS NOT NULL;
+CREATE INDEX conversations_of_b ON conversations (app_id, user_b) WHERE user_b IS NOT NULL;
 
 -- AUTOINCREMENT: an id is never given twice, also after a permanent deletion.
 CREATE TABLE messages (
@@ -113,19 +119,8 @@ CREATE TABLE messages (
   deleted_by TEXT
 ) STRICT;
 CREATE INDEX messages_by_conversation ON messages (app_id, conversation_id, id);
-CREATE INDEX messages_by_sender ON messages (app_id, sender, id);
-CREATE INDEX messages_by_receiver ON messages (app_id, receiver_type, receiver, id);
+CREATE INDEX messages_by_sender ON messages (app_id, sender, muid);
 CREATE INDEX messages_by_parent ON messages (parent_id, id) WHERE parent_id IS NOT NULL;
-
-CREATE TABLE muids (
-  app_id TEXT NOT NULL,
-  sender TEXT NOT NULL,
-  muid TEXT NOT NULL,
-  message_id INTEGER NOT NULL,
-  created_at INTEGER NOT NULL,
-  PRIMARY KEY (app_id, sender, muid)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX muids_by_age ON muids (created_at);
 
 CREATE TABLE bots (
   app_id TEXT NOT NULL,
