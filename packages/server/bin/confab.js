@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-// Plain JavaScript that any Node can read: an old one must be able to say what is missing.
+// Plain JavaScript that any Node can read: an old one must be able to say what is missing. What needs a module's
+// syntax is in start.js: here, old ones would stumble over it before they could say anything.
 const needed = 24
 const found = Number(process.versions.node.split('.')[0])
 
@@ -10,8 +11,5 @@ if (found < needed) {
   )
   process.exitCode = 1
 } else {
-  const { existsSync } = await import('node:fs')
-  // A checkout runs the sources as they are; a published package has JavaScript in their place.
-  const source = new URL('../src/main.ts', import.meta.url)
-  await import(existsSync(source) ? source.href : new URL('../src/main.js', import.meta.url).href)
+  void import('./start.js')
 }

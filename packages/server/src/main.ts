@@ -5,6 +5,7 @@ import { type ExitCode, exitCodes } from './cli/exit-codes.ts'
 import { help } from './cli/help.ts'
 import { migrate } from './cli/migrate.ts'
 import { serve } from './cli/serve.ts'
+import { nearest } from './config/nearest.ts'
 import { SchemaTooNewError } from './storage/sql/migrate.ts'
 import { DirectoryInUseError } from './storage/sqlite/directory-lock.ts'
 import { VERSION } from './version.ts'
@@ -39,7 +40,8 @@ const run = async ([first = 'help', ...rest]: readonly string[]): Promise<ExitCo
   const name = wantsHelp ? 'help' : (aliases[first] ?? first)
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (command === undefined) {
-    console.error(`confab: there is no command ${first}.\n\n${help()}`)
+    const meant = nearest(first, Object.keys(commands))
+    console.error(`confab: there is no command ${first}.${meant ? ` Did you mean ${meant}?` : ''}\n\n${help()}`)
     return exitCodes.badConfig
   }
   return command(rest, process.env)
@@ -50,13 +52,25 @@ const codeOf = (error: unknown): ExitCode => {
   return error instanceof DirectoryInUseError ? exitCodes.directoryInUse : exitCodes.failed
 }
 
+/** Of the system, and of PostgreSQL (no such database, no such user or a wrong password). */
+const PLAIN_CODES: ReadonlySet<string> = new Set([
+  'EADDRINUSE',
+  'EADDRNOTAVAIL',
+  'EACCES',
+  'ECONNREFUSED',
+  'EEXIST',
+  'ENOTDIR',
+  'ENOTFOUND',
+  '3D000',
+  '28P01',
+  '28000',
+])
+
 /** Errors that say all there is to say: a stack would only hide it. */
 const isPlain = (error: unknown): boolean =>
   error instanceof SchemaTooNewError ||
   error instanceof DirectoryInUseError ||
-  (error instanceof Error &&
-    'code' in error &&
-    ['EADDRINUSE', 'EACCES', 'ECONNREFUSED', 'ENOTFOUND'].includes(String(error.code)))
+  (error instanceof Error && 'code' in error && PLAIN_CODES.has(String(error.code)))
 
 process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {
   console.error(isPlain(error) && error instanceof Error ? `confab: ${error.message}` : error)

@@ -111,9 +111,15 @@ export const dev = async (args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const bot = await startEchoBot(server.url, app)
   console.log(banner(server.url, app))
   isReady = true
+  let isStopping = false
+  bot.once('exit', (code, signal) => {
+    if (!isStopping)
+      console.error(`The echo bot has ended (${signal ?? code}); confab dev, started again, has it back.`)
+  })
   await untilStopped(
     {
       stop: async () => {
+        isStopping = true
         await server.stop()
         bot.kill('SIGTERM')
       },

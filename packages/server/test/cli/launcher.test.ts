@@ -1,0 +1,71 @@
+/** What somebody with an old Node.js sees. It must be a sentence, not a stack. */
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { Script } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import { PROGRAM, runConfab, temporaryFolder } from './support.ts'
+
+const needed = 24
+const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+const versionOf = (node: string): string | undefined => {
+  try {
+    return execFileSync(node, ['--version'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+  } catch {
+    return undefined
+  }
+}
+
+/** Those that this machine has; the pretended one below is there on every machine. */
+const oldNodes = [...new Set([...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin'])]
+  .map((folder) => join(folder, 'node'))
+  .map((node) => ({ node, version: versionOf(node) }))
+  .filter(({ version }) => version !== undefined && Number(version.slice(1).split('.')[0]) < needed)
+
+/** This Node, believing to be another: what the launcher decides by is replaced before it is read. */
+const pretending = (version: string): string[] => {
+  const file = join(temporaryFolder(), 'pretend.mjs')
+  writeFileSync(
+    file,
+    `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })
+     Object.defineProperty(process, 'version', { value: 'v${version}' })`,
+  )
+  return [process.execPath, '--import', file]
+}
+
+const saysWhatIsMissing = async (node: readonly string[], version: string): Promise<void> => {
+  for (const args of [[], ['serve'], ['dev'], ['--version']]) {
+    const { code, stdout, stderr } = await runConfab(args, {}, node)
+    expect({ args, code, stdout }).toEqual({ args, code: 1, stdout: '' })
+    expect(stderr.split('\n')[0]).toBe(`Confab needs Node.js ${needed} or newer; this is ${version}.`)
+    expect(stderr).toContain('npm start')
+    expect(stderr).not.toMatch(/\bat .*:\d+:\d+/)
+  }
+}
+
+describe('the launcher', () => {
+  test.each(['8.17.0', '20.19.5', '23.11.0'])('says what is missing to Node.js %s', async (version) => {
+    await saysWhatIsMissing(pretending(version), `v${version}`)
+  })
+
+  test('says it to every old Node.js of this machine', async () => {
+    for (const { node, version } of oldNodes) await saysWhatIsMissing([node], version ?? '')
+  })
+
+  test.each(['24.0.0', '100.0.0'])('starts on Node.js %s', async (version) => {
+    const { code, stdout } = await runConfab(['--version'], {}, pretending(version))
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `${manifest.version}\n` })
+  })
+
+  test('asks for what the package asks for', () => {
+    expect(manifest.engines.node).toBe(`>=${needed}`)
+  })
+
+  // Before 14.8 a file with `await` at its top, before 12 one with `import.meta` is a syntax error.
+  test('can be read by a Node.js without modules', () => {
+    expect(() => new Script(readFileSync(PROGRAM, 'utf8'))).not.toThrow()
+    expect(() => new Script('await 1')).toThrow(SyntaxError)
+    expect(() => new Script('import.meta')).toThrow(SyntaxError)
+  })
+})
