@@ -53,15 +53,16 @@ const incomingOf = (verified: VerifiedCallback, { client, uid }: BotOptions): In
   }
 }
 
-const readBody = async (request: IncomingMessage): Promise<string> => {
+/** Undefined: too large. Read to its end all the same: a request that is left in the middle takes the answer with it. */
+const readBody = async (request: IncomingMessage): Promise<string | undefined> => {
   const chunks: Buffer[] = []
   let bytes = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) throw new CallbackRefusedError('the body is too large')
-    chunks.push(chunk)
+    if (bytes <= BODY_BYTES_MAX) chunks.push(chunk)
+    else chunks.length = 0
   }
-  return Buffer.concat(chunks).toString('utf8')
+  return bytes > BODY_BYTES_MAX ? undefined : Buffer.concat(chunks).toString('utf8')
 }
 
 const listen = (server: Server, port: number, host: string): Promise<string> =>

@@ -1,4 +1,4 @@
-import { type Callback, callbackHeaders, isSignedBy } from '@confab/protocol'
+import { type Callback, callbackHeaders, isSignedBy, signingKey } from '@confab/protocol'
 
 /** The request is not what the server sends: not signed by it, too old, or no callback. Answer it with 401. */
 export class CallbackRefusedError extends Error {
@@ -25,9 +25,25 @@ export type Headers = Readonly<Record<string, string | readonly string[] | undef
 /** What a signature may be old, in seconds, either way: the clocks of two machines differ. */
 const TOLERANCE_SECONDS = 300
 
+/** The least that Standard Webhooks allows. Without it anybody could sign for a bot whose secret was left out. */
+const SECRET_BYTES_MIN = 24
+
+const isSecret = (secret: string): boolean => (signingKey(secret).symmetricKeySize ?? 0) >= SECRET_BYTES_MIN
+
+/** Names of headers have no case; some frameworks hand them on as they were written. */
 const one = (headers: Headers, name: string): string => {
-  const value = headers[name]
+  const written = name in headers ? name : Object.keys(headers).find((key) => key.toLowerCase() === name)
+  const value = written === undefined ? undefined : headers[written]
   return (typeof value === 'string' ? value : value?.[0]) ?? ''
+}
+
+const parse = (body: string): Callback => {
+  try {
+    // Signed by the server: it is what the server's schema says.
+    return JSON.parse(body) as Callback
+  } catch {
+    throw new CallbackRefusedError('the body is no callback')
+  }
 }
 
 /**
@@ -43,6 +59,7 @@ export const verifyCallback = (
   body: string,
   options: { nowSeconds?: number } = {},
 ): VerifiedCallback => {
+  if (!isSecret(secret)) throw new CallbackRefusedError('there is no signing secret to check with')
   const id = one(headers, callbackHeaders.id)
   const timestamp = Number(one(headers, callbackHeaders.timestamp))
   const now = options.nowSeconds ?? Math.floor(Date.now() / 1000)
@@ -53,8 +70,7 @@ export const verifyCallback = (
     throw new CallbackRefusedError('the signature is wrong')
   }
   return {
-    // Signed by the server: it is what the server's schema says.
-    callback: JSON.parse(body) as Callback,
+    callback: parse(body),
     id,
     attempt: Number(one(headers, callbackHeaders.attempt)) || 1,
     sequence: Number(one(headers, callbackHeaders.sequence)),

@@ -61,6 +61,17 @@ const DEFAULT_TIMEOUT_MS = 30_000
 export const outgoing = (message: Outgoing): SendMessage =>
   typeof message === 'string' ? { data: { text: message } } : message
 
+const isPrintable = (text: string): boolean => /^[!-~]*$/.test(text.trim())
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+
+const isErrorAnswer = (answer: unknown): answer is ErrorAnswer =>
+  isObject(answer) &&
+  'error' in answer &&
+  isObject(answer.error) &&
+  'code' in answer.error &&
+  typeof answer.error.code === 'string'
+
 /**
  * The server's REST API.
  *
@@ -72,6 +83,8 @@ export class ConfabClient {
   readonly #options: ClientOptions
 
   constructor(options: ClientOptions) {
+    // No header can carry it; the error of `fetch` would show it.
+    if (!isPrintable(options.apiKey)) throw new TypeError('apiKey: holds characters that no key has')
     this.#options = options
   }
 
@@ -91,6 +104,7 @@ export class ConfabClient {
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) target.searchParams.set(name, String(value))
     }
+    const where = `${method} ${target.origin}${target.pathname}`
     const response = await fetch(target, {
       method,
       headers: {
@@ -100,18 +114,22 @@ export class ConfabClient {
         ...(options.body !== undefined && { 'content-type': 'application/json' }),
         ...options.headers,
       },
+      // The key goes nowhere but where it was said to go.
+      redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     }).catch((cause: unknown) => {
-      throw new ConfabUnreachableError(`${method} ${target.origin}${target.pathname}: no answer`, { cause })
+      throw new ConfabUnreachableError(`${where}: no answer`, { cause })
     })
-    const answer = (await response.json().catch((cause: unknown) => {
-      throw new ConfabUnreachableError(`${method} ${target.origin}${target.pathname}: the answer is not JSON`, {
-        cause,
-      })
-    })) as { data: T; meta?: unknown } | ErrorAnswer
-    if ('error' in answer) throw new ConfabError(response.status, answer.error)
-    return answer
+    const answer: unknown = await response.json().catch((cause: unknown) => {
+      throw new ConfabUnreachableError(`${where}: ${response.status}, and the answer is not JSON`, { cause })
+    })
+    if (isErrorAnswer(answer)) throw new ConfabError(response.status, answer.error)
+    if (!response.ok || !isObject(answer) || !('data' in answer)) {
+      throw new ConfabUnreachableError(`${where}: ${response.status}, and the answer is not Confab's`)
+    }
+    // The server's own; what `T` is, the caller says.
+    return answer as { data: T; meta?: unknown }
   }
 
   /** @throws {ConfabError} `ERR_UID_ALREADY_EXISTS` */

@@ -58,7 +58,7 @@ const NEWEST = 50
 
 export const makeConsoleApi = (options: ConsoleOptions): ConsoleApi => {
   const get = async <T>(path: string, onBehalfOf?: string): Promise<Listing<T>> => {
-    const response = await fetch(`${options.url}/v3${path}`, {
+    const response = await fetch(`${options.url.replace(/\/$/, '')}/v3${path}`, {
       headers: {
         apikey: options.apiKey,
         ...(options.appId !== undefined && { appid: options.appId }),
