@@ -4,6 +4,9 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { errorCodes } from '@confab/protocol'
 import { renderEnvExample, renderMarkdown } from '../packages/server/src/config/render.ts'
+import { openApiOf } from '../packages/server/src/http/openapi.ts'
+import { VERSION } from '../packages/server/src/version.ts'
+import { allRoutes, renderContract } from './contract.ts'
 
 export interface Generated {
   /** From the root of the repository. */
@@ -31,10 +34,14 @@ ${rows.join('\n')}
 `
 }
 
+const renderOpenApi = (): string => `${JSON.stringify(openApiOf(allRoutes(), { version: VERSION }), null, 2)}\n`
+
 export const generated: readonly Generated[] = [
   { path: '.env.example', render: renderEnvExample },
   { path: 'docs/reference/config.md', render: renderMarkdown },
+  { path: 'docs/reference/contract.md', render: renderContract },
   { path: 'docs/reference/errors.md', render: renderErrors },
+  { path: 'docs/reference/openapi.json', render: renderOpenApi },
 ]
 
 const readOrNothing = (path: string): string | undefined => {

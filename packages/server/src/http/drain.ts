@@ -24,7 +24,7 @@ export const drainOnClose = (app: FastifyInstance): void => {
     app.server.once('close', () => clearInterval(looking))
   })
   // Fastify adds `connection: close` to the answer.
-  app.addHook('onRequest', async () => {
-    if (isClosing) throw new AppError('ERR_SERVICE_UNAVAILABLE')
+  app.addHook('onRequest', (_request, _reply, done) => {
+    done(isClosing ? new AppError('ERR_SERVICE_UNAVAILABLE') : undefined)
   })
 }

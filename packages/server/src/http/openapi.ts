@@ -1,10 +1,19 @@
 /** `/openapi.json`: made from the table of routes. */
-import { ApiKey, AuthToken, Bot, ErrorAnswer, Group, Message, User } from '@confab/protocol'
+import { ApiKey, AuthToken, Bot, Callback, callbackHeaders, ErrorAnswer, Group, Message, User } from '@confab/protocol'
 import type { TSchema } from 'typebox'
 import type { Route } from './route.ts'
 
 /** Schemas that have a name of their own in the document. */
-const named: Readonly<Record<string, TSchema>> = { ApiKey, AuthToken, Bot, Error: ErrorAnswer, Group, Message, User }
+const named: Readonly<Record<string, TSchema>> = {
+  ApiKey,
+  AuthToken,
+  Bot,
+  Callback,
+  Error: ErrorAnswer,
+  Group,
+  Message,
+  User,
+}
 const nameOf = new Map(Object.entries(named).map(([name, schema]) => [JSON.stringify(schema), name]))
 
 /** Replaces what has a name by a reference to it. */
@@ -35,31 +44,53 @@ const parametersOf = (schema: TSchema | undefined, where: 'path' | 'query'): obj
   )
 }
 
-const actorParameters = ({ onBehalfOf }: Route): object[] =>
-  onBehalfOf === 'none'
-    ? []
-    : [
-        {
-          name: 'onBehalfOf',
-          in: 'header',
-          required: onBehalfOf === 'required',
-          description: 'The uid of the user in whose name this is done; without it the app itself acts.',
-          schema: { type: 'string' },
-        },
-      ]
+const header = (name: string, required: boolean, description: string): object => ({
+  name,
+  in: 'header',
+  required,
+  description,
+  schema: { type: 'string' },
+})
+
+const headersOf = ({ onBehalfOf }: Route): object[] => {
+  const appId = header(
+    'appId',
+    false,
+    'The app; needed where the server has several and the host name does not say it.',
+  )
+  const who = 'The uid of the user in whose name this is done'
+  if (onBehalfOf === 'none') return [appId]
+  const isRequired = onBehalfOf === 'required'
+  return [appId, header('onBehalfOf', isRequired, isRequired ? `${who}.` : `${who}; without it the app itself acts.`)]
+}
+
+const takesNull = (schema: TSchema): boolean =>
+  'anyOf' in schema && Array.isArray(schema.anyOf) && schema.anyOf.some(({ type }) => type === 'null')
 
 const operationOf = (route: Route): object => ({
   summary: route.summary,
   tags: [route.tag],
   operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_]+(\w)/g, (_, first: string) => first.toUpperCase())}`,
   description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}.`,
-  parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...actorParameters(route)],
-  ...(route.body && { requestBody: { required: true, content: json(referring(route.body)) } }),
+  parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
+  ...(route.body && { requestBody: { required: !takesNull(route.body), content: json(referring(route.body)) } }),
   responses: {
     200: { description: 'Done.', content: json(referring(route.answer)) },
     default: { description: 'Not done; see `error.code`.', content: json({ $ref: '#/components/schemas/Error' }) },
   },
 })
+
+/** What a bot receives. */
+const callback: object = {
+  summary: 'A message for a bot',
+  description:
+    'Posted to the callback URL of the bot, in order within a conversation, until it is answered with a 2xx status.',
+  operationId: 'afterMessage',
+  security: [],
+  parameters: Object.values(callbackHeaders).map((name) => header(name, true, 'See the guide for bots.')),
+  requestBody: { required: true, content: json({ $ref: '#/components/schemas/Callback' }) },
+  responses: { '2XX': { description: 'Received.' } },
+}
 
 export const openApiOf = (routes: readonly Route[], options: { version: string }): object => {
   const paths: Record<string, Record<string, object>> = {}
@@ -78,6 +109,7 @@ export const openApiOf = (routes: readonly Route[], options: { version: string }
     servers: [{ url: '/v3' }],
     security: [{ apiKey: [] }],
     paths,
+    webhooks: { after_message: { post: callback } },
     components: {
       securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'apikey' } },
       schemas: Object.fromEntries(Object.entries(named).map(([name, schema]) => [name, referring(schema)])),

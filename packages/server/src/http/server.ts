@@ -6,7 +6,12 @@
  */
 
 import { limits, parseUid } from '@confab/protocol'
-import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+} from 'fastify'
 import { type Authenticate, assertScope, type Caller } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
@@ -29,8 +34,9 @@ declare module 'fastify' {
   }
 }
 
-/** All mean the same API. */
-const VERSION_PREFIXES = ['/v3', '/v3.0'] as const
+/** Both mean the same API: `/v3.0` is read as `/v3`. */
+const PREFIX = '/v3'
+const withShortVersion = (url: string): string => (/^\/v3\.0(?=[/?]|$)/.test(url) ? PREFIX + url.slice(5) : url)
 
 export interface HttpDeps {
   readonly routes: readonly Route[]
@@ -59,8 +65,9 @@ const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor =
   return { kind: 'app', appId: caller.app.id }
 }
 
-const refuseNulInUrl = async (request: FastifyRequest): Promise<void> => {
-  if (request.url.includes('%00')) throw badRequest({ path: 'must not contain the character NUL' })
+// Hooks take callbacks: a promise for each, and for every request, is felt.
+const refuseNulInUrl: onRequestHookHandler = (request, _reply, done) => {
+  done(request.url.includes('%00') ? badRequest({ path: 'must not contain the character NUL' }) : undefined)
 }
 
 const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest) => {
@@ -99,22 +106,20 @@ const handlerOf = (deps: HttpDeps, route: Route) => {
 const asIs = (text: unknown): string => text as string
 
 const registerRoutes = (app: FastifyInstance, deps: HttpDeps): void => {
-  for (const prefix of VERSION_PREFIXES) {
-    for (const route of deps.routes) {
-      app.route({
-        method: route.method,
-        url: prefix + route.path,
-        schema: { response: { 200: route.answer } },
-        onRequest: callerOf(deps, route),
-        handler: handlerOf(deps, route),
-      })
-    }
+  for (const route of deps.routes) {
+    app.route({
+      method: route.method,
+      url: PREFIX + route.path,
+      schema: { response: { 200: route.answer } },
+      onRequest: callerOf(deps, route),
+      handler: handlerOf(deps, route),
+    })
   }
 }
 
 /** One wide line per request. The pattern of the path, never the path: keys and tokens stand in some. */
 const logRequests = (app: FastifyInstance, { log, metrics }: HttpDeps): void => {
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
     const { method, caller, failure } = request
     const { statusCode: status, elapsedTime } = reply
@@ -130,6 +135,7 @@ const logRequests = (app: FastifyInstance, { log, metrics }: HttpDeps): void => 
     }
     if (failure?.code === 'ERR_EXCEPTION') log.error({ ...line, err: failure.cause }, 'http.request')
     else log.info(line, 'http.request')
+    done()
   })
 }
 
@@ -149,6 +155,7 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     logger: false,
     bodyLimit: limits.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = '/' }) => withShortVersion(url),
     genReqId: () => deps.ids.request(),
     // Refused while closing in our own words: see drain.ts.
     return503OnClosing: false,
@@ -164,7 +171,7 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
   logRequests(app, deps)
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))
   app.setNotFoundHandler((request, reply) => {
-    const isOtherVersion = /^\/v\d/.test(request.url) && !/^\/v3(\.0)?(\/|$|\?)/.test(request.url)
+    const isOtherVersion = /^\/v\d/.test(request.url) && !/^\/v3(\/|$|\?)/.test(request.url)
     fail(request, reply, new AppError(isOtherVersion ? 'ERR_INVALID_API_VERSION' : 'ERR_API_NOT_FOUND'))
   })
   registerOperations(app, deps)

@@ -1,0 +1,186 @@
+/** Every error of every route, produced: a request that would be right, and what makes it fail. */
+import type { Route } from '../../src/http/route.ts'
+import type { Api, CallOptions } from './api.ts'
+import { sampleOf } from './cases.ts'
+import { nameOf } from './routes.ts'
+import { makeScene, type Scene, toGroup, toUser } from './scene.ts'
+
+export interface World extends Scene {
+  readonly api: Api
+  readonly outsider: string
+  readonly banned: string
+  /** Nobody of the scene has joined it. */
+  readonly quiet: string
+  readonly apiKey: string
+  readonly authToken: string
+  /** From ann to bob, and a reply to it, and what tells of its edit. */
+  readonly message: string
+  readonly reply: string
+  readonly action: string
+  readonly image: string
+  readonly custom: string
+}
+
+const attachments = [{ url: 'https://x.example/a' }]
+
+export const makeWorld = async (api: Api): Promise<World> => {
+  const scene = await makeScene(api)
+  const { ann, bob, group } = scene
+  const [outsider, banned, quiet] = ['outsider', 'banned', 'quiet']
+  for (const uid of [outsider, banned]) await api.ok('POST', '/users', { body: { uid, name: uid } })
+  await api.ok('POST', `/groups/${group}/bannedusers/${banned}`)
+  await api.ok('POST', '/groups', { body: { guid: quiet, name: quiet } })
+  const send = async (body: object): Promise<string> =>
+    (await api.ok('POST', '/messages', { body, onBehalfOf: ann })).data.id
+  const message = await send(toUser(bob))
+  return {
+    ...scene,
+    ...{ api, outsider, banned, quiet, message },
+    apiKey: (await api.ok('POST', '/apikeys', { body: { name: 'Spare' } })).data.apiKey,
+    authToken: (await api.ok('POST', `/users/${ann}/auth_tokens`)).data.authToken,
+    reply: await send(toUser(bob, 'x', { parentMessageId: message })),
+    action: (await api.ok('PUT', `/messages/${message}`, { body: { tags: ['x'] } })).data.id,
+    image: await send({ ...toUser(bob), type: 'image', data: { attachments } }),
+    custom: await send({ ...toUser(bob), category: 'custom', type: 'x', data: { customData: {} } }),
+  }
+}
+
+/** What makes a request, which would be right, fail. */
+interface Fault {
+  readonly names?: Readonly<Record<string, string>>
+  readonly onBehalfOf?: string
+  readonly body?: object
+}
+
+const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread)$/.test(path)
+const isEdit = (route: Route): boolean => nameOf(route) === 'PUT /messages/:id'
+
+const rightBody = (route: Route, { ann, bob, cara, bot }: World): unknown => {
+  if (sends(route)) return toUser(route.path.startsWith('/bots') ? ann : bob)
+  if (isEdit(route)) return { data: { text: 'edited' } }
+  if (route.path.endsWith('/members')) return { participants: [cara] }
+  if (nameOf(route) === 'POST /bots') return { uid: bot, webhookURL: 'https://bot.example/callback' }
+  return route.body && sampleOf(route.body as Parameters<typeof sampleOf>[0])
+}
+
+const rightNames = ({ path }: Route, world: World): Readonly<Record<string, string>> => {
+  const { ann, bot, cara, group, message, apiKey, authToken } = world
+  const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : ann
+  return { uid, guid: group, id: message, apiKey, authToken }
+}
+
+const said =
+  (change: object) =>
+  ({ bob }: World): Fault => ({ body: { ...toUser(bob), ...change } })
+
+/** In an edit the category and the type are those of the message. */
+const content =
+  (change: object, edited: (world: World) => Fault) =>
+  (world: World, route: Route): Fault =>
+    isEdit(route) ? edited(world) : said(change)(world)
+
+const editing =
+  (data: unknown, which: 'message' | 'image' | 'custom' = 'message') =>
+  (world: World) => ({
+    names: { id: world[which] },
+    body: { data },
+  })
+
+/** A reply to `parent`: by path, or by its body. */
+const replying =
+  (parent: (world: World) => string, to: 'ann' | 'bob' | 'cara' = 'bob') =>
+  (world: World, { path }: Route): Fault => {
+    const isBot = path.startsWith('/bots')
+    const body = toUser(isBot ? world.ann : world[to])
+    const id = parent(world)
+    return path.endsWith('/thread') ? { names: { id }, body } : { body: { ...body, parentMessageId: id } }
+  }
+
+const filling = (path: string, make: (api: Api, number: number) => Promise<unknown>) => async (world: World) => {
+  const { total } = (await world.api.ok('GET', path)).meta.pagination
+  for (let number = total; number < 25; number++) await make(world.api, number)
+  return {}
+}
+const makeBot = async (api: Api, number: number): Promise<void> => {
+  const uid = `filler-${number}`
+  await api.ok('POST', '/users', { body: { uid, name: uid } })
+  await api.ok('POST', '/bots', { body: { uid, webhookURL: 'https://bot.example' } })
+}
+const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
+  if (path === '/apikeys') return filling(path, (api) => api.ok('POST', path, { body: { name: 'x' } }))(world)
+  await filling(path, makeBot)(world)
+  return { body: { uid: world.outsider, webhookURL: 'https://bot.example' } }
+}
+
+const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Promise<Fault>>> = {
+  ERR_APIKEY_NOT_FOUND: () => ({ names: { apiKey: 'unknown' } }),
+  ERR_APIKEY_NO_SELF_ACTION: ({ api }) => ({ names: { apiKey: api.server.restApiKey } }),
+  ERR_AUTH_TOKEN_NOT_FOUND: () => ({ names: { authToken: 'unknown' } }),
+  ERR_PLAN_QUOTA_RESTRICTION: overQuota,
+  ERR_UID_ALREADY_EXISTS: ({ ann }) => ({ body: { uid: ann, name: 'x' } }),
+  ERR_UID_NOT_FOUND: (_, route) => {
+    if (route.onBehalfOf !== 'none') return { onBehalfOf: 'nobody' }
+    if (route.path.startsWith('/users/')) return { names: { uid: 'nobody' } }
+    return { body: sends(route) ? toUser('nobody') : { uid: 'nobody', webhookURL: 'https://bot.example' } }
+  },
+  ERR_BOT_NOT_FOUND: ({ ann }) => ({ names: { uid: ann } }),
+  ERR_BOT_ALREADY_EXISTS: () => ({}),
+  ERR_GUID_NOT_FOUND: (_, route) => (sends(route) ? { body: toGroup('nowhere') } : { names: { guid: 'nowhere' } }),
+  ERR_GUID_ALREADY_EXISTS: ({ group }) => ({ body: { guid: group, name: 'x' } }),
+  ERR_EMPTY_GROUP_PASS: () => ({ body: { guid: 'x', name: 'x', type: 'password' } }),
+  ERR_GROUP_NOT_JOINED: ({ outsider, quiet }, route) =>
+    sends(route) ? { body: toGroup(quiet) } : { onBehalfOf: outsider },
+  ERR_GROUP_NO_ADMIN_SCOPE: ({ bob }) => ({ onBehalfOf: bob }),
+  ERR_GROUP_NO_MODERATOR_SCOPE: ({ bob, cara }) => ({ onBehalfOf: cara, names: { uid: bob } }),
+  ERR_GROUP_NO_SCOPE_CLEARANCE: ({ ann, bob }) => ({ onBehalfOf: bob, names: { uid: ann } }),
+  ERR_GROUP_NO_SELF_ACTION: ({ ann }) => ({ onBehalfOf: ann, names: { uid: ann } }),
+  ERR_NOT_A_MEMBER: ({ outsider }) => ({ names: { uid: outsider } }),
+  ERR_SAME_SCOPE: () => ({ body: { scope: 'participant' } }),
+  ERR_ALREADY_BANNED: ({ banned }) => ({ names: { uid: banned } }),
+  ERR_NOT_A_BANNED_USER: () => ({}),
+  ERR_EMPTY_RECEIVER: said({ receiver: '' }),
+  ERR_INVALID_RECEIVER_TYPE: said({ receiverType: 'room' }),
+  ERR_EMPTY_MESSAGE_CATEGORY: said({ category: '' }),
+  ERR_INVALID_MESSAGE_CATEGORY: said({ category: 'interactive' }),
+  ERR_EMPTY_MESSAGE_TYPE: said({ type: '' }),
+  ERR_INVALID_MESSAGE_TYPE: said({ type: 'x' }),
+  ERR_INVALID_MESSAGE_DATA: content({ data: 'x' }, editing('x')),
+  ERR_EMPTY_MESSAGE_TEXT: content({ data: {} }, editing({ text: '' })),
+  ERR_INVALID_MESSAGE_TEXT: content({ data: { text: 1 } }, editing({ text: 1 })),
+  ERR_EMPTY_MESSAGE_FILE: content({ type: 'file', data: {} }, editing({ attachments: [] }, 'image')),
+  ERR_INVALID_MEDIA_MESSAGE: content(
+    { type: 'file', data: { attachments: [1] } },
+    editing({ attachments: [1] }, 'image'),
+  ),
+  ERR_EMPTY_CUSTOM_DATA: content({ category: 'custom', type: 'x', data: {} }, editing({ customData: null }, 'custom')),
+  ERR_INVALID_CUSTOM_DATA: content(
+    { category: 'custom', type: 'x', data: { customData: 1 } },
+    editing({ customData: 1 }, 'custom'),
+  ),
+  ERR_INVALID_METADATA: content({ data: { text: 'x', metadata: 1 } }, editing({ metadata: 1 })),
+  ERR_MESSAGE_ID_NOT_FOUND: (world, route) =>
+    sends(route) ? replying(() => '999999')(world, route) : { names: { id: '999999' } },
+  ERR_MESSAGE_NO_ACCESS: ({ cara }) => ({ onBehalfOf: cara }),
+  ERR_MESSAGE_NOT_A_SENDER: ({ bob }) => ({ onBehalfOf: bob }),
+  ERR_MESSAGE_ACTION_NOT_ALLOWED: ({ action }) => ({ names: { id: action } }),
+  ERR_WRONG_MESSAGE_THREAD: replying(({ message }) => message, 'cara'),
+  ERR_MESSAGE_THREAD_NESTING: replying(({ reply }) => reply),
+  ERR_WRONG_MESSAGE_THREAD_CATEGORY: replying(({ action }) => action),
+}
+
+/** Who acts in a request that would be right. */
+const rightActor = (route: Route, { ann }: World): string | undefined =>
+  route.onBehalfOf !== 'none' && sends(route) ? ann : undefined
+
+/** A request of the route that is answered with the code. */
+export const requestOf = async (route: Route, code: string, world: World): Promise<[string, CallOptions]> => {
+  const fault = await faults[code]?.(world, route)
+  if (fault === undefined) throw new Error(`nothing here produces ${code}`)
+  const names: Readonly<Record<string, string>> = { ...rightNames(route, world), ...fault.names }
+  const path = route.path.replace(/:(\w+)/g, (_, name: string) => names[name] ?? '')
+  const body = fault.body ?? rightBody(route, world)
+  return [
+    path,
+    { onBehalfOf: fault.onBehalfOf ?? rightActor(route, world), ...(body !== undefined && { body }) } as CallOptions,
+  ]
+}
