@@ -9,7 +9,13 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     projects: [
-      { extends: true, test: { name: 'unit', include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/lib/**/*.test.ts'],
+        },
+      },
       { extends: true, test: { name: 'blackbox', include: ['packages/*/test/**/*.test.ts'] } },
     ],
   },

@@ -7,8 +7,9 @@
  * Invariants: a lane has one attempt under way; the next head starts only after the last attempt is on record; memory
  * holds one head per claimed lane, and no more lanes than there is room for: the rest waits in the store.
  * Concurrency: one event loop; hints (`poke`) only make it look sooner, the poll finds everything without them.
- * Shutdown: `drain` starts nothing more and waits for attempts under way; `stop` then gives all lanes back. `abort` does not wait:
- * what was under way is made again by whoever claims the lane next, and costs the bot none of its attempts.
+ * Shutdown: `drain` starts nothing more and waits for attempts under way; `stop` then gives all lanes back, also those
+ * that are claimed or handed over meanwhile. `abort` does not wait: what was under way is made again by whoever claims
+ * the lane next, and costs the bot none of its attempts.
  */
 import type { LeaseId } from '@confab/protocol'
 import type { Clock } from '../kernel/clock.ts'
@@ -67,6 +68,7 @@ export class Dispatcher implements Handover {
   readonly #deps: DispatcherDeps
   readonly #node: string
   readonly #queue: FairQueue
+  /** Attempts until they are on record, polls, and what is given back. */
   readonly #underWay = new Set<Promise<void>>()
   #state: 'new' | 'running' | 'stopping' | 'aborting' = 'new'
   #polling = false
@@ -121,7 +123,7 @@ export class Dispatcher implements Handover {
   async drain(): Promise<void> {
     if (this.#state !== 'aborting') this.#state = 'stopping'
     clearTimeout(this.#pollTimer)
-    await Promise.all(this.#underWay)
+    await this.#nothingUnderWay()
   }
 
   async stop(): Promise<void> {
@@ -129,6 +131,8 @@ export class Dispatcher implements Handover {
     clearInterval(this.#renewTimer)
     await this.#deps.sender.close()
     await this.#giveBack([...this.#queue.lanes()])
+    // Whoever waits for this closes the store next: what is handed over until then must have been given back.
+    await this.#nothingUnderWay()
   }
 
   /** Ends attempts under way, also while `stop` waits for them. */
@@ -137,7 +141,12 @@ export class Dispatcher implements Handover {
     clearTimeout(this.#pollTimer)
     clearInterval(this.#renewTimer)
     await this.#deps.sender.close({ abort: true })
-    await Promise.all(this.#underWay)
+    await this.#nothingUnderWay()
+  }
+
+  /** What ends may have begun something else: a poll that of giving back what it has claimed. */
+  async #nothingUnderWay(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
   get #lanesPerBot(): number {
@@ -292,7 +301,7 @@ export class Dispatcher implements Handover {
     this.#pollTimer = setTimeout(
       () => {
         this.#pollTimer = undefined
-        ignoring(this.#poll(), 'the next poll looks again', this.#deps.log)
+        this.#track(this.#poll(), 'the next poll looks again')
       },
       Math.max(0, atMs - performance.now()),
     )

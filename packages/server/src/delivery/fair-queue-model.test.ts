@@ -1,0 +1,124 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { makeLaneClaim } from '../testing/lane-claim.ts'
+import type { LaneClaim } from './attempt.ts'
+import { type ClaimedLane, FairQueue } from './fair-queue.ts'
+
+const BOTS = 4
+const LANES_PER_BOT = 4
+const laneId = fc.nat(BOTS * LANES_PER_BOT - 1)
+const operation = fc.oneof(
+  fc.record({ kind: fc.constant('add' as const), lane: laneId }),
+  { arbitrary: fc.record({ kind: fc.constant('next' as const) }), weight: 2 },
+  fc.record({ kind: fc.constant('settle' as const), which: fc.nat(), goesOn: fc.boolean() }),
+  fc.record({ kind: fc.constant('drop' as const), which: fc.nat() }),
+)
+
+/** Says what must be so by lists alone: who waits, in what order, and who was passed over how often. */
+class Model {
+  readonly queue: FairQueue
+  readonly limits: readonly number[]
+  readonly maxInFlight: number
+  readonly waiting: number[][] = Array.from({ length: BOTS }, () => [])
+  readonly busy = new Map<number, { lane: ClaimedLane; renewed: boolean }>()
+  readonly passedOver: number[] = Array.from({ length: BOTS }, () => 0)
+
+  constructor(maxInFlight: number, limits: readonly number[]) {
+    this.maxInFlight = maxInFlight
+    this.limits = limits
+    this.queue = new FairQueue({ maxInFlight })
+  }
+
+  botOf = (lane: number): number => lane % BOTS
+  inFlightOf = (bot: number): number => [...this.busy.keys()].filter((lane) => this.botOf(lane) === bot).length
+  mayBeServed = (bot: number): boolean =>
+    (this.waiting[bot] ?? []).length > 0 && this.inFlightOf(bot) < (this.limits[bot] ?? 0)
+  claim = (lane: number): LaneClaim =>
+    makeLaneClaim(`bot${this.botOf(lane)}`, lane, 'lease', this.limits[this.botOf(lane)] ?? 0)
+
+  add(lane: number): void {
+    this.queue.add(this.claim(lane))
+    const held = this.busy.get(lane)
+    const waiting = this.waiting[this.botOf(lane)] ?? []
+    if (held !== undefined) held.renewed = true
+    else if (!waiting.includes(lane)) waiting.push(lane)
+  }
+
+  next(): void {
+    const able = this.waiting.flatMap((_, bot) => (this.mayBeServed(bot) ? [bot] : []))
+    const lane = this.queue.next()
+    // As long as there is room, whoever may be served is served.
+    expect(lane !== undefined).toBe(able.length > 0 && this.busy.size < this.maxInFlight)
+    if (lane === undefined) return
+    const id = lane.claim.head.laneId
+    const bot = this.botOf(id)
+    expect(able).toContain(bot)
+    expect(this.busy.has(id)).toBe(false)
+    // Of its bot's lanes, the one that has waited longest.
+    expect(this.waiting[bot]?.shift()).toBe(id)
+    this.busy.set(id, { lane, renewed: false })
+    for (const other of able) this.passedOver[other] = other === bot ? 0 : (this.passedOver[other] ?? 0) + 1
+    for (const other of able) expect(this.passedOver[other]).toBeLessThan(BOTS)
+  }
+
+  settle(which: number, goesOn: boolean): void {
+    const entry = [...this.busy][which % this.busy.size]
+    if (entry === undefined) return
+    const [id, { lane, renewed }] = entry
+    this.queue.settle(lane, goesOn ? this.claim(id) : undefined)
+    this.busy.delete(id)
+    if (goesOn || renewed) this.waiting[this.botOf(id)]?.push(id)
+  }
+
+  drop(which: number): void {
+    const waiting = this.waiting.flat()
+    const id = waiting[which % waiting.length]
+    const lane = [...this.queue.lanes()].find((one) => one.claim.head.laneId === id)
+    if (id === undefined || lane === undefined) return
+    this.queue.drop(lane)
+    const own = this.waiting[this.botOf(id)] ?? []
+    own.splice(own.indexOf(id), 1)
+  }
+
+  check(): void {
+    expect(this.queue.inFlight).toBe(this.busy.size)
+    expect(this.queue.inFlight).toBeLessThanOrEqual(this.maxInFlight)
+    expect([...this.queue.lanes()].map(({ claim }) => claim.head.laneId).sort()).toEqual(
+      [...this.busy.keys(), ...this.waiting.flat()].sort(),
+    )
+    for (const [bot, waiting] of this.waiting.entries()) {
+      expect(this.inFlightOf(bot)).toBeLessThanOrEqual(this.limits[bot] ?? 0)
+      expect(this.queue.lanesOf(`app/bot${bot}`)).toBe(waiting.length + this.inFlightOf(bot))
+      // A bot that cannot be served is not passed over.
+      if (!this.mayBeServed(bot)) this.passedOver[bot] = 0
+    }
+  }
+}
+
+describe('whatever happens in whatever order', () => {
+  it('limits hold, no lane is worked twice at once, nobody starves, and nothing is left behind', () => {
+    const limits = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: BOTS, maxLength: BOTS })
+    const operations = fc.array(operation, { maxLength: 150, size: 'max' })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 6 }), limits, operations, (maxInFlight, perBot, all) => {
+        const model = new Model(maxInFlight, perBot)
+        for (const one of all) {
+          if (one.kind === 'add') model.add(one.lane)
+          else if (one.kind === 'next') model.next()
+          else if (one.kind === 'settle') model.settle(one.which, one.goesOn)
+          else model.drop(one.which)
+          model.check()
+        }
+        for (let left = BOTS * LANES_PER_BOT; left > 0; left--) {
+          model.next()
+          model.settle(0, false)
+          model.settle(0, false)
+          model.check()
+        }
+        expect([model.queue.size, model.queue.inFlight]).toEqual([0, 0])
+        // Of every bot that is still remembered, whatever it has.
+        expect(model.queue.busy(Number.NEGATIVE_INFINITY)).toEqual({})
+      }),
+    )
+  })
+})

@@ -1,0 +1,28 @@
+import type { AppId, ConversationId, DeliveryId, LeaseId, Uid } from '@confab/protocol'
+import type { LaneClaim } from '../delivery/attempt.ts'
+
+/** A lane of `bot`, of the app `app`, with its first head. */
+export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxConcurrency = 10): LaneClaim => ({
+  leaseId: lease as LeaseId,
+  callback: {
+    appId: 'app' as AppId,
+    bot: bot as Uid,
+    url: 'http://127.0.0.1',
+    enabled: true,
+    credentials: undefined,
+    groupChatSetting: 'none',
+    secrets: [],
+    timeoutMs: 1000,
+    maxConcurrency,
+  },
+  head: {
+    id: `dlv_${laneId}` as DeliveryId,
+    laneId,
+    conversationId: `c${laneId}` as ConversationId,
+    sequence: 1,
+    trigger: 'after_message',
+    body: '',
+    attempts: 0,
+    createdAtMs: 0,
+  },
+})
