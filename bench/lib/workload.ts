@@ -93,6 +93,7 @@ export class Messages {
 
   /** Shares the conversations out among connections, each to one: what is sent in one has an order. */
   byConnection(connections: number, limit = Number.POSITIVE_INFINITY): (connection: number) => string | undefined {
+    if (connections > this.conversations) throw new Error('there are more connections than conversations')
     const turns = Array.from({ length: connections }, (_, connection) => connection)
     let left = limit
     return (connection) => {

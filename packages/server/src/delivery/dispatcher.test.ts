@@ -202,6 +202,28 @@ describe('what is under way at once', () => {
   })
 })
 
+describe('what is said at the same time, all promised the same room', () => {
+  it.each([
+    ['of the node', { maxInFlight: 2, maxPerBot: 8 }, 4],
+    ['of the bot', { maxInFlight: 16, maxPerBot: 1 }, 2],
+  ])('%s: is held only within it, and delivered in the end', async (_, limits, room) => {
+    const held: number[] = []
+    const rig = await rigWith(limits)
+    const bot = await rig.bot('bot', () => {
+      held.push(rig.dispatcher.lanes)
+      return { status: 200, delayMs: 5 }
+    })
+    rig.dispatcher.start()
+    const many = Array.from({ length: 40 }, (_, n) => `p${n}`)
+    await rig.w.users(...many)
+    await Promise.all(many.map((from) => rig.say({ from, to: 'bot', text: from })))
+    expect(rig.dispatcher.lanes).toBeLessThanOrEqual(room)
+    expect(textsOf(await bot.waitFor(many.length, WAIT_MS)).sort()).toEqual([...many].sort())
+    expect(Math.max(...held)).toBeLessThanOrEqual(room)
+    await expect.poll(() => rig.dispatcher.lanes, POLL).toBe(0)
+  })
+})
+
 describe('the poll', () => {
   it('finds what no hint has told', async () => {
     const rig = await rigWith()

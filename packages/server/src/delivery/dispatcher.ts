@@ -108,10 +108,25 @@ export class Dispatcher implements Handover {
   }
 
   accept(claims: readonly StoredClaim[], waiting: number): void {
-    if (claims.length > 0) this.#take(claims)
-    if (waiting === 0) return
+    const surplus = this.#takeWithinRoom(claims)
+    if (waiting + surplus === 0) return
     this.#behind = 'node'
     if (this.#roomForLanes() > 0) this.#schedulePoll(BEHIND_MS)
+  }
+
+  /**
+   * Messages that are accepted at the same time are all promised the same room: what is too much for the node or for its
+   * bot goes back, and waits its turn in the store. Answers how many lanes that are.
+   */
+  #takeWithinRoom(claims: readonly StoredClaim[]): number {
+    const surplus: StoredClaim[] = []
+    for (const claim of claims) {
+      const isFull = this.#roomForLanes() <= 0 || this.#queue.lanesOf(botKey(claim.callback)) >= this.#lanesPerBot
+      if (isFull) surplus.push(claim)
+      else this.#take([claim])
+    }
+    if (surplus.length > 0) this.#giveBackSoon(surplus)
+    return surplus.length
   }
 
   /** There may be something due: look now. */
@@ -169,12 +184,16 @@ export class Dispatcher implements Handover {
 
   #take(claims: readonly StoredClaim[]): void {
     if (this.#state !== 'running') {
-      const leases = claims.map(({ leaseId, head }) => ({ laneId: head.laneId, leaseId }))
-      this.#track(this.#release(leases), 'the leases lapse by themselves')
+      this.#giveBackSoon(claims)
       return
     }
     for (const claim of claims) this.#queue.add(this.#withDefaults(claim))
     this.#pump()
+  }
+
+  #giveBackSoon(claims: readonly StoredClaim[]): void {
+    const leases = claims.map(({ leaseId, head }) => ({ laneId: head.laneId, leaseId }))
+    this.#track(this.#release(leases), 'the leases lapse by themselves')
   }
 
   #pump(): void {
@@ -285,7 +304,7 @@ export class Dispatcher implements Handover {
       ...(attempt.error !== undefined && { error: attempt.error }),
       ms: Math.round(attempt.phases.total * 100) / 100,
       next: disposition.kind === 'retry' ? new Date(disposition.dueAtMs).toISOString() : disposition.kind,
-      ...(recorded?.fenced !== false && { fenced: true }),
+      ...(recorded === undefined ? { recorded: false } : recorded.fenced && { fenced: true }),
     }
     if (disposition.kind === 'dead') log.warn(line, 'delivery.attempted')
     else log.info(line, 'delivery.attempted')

@@ -41,8 +41,9 @@ describeWithPostgres('two nodes', () => {
 
   test('both serve and deliver, in order, each callback once', async () => {
     receiver.setBehaviour(() => ({ status: 200, delayMs: 10 }))
-    const write = async (person: string): Promise<void> => {
-      for (let n = 1; n <= 20; n++) await say(n % 2 === 0 ? one : two, person, 'bot', `${person} ${n}`)
+    // A node keeps a lane while it has heads: half of the people begin at each.
+    const write = async (person: string, index: number): Promise<void> => {
+      for (let n = 1; n <= 20; n++) await say((n + index) % 2 === 0 ? one : two, person, 'bot', `${person} ${n}`)
     }
     await Promise.all(people.map(write))
     const received = await receiver.waitFor(people.length * 20, WAIT_MS)
