@@ -1,34 +1,12 @@
 /** Groups and memberships as rows: what every operation that touches a group reads. */
-import {
-  type AppId,
-  type Group,
-  type GroupType,
-  type Guid,
-  groupConversationId,
-  type Scope,
-  type Uid,
-} from '@confab/protocol'
+import { type AppId, type Group, type Guid, groupConversationId, type Scope, type Uid } from '@confab/protocol'
 import type { Standing, Verdict } from '../../groups/group.policy.ts'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import type { Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
-export interface GroupRow {
-  app_id: AppId
-  guid: Guid
-  name: string
-  type: GroupType
-  password_hash: string | null
-  icon: string | null
-  description: string | null
-  metadata: string | null
-  tags: string | null
-  owner: string
-  members_count: number
-  created_at: number
-  updated_at: number | null
-  updated_by: string | null
-}
+export type GroupRow = Schema['groups']
 
 export interface Membership {
   readonly scope: Scope

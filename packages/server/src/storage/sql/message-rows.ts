@@ -10,31 +10,15 @@ import {
   type Uid,
   type User,
 } from '@confab/protocol'
+import type { Selectable } from 'kysely'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import { systemUser, userEntity } from '../../users/user.ts'
 import { findGroupRow, type GroupRow, groupEntity } from './group-rows.ts'
+import type { Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 import { findActive, toUser, type UserRow } from './user-rows.ts'
 
-export interface MessageRow {
-  id: number
-  conversation_id: ConversationId
-  sender: Uid
-  receiver_type: ReceiverType
-  receiver: string
-  category: string
-  type: string
-  data: string
-  tags: string | null
-  muid: string | null
-  parent_id: number | null
-  sent_at: number
-  updated_at: number
-  edited_at: number | null
-  edited_by: string | null
-  deleted_at: number | null
-  deleted_by: string | null
-}
+export type MessageRow = Omit<Selectable<Schema['messages']>, 'app_id' | 'text'>
 
 export const MESSAGE_COLUMNS = [
   'id',

@@ -2,23 +2,10 @@
 import type { AppId, Uid, User } from '@confab/protocol'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
-import type { Bit } from './schema.ts'
+import type { Bit, Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
-export interface UserRow {
-  uid: Uid
-  name: string
-  avatar: string | null
-  link: string | null
-  role: string
-  status_message: string | null
-  metadata: string | null
-  tags: string | null
-  last_active_at: number
-  created_at: number
-  updated_at: number | null
-  deactivated_at: number | null
-}
+export type UserRow = Omit<Schema['users'], 'app_id'>
 
 const COLUMNS =
   'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at'
