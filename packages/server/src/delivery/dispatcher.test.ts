@@ -74,7 +74,7 @@ describe('a lane', () => {
 
   it('goes on behind a head that the bot will never want, and behind one that was tried often enough', async () => {
     const rig = await rigWith({ schedule: { delaysMs: [0, 2], maxAgeMs: 1 } })
-    const bot = await rig.bot('bot', (callback) => ({ status: { gone: 410, bad: 503 }[textOf(callback)] ?? 200 }))
+    const bot = await rig.bot('bot', (callback) => ({ status: { gone: 410, bad: 500 }[textOf(callback)] ?? 200 }))
     rig.dispatcher.start()
     for (const text of ['gone', 'bad', 'good']) await rig.say({ from: 'ann', to: 'bot', text })
     await expect

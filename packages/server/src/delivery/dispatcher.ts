@@ -23,6 +23,7 @@ import type { Attempt, LaneClaim } from './attempt.ts'
 import { dispositionOf } from './disposition.ts'
 import { botKey, type ClaimedLane, FairQueue } from './fair-queue.ts'
 import type { Handover } from './handover.ts'
+import { Pace } from './pace.ts'
 import type { RetrySchedule } from './schedule.ts'
 import type { Sender } from './sender.ts'
 
@@ -67,6 +68,7 @@ export interface DispatcherDeps {
 export class Dispatcher implements Handover {
   readonly #deps: DispatcherDeps
   readonly #node: string
+  readonly #pace = new Pace()
   readonly #queue: FairQueue
   /** Attempts until they are on record, polls, and what is given back. */
   readonly #underWay = new Set<Promise<void>>()
@@ -82,7 +84,10 @@ export class Dispatcher implements Handover {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps
     this.#node = deps.ids.node()
-    this.#queue = new FairQueue({ maxInFlight: deps.maxInFlight })
+    this.#queue = new FairQueue({
+      maxInFlight: deps.maxInFlight,
+      limitOf: (bot, most) => this.#pace.limitOf(bot, most),
+    })
   }
 
   get lanes(): number {
@@ -121,8 +126,11 @@ export class Dispatcher implements Handover {
   #takeWithinRoom(claims: readonly StoredClaim[]): number {
     const surplus: StoredClaim[] = []
     for (const claim of claims) {
-      const isFull = this.#roomForLanes() <= 0 || this.#queue.lanesOf(botKey(claim.callback)) >= this.#lanesPerBot
-      if (isFull) surplus.push(claim)
+      const bot = botKey(claim.callback)
+      const isFull = this.#roomForLanes() <= 0 || this.#queue.lanesOf(bot) >= this.#lanesPerBot
+      // A lane that is held already, its lease having lapsed, stays one lane.
+      const mayHold = this.#queue.holds(claim.head.laneId) || !(isFull || this.#pace.isPaused(bot))
+      if (!mayHold) surplus.push(claim)
       else this.#take([claim])
     }
     if (surplus.length > 0) this.#giveBackSoon(surplus)
@@ -174,7 +182,9 @@ export class Dispatcher implements Handover {
 
   #claimer(busy: Record<string, number>): Claimer {
     const { clock, ids, leaseMs } = this.#deps
-    return { node: this.#node, leaseId: ids.lease(), untilMs: clock.now() + leaseMs, busy, perBot: this.#lanesPerBot }
+    const perBot = this.#lanesPerBot
+    for (const bot of this.#pace.paused()) busy[bot] = perBot
+    return { node: this.#node, leaseId: ids.lease(), untilMs: clock.now() + leaseMs, busy, perBot }
   }
 
   #withDefaults({ callback, ...claim }: StoredClaim): LaneClaim {
@@ -223,12 +233,28 @@ export class Dispatcher implements Handover {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
         return
       }
+      this.#notePace(claim, attempt)
       const recorded = await this.#record(claim, attempt)
       next = recorded?.next
+      if (next !== undefined && !this.#mayKeep(claim)) {
+        this.#giveBackSoon([next])
+        next = undefined
+      }
     } finally {
       this.#queue.settle(lane, next && this.#withDefaults(next))
       this.#afterWork(lane.claim)
     }
+  }
+
+  /** Lanes of a bot that asks for less go back: they would take the room of others. */
+  #notePace({ callback }: LaneClaim, attempt: Attempt): void {
+    const bot = botKey(callback)
+    const pauseMs = this.#pace.note(bot, attempt)
+    if (pauseMs === undefined) return
+    this.#deps.log.info({ appId: callback.appId, bot: callback.bot, status: attempt.status, ms: pauseMs }, 'bot.slowed')
+    const waiting = [...this.#queue.lanes()].filter((lane) => !lane.busy && botKey(lane.claim.callback) === bot)
+    this.#track(this.#giveBack(waiting, this.#deps.clock.now() + pauseMs), 'the leases lapse by themselves')
+    setTimeout(() => this.poke(), pauseMs).unref()
   }
 
   /** The claim as it may be worked now; nothing, if it may not be. */
@@ -258,13 +284,17 @@ export class Dispatcher implements Handover {
       deliveryId: claim.head.id,
       attempt,
       disposition,
-      keepUntilMs: this.#state === 'running' ? nowMs + leaseMs : undefined,
+      keepUntilMs: this.#mayKeep(claim) ? nowMs + leaseMs : undefined,
       nowMs,
     }
     const recorded = await this.#untilRecorded(input, nowMs + leaseMs)
     this.#report(claim, attempt, disposition, recorded)
     if (disposition.kind === 'retry') this.#schedulePoll(disposition.dueAtMs - clock.now())
     return recorded
+  }
+
+  #mayKeep({ callback }: LaneClaim): boolean {
+    return this.#state === 'running' && !this.#pace.isPaused(botKey(callback))
   }
 
   /** The attempt has happened: it is put on record again and again, never made again blindly, while the lane is ours. */
@@ -356,7 +386,7 @@ export class Dispatcher implements Handover {
       limit,
       nowMs: clock.now(),
     })
-    this.#take(found.claims)
+    this.#takeWithinRoom(found.claims)
     const isFull = found.claims.length >= limit
     this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.busy(this.#lanesPerBot)))
     if (found.claims.length > 0 && found.hasMore && this.#roomForLanes() > 0) return BEHIND_MS
@@ -377,13 +407,16 @@ export class Dispatcher implements Handover {
     }
   }
 
-  async #giveBack(lanes: readonly ClaimedLane[]): Promise<void> {
+  async #giveBack(lanes: readonly ClaimedLane[], dueAtMs = this.#deps.clock.now()): Promise<void> {
     const leases = lanes.map(({ claim }) => ({ laneId: claim.head.laneId, leaseId: claim.leaseId }))
     for (const lane of lanes) this.#queue.drop(lane)
-    await this.#release(leases)
+    await this.#release(leases, dueAtMs)
   }
 
-  async #release(leases: readonly { laneId: number; leaseId: LeaseId }[]): Promise<void> {
-    if (leases.length > 0) await this.#deps.store.lanes.release({ leases, dueAtMs: this.#deps.clock.now() })
+  async #release(
+    leases: readonly { laneId: number; leaseId: LeaseId }[],
+    dueAtMs = this.#deps.clock.now(),
+  ): Promise<void> {
+    if (leases.length > 0) await this.#deps.store.lanes.release({ leases, dueAtMs })
   }
 }

@@ -26,14 +26,17 @@ export const botKey = (callback: { appId: AppId; bot: Uid }): string => `${callb
 
 export class FairQueue {
   readonly #maxInFlight: number
+  readonly #limitOf: (bot: string, most: number) => number
   readonly #lanes = new Map<number, ClaimedLane>()
   readonly #bots = new Map<string, BotShare>()
   /** Bots that may have a lane ready, in the order of their turns. */
   #turns: BotShare[] = []
   #inFlight = 0
 
-  constructor(options: { maxInFlight: number }) {
+  /** @param options `limitOf`: how many attempts a bot may have under way, of `most` when all is well */
+  constructor(options: { maxInFlight: number; limitOf?: (bot: string, most: number) => number }) {
     this.#maxInFlight = options.maxInFlight
+    this.#limitOf = options.limitOf ?? ((_bot, most) => most)
   }
 
   get size(): number {
@@ -46,6 +49,10 @@ export class FairQueue {
 
   lanes(): Iterable<ClaimedLane> {
     return this.#lanes.values()
+  }
+
+  holds(laneId: number): boolean {
+    return this.#lanes.has(laneId)
   }
 
   lanesOf(key: string): number {
@@ -80,7 +87,8 @@ export class FairQueue {
       const share = this.#turns.shift()
       const lane = share?.ready[0]
       if (share === undefined) return undefined
-      if (lane === undefined || share.inFlight >= lane.claim.callback.maxConcurrency) continue
+      if (lane === undefined) continue
+      if (share.inFlight >= this.#limitOf(share.key, lane.claim.callback.maxConcurrency)) continue
       share.ready.shift()
       if (share.ready.length > 0) this.#turns.push(share)
       share.inFlight++

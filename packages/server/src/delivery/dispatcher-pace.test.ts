@@ -1,0 +1,76 @@
+/** A bot that answers 429 or 503 is left alone as a whole; nobody else is. */
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { type DeliveryStore, makeDeliveryRig, openDeliveryStore, textsOf } from '../testing/delivery-rig.ts'
+
+const WAIT_MS = 10_000
+const PEOPLE = ['ann', 'ben', 'cat', 'dan']
+
+let opened: DeliveryStore
+beforeAll(async () => {
+  opened = await openDeliveryStore()
+})
+afterAll(() => opened?.close())
+
+const until = (isSo: () => unknown) => expect.poll(isSo, { timeout: WAIT_MS, interval: 10 })
+
+test('its lanes wait in the store, those of others go on, and after the pause it is tried carefully', async () => {
+  const rig = await makeDeliveryRig(opened, { maxPerBot: 4, maxInFlight: 8 })
+  onTestFinished(() => rig.dispose())
+  let isBusy = true
+  let atOnce = 0
+  let most = 0
+  const busy = await rig.bot('busy', () => {
+    if (isBusy) return { status: 429, headers: { 'retry-after': '1' } }
+    most = Math.max(most, ++atOnce)
+    setTimeout(() => atOnce--, 30)
+    return { status: 200, delayMs: 30 }
+  })
+  const free = await rig.bot('free')
+  rig.dispatcher.start()
+  await rig.say({ from: 'ann', to: 'busy', text: 'ann 1' })
+  await busy.waitFor(1, WAIT_MS)
+  await until(() => rig.dispatcher.lanes).toBe(0)
+  const pausedAt = performance.now()
+  isBusy = false
+  for (const from of PEOPLE) for (const n of [2, 3]) await rig.say({ from, to: 'busy', text: `${from} ${n}` })
+  for (const from of PEOPLE) await rig.say({ from, to: 'free', text: from })
+  expect(textsOf(await free.waitFor(4, WAIT_MS)).sort()).toEqual(PEOPLE)
+  expect(busy.received).toHaveLength(1)
+  expect(rig.dispatcher.claimer()?.busy).toEqual({ [`${rig.w.appId}/busy`]: 8 })
+  await busy.waitFor(2, WAIT_MS)
+  expect(performance.now() - pausedAt).toBeGreaterThan(900)
+  // The clock of deliveries stands still: ann's lane, whose head failed, is not due again before it is moved.
+  await busy.waitFor(1 + 2 * (PEOPLE.length - 1), WAIT_MS)
+  await until(() => rig.dispatcher.lanes).toBe(0)
+  rig.w.clock.advance(60_000)
+  rig.dispatcher.poke()
+  const received = await busy.waitFor(1 + 2 * PEOPLE.length + 1, WAIT_MS)
+  for (const person of PEOPLE) {
+    const own = textsOf(received.slice(1)).filter((text) => text.startsWith(person))
+    expect(own).toEqual((person === 'ann' ? [1, 2, 3] : [2, 3]).map((n) => `${person} ${n}`))
+  }
+  expect(most).toBeGreaterThan(1)
+  await until(() => [rig.dispatcher.lanes, rig.dispatcher.inFlight]).toEqual([0, 0])
+})
+
+test('what is under way when the pause begins ends, and its lane waits too', async () => {
+  const rig = await makeDeliveryRig(opened, { maxPerBot: 4, maxInFlight: 8 })
+  onTestFinished(() => rig.dispose())
+  const bot = await rig.bot('bot', (_, n) =>
+    n === 1 ? { status: 200, delayMs: 400 } : { status: 503, headers: { 'retry-after': '30' } },
+  )
+  rig.dispatcher.start()
+  await rig.say({ from: 'ann', to: 'bot', text: 'slow' })
+  await bot.waitFor(1, WAIT_MS)
+  await rig.say({ from: 'ann', to: 'bot', text: 'behind it' })
+  await rig.say({ from: 'ben', to: 'bot', text: 'too much' })
+  await bot.waitFor(2, WAIT_MS)
+  await until(() => rig.dispatcher.lanes).toBe(0)
+  expect(textsOf(bot.received)).toEqual(['slow', 'too much'])
+  expect(await rig.deliveries()).toEqual([
+    'ann_user_bot/1 delivered 1',
+    'ann_user_bot/2 pending 0',
+    'ben_user_bot/1 pending 1',
+  ])
+  expect((await rig.lanes()).map(({ lease }) => lease)).toEqual([null, null])
+})
