@@ -100,6 +100,13 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /bots': [],
   'GET /bots/:uid': ['ERR_BOT_NOT_FOUND'],
   'PUT /bots/:uid': ['ERR_BOT_NOT_FOUND'],
+  'POST /bots/:uid/secret/rotate': ['ERR_BOT_NOT_FOUND'],
   'DELETE /bots/:uid': ['ERR_BOT_NOT_FOUND'],
+  'POST /bots/:uid/replay': ['ERR_BOT_NOT_FOUND'],
+  'GET /bots/:uid/stats': ['ERR_BOT_NOT_FOUND'],
+  'GET /deliveries': [],
+  'GET /deliveries/:id': ['ERR_DELIVERY_NOT_FOUND'],
+  'POST /deliveries/:id/cancel': ['ERR_DELIVERY_NOT_FOUND', 'ERR_DELIVERY_NOT_PENDING'],
+  'POST /deliveries/:id/replay': ['ERR_DELIVERY_NOT_FOUND', 'ERR_DELIVERY_PENDING', 'ERR_BOT_NOT_FOUND'],
   'POST /bots/:uid/messages': ['ERR_BOT_NOT_FOUND', ...sending],
 }

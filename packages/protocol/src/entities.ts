@@ -97,11 +97,22 @@ export const Bot = Type.Object(
     enabled: Type.Optional(Type.Literal(true)),
     useBasicAuth: Type.Optional(Type.Literal(true)),
     username: Type.Optional(Type.String()),
+    password: Type.Optional(
+      Type.String({ description: 'Never, unless the server is set to show it: `CONFAB_COMPAT_SHOW_BOT_PASSWORD`.' }),
+    ),
     isAIBot: Type.Optional(Type.Literal(true)),
     createdAt: UnixSeconds,
     updatedAt: Type.Optional(UnixSeconds),
     signingSecret: Type.Optional(
-      Type.String({ description: 'Verifies `webhook-signature`. Only in the answer to the creation of the bot.' }),
+      Type.String({
+        description: 'Verifies `webhook-signature`. Only in the answer to the creation of the bot and to a rotation.',
+      }),
+    ),
+    previousSecretExpiresAt: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: 'Until then the secret before signs too, unix seconds. Only in the answer to a rotation.',
+      }),
     ),
   },
   { title: 'Bot' },

@@ -68,6 +68,23 @@ export const errorCodes = {
   ERR_BOT_NOT_FOUND: row(404, 'There is no bot on this uid.', 'Create the bot first; a plain user is not a bot.'),
   ERR_BOT_ALREADY_EXISTS: row(409, 'The user is a bot already.', 'Update the bot, or delete it first.'),
 
+  // Deliveries
+  ERR_DELIVERY_NOT_FOUND: row(
+    404,
+    'There is no such delivery, or it was swept.',
+    'List the deliveries; finished ones are kept for as long as the server is told.',
+  ),
+  ERR_DELIVERY_NOT_PENDING: row(
+    409,
+    'The delivery is over: it cannot be cancelled.',
+    'Nothing is to be done; details name its state.',
+  ),
+  ERR_DELIVERY_PENDING: row(
+    409,
+    'The delivery is still to be made: it cannot be replayed.',
+    'Nothing is to be done; resume or repair the bot, or cancel the delivery first.',
+  ),
+
   // Groups and members
   ERR_GUID_NOT_FOUND: row(404, 'There is no such group.', 'Create the group first.'),
   ERR_GUID_ALREADY_EXISTS: row(

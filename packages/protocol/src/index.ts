@@ -1,4 +1,5 @@
 export * from './callback.ts'
+export * from './deliveries.ts'
 export * from './entities.ts'
 export * from './envelopes.ts'
 export * from './error-codes.ts'

@@ -8,6 +8,9 @@ export const limits = {
   urlLength: 3000,
   callbackUrlLength: 255,
   callbackCredentialLength: 50,
+  /** The longest overlap of two signing secrets, and the one of who does not say. */
+  secretOverlapSeconds: 604_800,
+  secretOverlapSecondsDefault: 86_400,
   groupPasswordLength: 100,
   groupDescriptionLength: 255,
   statusMessageLength: 255,

@@ -234,6 +234,20 @@ export const CreateBot = Type.Object({ uid: Identifier(limits.botUidLength), web
 export type CreateBot = Static<typeof CreateBot>
 export const UpdateBot = Type.Object({ webhookURL: Type.Optional(CallbackUrl), ...callback })
 export type UpdateBot = Static<typeof UpdateBot>
+/** The body may be left out. */
+export const RotateSecret = Type.Union([
+  Type.Object({
+    overlapSeconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: limits.secretOverlapSeconds,
+        description: `How long the secret that is replaced signs too; ${limits.secretOverlapSecondsDefault} unless given.`,
+      }),
+    ),
+  }),
+  Type.Null(),
+])
+export type RotateSecret = Static<typeof RotateSecret>
 export const ListBots = Type.Object({
   ...PageQuery,
   searchKey: Search,

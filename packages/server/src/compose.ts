@@ -8,9 +8,13 @@ import { makeAuthenticate } from './apps/authenticate.ts'
 import { makeManageApiKeys } from './apps/manage-api-keys.ts'
 import { botRoutes } from './bots/bots.routes.ts'
 import { makeManageBots } from './bots/manage-bots.ts'
+import { openVault } from './bots/open-vault.ts'
+import { resealSecrets } from './bots/reseal.ts'
 import type { Bus } from './bus/bus.ts'
 import { openBus } from './bus/open-bus.ts'
 import type { Config } from './config/schema.ts'
+import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
+import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
 import { makeAddressGuard } from './delivery/guard.ts'
 import type { Handover } from './delivery/handover.ts'
@@ -27,6 +31,7 @@ import { type Ids, makeIds } from './kernel/ids.ts'
 import { ignoring } from './kernel/ignoring.ts'
 import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
+import { clearVault, type Vault } from './kernel/vault.ts'
 import { makeChangeMessages } from './messages/change-message.ts'
 import { makeListMessages } from './messages/list-messages.ts'
 import { messageRoutes } from './messages/messages.routes.ts'
@@ -39,6 +44,7 @@ import { makeManageUsers } from './users/manage-users.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
 import { type Metrics, makeMetrics } from './workers/metrics.ts'
+import { Sweeper } from './workers/sweeper.ts'
 
 /** Subject on which nodes tell those who deliver that a lane is due. */
 const LANES_WAITING = 'lanes.waiting'
@@ -65,14 +71,15 @@ interface Kernel {
   readonly ids: Ids
   readonly log: Logger
   readonly random: Random
+  readonly vault: Vault
 }
 
 const buildDispatcher = (config: Config, store: Store, metrics: Metrics, kernel: Kernel): Dispatcher => {
-  const { clock, ids, log, random } = kernel
+  const { clock, ids, log, random, vault } = kernel
   const guard = makeAddressGuard({ allow: config.callbackAllowCidrs })
   return new Dispatcher({
     store,
-    sender: makeSender({ guard, clock, userAgent: `Confab/${VERSION}` }),
+    sender: makeSender({ guard, clock, userAgent: `Confab/${VERSION}`, vault }),
     clock,
     ids,
     random,
@@ -100,8 +107,8 @@ const buildRoutes = (
   store: Store,
   parts: { handover: Handover; metrics: Metrics; kernel: Kernel; onKeysChanged: () => void; onBotsChanged: () => void },
 ): readonly Route[] => {
-  const { clock, ids } = parts.kernel
-  const { region } = config
+  const { clock, ids, log, vault } = parts.kernel
+  const { region, showBotPassword: showPassword } = config
   const send = makeSendMessage({
     store,
     clock,
@@ -117,7 +124,8 @@ const buildRoutes = (
     ...groupRoutes(makeManageGroups({ store, clock })),
     ...memberRoutes(makeManageMembers({ store, clock })),
     ...messageRoutes({ send, change: makeChangeMessages({ store, clock }), list: makeListMessages({ store }) }),
-    ...botRoutes(makeManageBots({ store, clock, ids, onChange: parts.onBotsChanged }), send),
+    ...botRoutes(makeManageBots({ store, clock, ids, vault, log, showPassword, onChange: parts.onBotsChanged }), send),
+    ...deliveryRoutes(makeManageDeliveries({ store, clock, onChange: parts.onBotsChanged })),
   ]
 }
 
@@ -128,6 +136,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     ids: makeIds(systemClock),
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
     random: systemRandom,
+    vault: clearVault,
   }
   const nothing = (): void => {}
   const handover: Handover = { claimer: () => undefined, accept: nothing }
@@ -153,6 +162,19 @@ const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): 
     ],
     now: toSeconds(clock.now()),
   })
+}
+
+/** A store that one process owns is sealed with one key from its start; several nodes change keys by `confab migrate`. */
+const openSecrets = async (config: Config, parts: { store: Store; clock: Clock; log: Logger }): Promise<Vault> => {
+  const { store, log } = parts
+  const vault = await openVault({ ...config, ...parts })
+  if (vault.keyId === undefined) {
+    log.warn({ fix: 'Set CONFAB_MASTER_KEY on every node, and run confab migrate.' }, 'secrets.in_clear')
+  } else if (store.engine === 'sqlite') {
+    const sealed = await resealSecrets({ store, vault, log })
+    if (sealed > 0) log.info({ sealed, keyId: vault.keyId }, 'secrets.encrypted')
+  }
+  return vault
 }
 
 /** What was opened, closed in reverse. */
@@ -187,6 +209,16 @@ const openDelivery = async (
     },
   })
   return dispatcher
+}
+
+/** Answers what ends it. */
+const startSweeper = (config: Config, { store, kernel }: { store: Store; kernel: Kernel }): (() => Promise<void>) => {
+  const { clock, log } = kernel
+  const keepMs = config.deliveryRetentionMs
+  if (keepMs === 0 || !config.roles.includes('delivery')) return () => Promise.resolve()
+  const sweeper = new Sweeper({ store, clock, log, keepMs })
+  sweeper.start()
+  return () => sweeper.stop()
 }
 
 const openHttp = async (
@@ -228,13 +260,14 @@ const openHttp = async (
 export const compose = async (config: Config, world: World): Promise<Server> => {
   const { log, clock = systemClock, random = systemRandom } = world
   const ids = makeIds(clock)
-  const kernel: Kernel = { clock, ids, log, random }
   const opened = new Opened()
   let stopping: Promise<void> | undefined
   try {
     const { store, migration } = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log })
     opened.add(() => store.close())
     if (migration.before !== migration.after) log.info({ ...migration, engine: store.engine }, 'store.migrated')
+    const vault = await openSecrets(config, { store, clock, log })
+    const kernel: Kernel = { clock, ids, log, random, vault }
     await ensureConfiguredApp(config, store, clock)
     const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
     opened.add(() => bus.close())
@@ -242,6 +275,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const parts = { store, bus, metrics, kernel }
     const dispatcher = await openDelivery(config, parts)
     opened.add(async () => dispatcher?.stop())
+    opened.add(startSweeper(config, parts))
     const { http, url } = await openHttp(config, { ...parts, dispatcher })
     opened.add(async () => {
       await Promise.all([http.close(), dispatcher?.drain()])

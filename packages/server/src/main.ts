@@ -1,4 +1,5 @@
 /** Arguments → command → exit code. */
+import { MasterKeyError } from './bots/open-vault.ts'
 import { dev } from './cli/dev.ts'
 import { doctor } from './cli/doctor.ts'
 import { type ExitCode, exitCodes } from './cli/exit-codes.ts'
@@ -49,6 +50,7 @@ const run = async ([first = 'help', ...rest]: readonly string[]): Promise<ExitCo
 
 const codeOf = (error: unknown): ExitCode => {
   if (error instanceof SchemaTooNewError) return exitCodes.schemaTooNew
+  if (error instanceof MasterKeyError) return exitCodes.badConfig
   return error instanceof DirectoryInUseError ? exitCodes.directoryInUse : exitCodes.failed
 }
 
@@ -70,6 +72,7 @@ const PLAIN_CODES: ReadonlySet<string> = new Set([
 const isPlain = (error: unknown): boolean =>
   error instanceof SchemaTooNewError ||
   error instanceof DirectoryInUseError ||
+  error instanceof MasterKeyError ||
   (error instanceof Error && 'code' in error && PLAIN_CODES.has(String(error.code)))
 
 process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {

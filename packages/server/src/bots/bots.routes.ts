@@ -1,4 +1,15 @@
-import { Bot, CreateBot, ListBots, one, page, parseUid, SendMessage, Success, UpdateBot } from '@confab/protocol'
+import {
+  Bot,
+  CreateBot,
+  ListBots,
+  one,
+  page,
+  parseUid,
+  RotateSecret,
+  SendMessage,
+  Success,
+  UpdateBot,
+} from '@confab/protocol'
 import { answerPage, pageRequestOf, succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { RawJson, type Route, route } from '../http/route.ts'
@@ -52,6 +63,16 @@ export const botRoutes = (bots: ManageBots, sendMessage: SendMessageAs): readonl
     body: UpdateBot,
     answer: one(Bot),
     handle: async ({ app, params, body }) => ({ data: await bots.update(app.id, parseUid(params.uid), body) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/bots/:uid/secret/rotate',
+    tag,
+    summary: 'Give a bot a new signing secret, shown once; the one before signs too until the overlap is over',
+    params: pathOf('uid'),
+    body: RotateSecret,
+    answer: one(Bot),
+    handle: async ({ app, params, body }) => ({ data: await bots.rotateSecret(app.id, parseUid(params.uid), body) }),
   }),
   route({
     method: 'DELETE',

@@ -1,19 +1,45 @@
-import { type AppId, type Bot, type CreateBot, parseUid, type Uid, type UpdateBot } from '@confab/protocol'
+import {
+  type AppId,
+  type Bot,
+  type CreateBot,
+  limits,
+  parseUid,
+  type RotateSecret,
+  type Uid,
+  type UpdateBot,
+} from '@confab/protocol'
 import { callbackUrlProblem } from '../delivery/guard.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
+import type { Logger } from '../kernel/logger.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Vault } from '../kernel/vault.ts'
 import type { Store } from '../storage/store.ts'
+import { passwordPlace, secretPlace } from './secrets.ts'
 
 export interface ManageBots {
   create(appId: AppId, body: CreateBot): Promise<Bot>
   get(appId: AppId, uid: Uid): Promise<Bot>
   list(input: { appId: AppId; searchKey?: string; isAIBot: boolean; page: PageRequest }): Promise<Page<Bot>>
   update(appId: AppId, uid: Uid, body: UpdateBot): Promise<Bot>
+  /** The secret that was the current one signs too until the overlap is over; whatever signed before it does no more. */
+  rotateSecret(appId: AppId, uid: Uid, body: RotateSecret): Promise<Bot>
   /** What was not delivered is cancelled; the user and the messages stay. */
   remove(appId: AppId, uid: Uid): Promise<void>
+}
+
+export interface ManageBotsDeps {
+  readonly store: Pick<Store, 'bots'>
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly vault: Vault
+  readonly log: Logger
+  /** Whether answers show the passwords of bots, as the hosted contract does. */
+  readonly showPassword: boolean
+  /** Called when a bot may have work that waited for the change. */
+  readonly onChange: () => void
 }
 
 const assertCallbackUrl = (url: string): void => {
@@ -21,40 +47,60 @@ const assertCallbackUrl = (url: string): void => {
   if (problem !== undefined) throw badRequest({ webhookURL: problem })
 }
 
-export const makeManageBots = (deps: {
-  store: Pick<Store, 'bots'>
-  clock: Clock
-  ids: Ids
-  /** Called when a bot may have work that waited for the change. */
-  onChange: () => void
-}): ManageBots => {
-  const { store, clock, ids, onChange } = deps
+type ShowBots = (appId: AppId, bots: readonly Bot[]) => Promise<Bot[]>
+
+const makeShowBots = ({ store, vault, showPassword }: ManageBotsDeps): ShowBots => {
+  if (!showPassword) return async (_, bots) => [...bots]
+  return async (appId, bots) => {
+    const ids = bots.map((bot) => parseUid(bot.uid))
+    const stored = ids.length === 0 ? [] : await store.bots.passwords({ appId, uids: ids })
+    const passwords = new Map(
+      stored.map(({ uid, password }) => [uid, vault.open(password, passwordPlace({ appId, uid }))]),
+    )
+    return bots.map((bot) => {
+      const password = passwords.get(parseUid(bot.uid))
+      return password ? { ...bot, password } : bot
+    })
+  }
+}
+
+export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
+  const { store, clock, ids, vault, log, onChange } = deps
+  const showAll = makeShowBots(deps)
+  const show = async (appId: AppId, bot: Bot): Promise<Bot> => (await showAll(appId, [bot]))[0] ?? bot
   return {
     create: async (appId, body) => {
       assertCallbackUrl(body.webhookURL)
+      const uid = parseUid(body.uid)
       // The contract throws credentials away on creation unless they are to be used.
       const { useBasicAuth = false } = body
+      const password = useBasicAuth ? body.password : undefined
+      const signingSecret = ids.signingSecret()
       const nowMs = clock.now()
-      return store.bots.create({
+      const bot = await store.bots.create({
         appId,
-        uid: parseUid(body.uid),
+        uid,
         callbackUrl: body.webhookURL,
         groupChatSetting: body.groupChatSetting ?? 'none',
         enabled: body.enabled ?? false,
         useBasicAuth,
         username: useBasicAuth ? (body.username ?? null) : null,
-        password: useBasicAuth ? (body.password ?? null) : null,
-        secret: ids.signingSecret(),
+        password: password === undefined ? null : vault.seal(password, passwordPlace({ appId, uid })),
+        secret: vault.seal(signingSecret, secretPlace({ appId, uid })),
         now: toSeconds(nowMs),
         nowMs,
       })
+      return { ...(await show(appId, bot)), signingSecret }
     },
 
-    get: (appId, uid) => store.bots.find({ appId, uid }),
+    get: async (appId, uid) => show(appId, await store.bots.find({ appId, uid })),
 
-    list: (input) => store.bots.list(input),
+    list: async (input) => {
+      const { rows, ...rest } = await store.bots.list(input)
+      return { ...rest, rows: await showAll(input.appId, rows) }
+    },
 
-    update: async (appId, uid, { webhookURL, ...settings }) => {
+    update: async (appId, uid, { webhookURL, password, ...settings }) => {
       if (webhookURL !== undefined) assertCallbackUrl(webhookURL)
       const bot = await store.bots.update({
         ...definedOf(settings),
@@ -62,9 +108,26 @@ export const makeManageBots = (deps: {
         uid,
         now: toSeconds(clock.now()),
         ...(webhookURL !== undefined && { callbackUrl: webhookURL }),
+        ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid })) }),
       })
       onChange()
-      return bot
+      return show(appId, bot)
+    },
+
+    rotateSecret: async (appId, uid, body) => {
+      const { overlapSeconds = limits.secretOverlapSecondsDefault } = body ?? {}
+      const now = toSeconds(clock.now())
+      const signingSecret = ids.signingSecret()
+      const previousSecretExpiresAt = now + overlapSeconds
+      const bot = await store.bots.rotateSecret({
+        appId,
+        uid,
+        secret: vault.seal(signingSecret, secretPlace({ appId, uid })),
+        previousExpiresAt: overlapSeconds === 0 ? null : previousSecretExpiresAt,
+        now,
+      })
+      log.info({ appId, uid, previousSecretExpiresAt }, 'bot.secret_rotated')
+      return { ...(await show(appId, bot)), signingSecret, previousSecretExpiresAt }
     },
 
     remove: (appId, uid) => store.bots.remove({ appId, uid, nowMs: clock.now() }),

@@ -1,6 +1,7 @@
 /** Looks at everything that a server needs before it starts, and says what it finds. Changes nothing but the schema. */
 import { lookup } from 'node:dns/promises'
 import { createServer } from 'node:net'
+import { checkMasterKey } from '../bots/open-vault.ts'
 import { openBus } from '../bus/open-bus.ts'
 import { printRedacted } from '../config/render.ts'
 import type { Config } from '../config/schema.ts'
@@ -29,6 +30,7 @@ const canStore = async (config: Config): Promise<string> => {
   const started = performance.now()
   const { store, migration } = await openStore({ ...config, log: makeLog('silent') })
   try {
+    await checkMasterKey({ ...config, store })
     const apps = await store.apps.list({})
     const { pending } = await store.lanes.backlog({})
     const ms = Math.round(performance.now() - started)

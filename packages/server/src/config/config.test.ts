@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { inspect, parseArgs } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { parseMasterKey } from '../kernel/vault.ts'
 import { type ConfigInput, flagOptions, type Problem, parseConfig } from './parse.ts'
 import { printRedacted, renderEnvExample, renderHelp, renderMarkdown } from './render.ts'
 import { type Config, developmentDefaults, flagOf, settingRows } from './schema.ts'
@@ -29,12 +30,16 @@ test('nothing at all is a configuration', () => {
     appId: undefined,
     restApiKey: undefined,
     authKey: undefined,
+    masterKey: undefined,
+    masterKeyPrevious: undefined,
+    showBotPassword: false,
     callbackAllowCidrs: [],
     callbackTimeoutMs: 10_000,
     retryDelaysMs: [5000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000, 7_200_000, 21_600_000],
     retryForMs: 72 * 3_600_000,
     callbackConcurrency: 512,
     botConcurrency: 40,
+    deliveryRetentionMs: 7 * 86_400_000,
     leaseMs: 30_000,
     roles: ['api', 'delivery'],
     logLevel: 'info',
@@ -44,6 +49,10 @@ test('nothing at all is a configuration', () => {
 
 const rest = 'rest-rest-rest-rest'
 const auth = 'auth-auth-auth-auth'
+
+const keyBytes = Buffer.alloc(32, 'hunter6')
+const otherBytes = Buffer.alloc(32, 'hunter7')
+const { id: keyId } = parseMasterKey(keyBytes.toString('hex')) ?? {}
 
 const good: readonly [env: string, text: string, name: keyof Config, value: unknown][] = [
   ['CONFAB_HOST', '::1', 'host', '::1'],
@@ -63,7 +72,15 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_ROLES', 'delivery,api,api', 'roles', ['delivery', 'api']],
   ['CONFAB_LOG_LEVEL', 'silent', 'logLevel', 'silent'],
   ['CONFAB_RETRY_SCHEDULE', '5s, 5s,1m', 'retryDelaysMs', [5000, 5000, 60_000]],
+  ['CONFAB_DELIVERY_RETENTION', '0s', 'deliveryRetentionMs', 0],
+  ['CONFAB_DELIVERY_RETENTION', '48h', 'deliveryRetentionMs', 172_800_000],
   ['CONFAB_LEASE', '5s', 'leaseMs', 5000],
+  ['CONFAB_COMPAT_SHOW_BOT_PASSWORD', 'true', 'showBotPassword', true],
+  ['CONFAB_COMPAT_SHOW_BOT_PASSWORD', 'false', 'showBotPassword', false],
+  ['CONFAB_MASTER_KEY', keyBytes.toString('hex').toUpperCase(), 'masterKey', expect.objectContaining({ id: keyId })],
+  ['CONFAB_MASTER_KEY', keyBytes.toString('base64'), 'masterKey', expect.objectContaining({ id: keyId })],
+  ['CONFAB_MASTER_KEY', keyBytes.toString('base64url'), 'masterKey', expect.objectContaining({ id: keyId })],
+  ['CONFAB_MASTER_KEY_PREVIOUS', keyBytes.toString('hex'), 'masterKeyPrevious', expect.objectContaining({ id: keyId })],
   ['CONFAB_RETRY_FOR', '48h', 'retryForMs', 48 * 3_600_000],
   ['CONFAB_SHUTDOWN_GRACE', '0s', 'shutdownGraceMs', 0],
   ['CONFAB_SHUTDOWN_GRACE', '1h', 'shutdownGraceMs', 3_600_000],
@@ -113,7 +130,16 @@ const bad: readonly [env: string, text: string][] = [
   ['CONFAB_RETRY_SCHEDULE', '5s,'],
   ['CONFAB_RETRY_SCHEDULE', '0s,5s'],
   ['CONFAB_RETRY_FOR', '721h'],
+  ['CONFAB_DELIVERY_RETENTION', '0'],
+  ['CONFAB_DELIVERY_RETENTION', '7d'],
   ['CONFAB_LEASE', '999ms'],
+  ['CONFAB_COMPAT_SHOW_BOT_PASSWORD', '1'],
+  ['CONFAB_COMPAT_SHOW_BOT_PASSWORD', 'constructor'],
+  ['CONFAB_MASTER_KEY', 'correct horse battery staple'],
+  ['CONFAB_MASTER_KEY', Buffer.alloc(31).toString('base64')],
+  ['CONFAB_MASTER_KEY', Buffer.alloc(33).toString('hex')],
+  ['CONFAB_MASTER_KEY', `${Buffer.alloc(32).toString('hex')} `],
+  ['CONFAB_MASTER_KEY_PREVIOUS', Buffer.alloc(24).toString('base64')],
 ]
 test.each(bad)('%s=%s is refused, by name and without its value', (env, text) => {
   const expects = settingRows.find(([, row]) => row.env === env)?.[1].type.expects
@@ -199,6 +225,19 @@ describe('problems', () => {
   })
 })
 
+test('a previous master key needs a present one, and differs', () => {
+  const [CONFAB_MASTER_KEY, other] = [keyBytes, otherBytes].map((bytes) => bytes.toString('base64'))
+  const CONFAB_DATABASE_URL = 'postgres://h/d'
+  const alone = { CONFAB_MASTER_KEY_PREVIOUS: CONFAB_MASTER_KEY }
+  expect(keys(problems({ ...alone, CONFAB_DATABASE_URL }))).toEqual(['CONFAB_MASTER_KEY_PREVIOUS'])
+  // With the embedded store the present one may be in its file.
+  expect(keys(problems(alone))).toEqual([])
+  expect(keys(problems({ CONFAB_MASTER_KEY, CONFAB_MASTER_KEY_PREVIOUS: keyBytes.toString('hex') }))).toEqual([
+    'CONFAB_MASTER_KEY_PREVIOUS',
+  ])
+  expect(keys(problems({ CONFAB_MASTER_KEY, CONFAB_MASTER_KEY_PREVIOUS: other, CONFAB_DATABASE_URL }))).toEqual([])
+})
+
 describe('print', () => {
   const env = {
     CONFAB_APP_ID: 'app',
@@ -207,6 +246,7 @@ describe('print', () => {
     CONFAB_DATABASE_URL: 'postgres://chat:hunter2@db:5432/confab?sslpassword=hunter3&sslmode=require',
     CONFAB_BUS_URL: 'nats://token4@a:4222,nats://u:hunter5@b:4222',
     CONFAB_CALLBACK_TIMEOUT: '5000ms',
+    CONFAB_MASTER_KEY: keyBytes.toString('base64'),
   }
   const lines = printRedacted(parsed(env)).split('\n')
 
@@ -222,11 +262,19 @@ describe('print', () => {
       expect.arrayContaining([
         'CONFAB_REST_API_KEY=(set)',
         'CONFAB_AUTH_KEY=(set)',
+        'CONFAB_MASTER_KEY=(set)',
+        'CONFAB_MASTER_KEY_PREVIOUS=(unset)',
         'CONFAB_DATABASE_URL=postgres://chat:***@db:5432/confab?sslpassword=***&sslmode=require',
         'CONFAB_BUS_URL=nats://***@a:4222,nats://u:***@b:4222',
       ]),
     )
     expect(lines.join('\n')).not.toMatch(/hunter|token4|rest-rest|auth-auth/)
+    const key = parsed(env).masterKey
+    for (const text of [lines.join('\n'), inspect(parsed(env), { depth: 9 }), JSON.stringify(parsed(env))]) {
+      expect(text).not.toContain(keyBytes.toString('base64').slice(0, 20))
+      expect(text).not.toContain(keyBytes.toString('hex').slice(0, 20))
+    }
+    expect(key?.key.export()).toEqual(keyBytes)
   })
 
   test('no secret stands in a problem, whatever is wrong', () => {
@@ -235,6 +283,7 @@ describe('print', () => {
       CONFAB_AUTH_KEY: `${auth}!`,
       CONFAB_DATABASE_URL: 'hunter2',
       CONFAB_BUS_URL: 'hunter3',
+      CONFAB_MASTER_KEY: 'hunter8',
     }
     const found = JSON.stringify([
       ...problems(secrets),
@@ -278,8 +327,17 @@ describe('documents', () => {
         }),
     )
     expect(Object.keys(env).sort()).toEqual(allNames)
-    expect(keys(problems(env))).toEqual(['CONFAB_REST_API_KEY', 'CONFAB_AUTH_KEY'])
-    const own = { CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth }
+    expect(keys(problems(env))).toEqual([
+      'CONFAB_REST_API_KEY',
+      'CONFAB_AUTH_KEY',
+      'CONFAB_MASTER_KEY',
+      'CONFAB_MASTER_KEY_PREVIOUS',
+    ])
+    const master = {
+      CONFAB_MASTER_KEY: keyBytes.toString('hex'),
+      CONFAB_MASTER_KEY_PREVIOUS: otherBytes.toString('hex'),
+    }
+    const own = { CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth, ...master }
     expect(parsed({ ...env, ...own })).toMatchObject({ port: 4000, appId: 'my-app' })
   })
 

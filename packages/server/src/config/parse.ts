@@ -68,6 +68,7 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
     value === undefined || appId !== undefined || refused.has('appId')
       ? []
       : [{ key, problem: 'needs CONFAB_APP_ID, the app that shall have this key' }]
+  const { databaseUrl, masterKey, masterKeyPrevious } = config
   const isTwice = restApiKey !== undefined && restApiKey === authKey
   // One process has the embedded store to itself: what it does not do, nobody does.
   const isHalf = config.databaseUrl === undefined && config.roles?.length === 1 && !refused.has('databaseUrl')
@@ -75,6 +76,16 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
     ...(isHalf ? [{ key: 'CONFAB_ROLES', problem: 'must hold every role where CONFAB_DATABASE_URL is not set' }] : []),
     ...needsApp('CONFAB_REST_API_KEY', restApiKey),
     ...needsApp('CONFAB_AUTH_KEY', authKey),
+    // With the embedded store the key may be in its file.
+    ...(databaseUrl !== undefined &&
+    masterKeyPrevious !== undefined &&
+    masterKey === undefined &&
+    !refused.has('masterKey')
+      ? [{ key: 'CONFAB_MASTER_KEY_PREVIOUS', problem: 'needs CONFAB_MASTER_KEY, the key in force' }]
+      : []),
+    ...(masterKey !== undefined && masterKey.id === masterKeyPrevious?.id
+      ? [{ key: 'CONFAB_MASTER_KEY_PREVIOUS', problem: 'must differ from CONFAB_MASTER_KEY' }]
+      : []),
     ...(isTwice ? [{ key: 'CONFAB_AUTH_KEY', problem: 'must differ from CONFAB_REST_API_KEY' }] : []),
   ]
 }

@@ -90,6 +90,28 @@ export const settings = {
     example: '<openssl rand -hex 20>',
     doc: 'The key of scope authOnly that the app shall have. Needs CONFAB_APP_ID; differs from CONFAB_REST_API_KEY.',
   }),
+  masterKey: optional({
+    env: 'CONFAB_MASTER_KEY',
+    type: value.masterKey,
+    hide: 'secret',
+    example: '<openssl rand -base64 32>',
+    doc:
+      'The key under which signing secrets and passwords of bots are encrypted in the store. Unset: with the embedded store one is ' +
+      'made and kept in `master.key` in the data folder; with PostgreSQL they are stored in clear. Without its key a store is of no use.',
+  }),
+  masterKeyPrevious: optional({
+    env: 'CONFAB_MASTER_KEY_PREVIOUS',
+    type: value.masterKey,
+    hide: 'secret',
+    example: '<the key before>',
+    doc: 'Another master key that is accepted for reading while the key is being changed.',
+  }),
+  showBotPassword: setting({
+    env: 'CONFAB_COMPAT_SHOW_BOT_PASSWORD',
+    type: value.flag,
+    default: false,
+    doc: 'Whether answers show the passwords of bots in clear, as the hosted product does. Only for clients that cannot do without.',
+  }),
   callbackAllowCidrs: setting<readonly string[]>({
     env: 'CONFAB_CALLBACK_ALLOW_CIDRS',
     type: value.ranges,
@@ -127,6 +149,12 @@ export const settings = {
     type: value.integer(1, 10_000),
     default: 40,
     doc: 'How many attempts for one bot are under way at most, where the bot does not say otherwise.',
+  }),
+  deliveryRetentionMs: setting({
+    env: 'CONFAB_DELIVERY_RETENTION',
+    type: value.duration(0, 10 * 365 * 86_400_000),
+    default: 7 * 86_400_000,
+    doc: 'How long deliveries that are over are kept with their attempts, to be inspected and replayed. `0s`: for ever.',
   }),
   leaseMs: setting({
     env: 'CONFAB_LEASE',

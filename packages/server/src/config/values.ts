@@ -1,6 +1,7 @@
 /** What a setting's text may be, and what it means. A refusal says what is expected and never repeats the text. */
 import { type AppId, parseAppId } from '@confab/protocol'
 import ipaddr from 'ipaddr.js'
+import { type MasterKey, parseMasterKey } from '../kernel/vault.ts'
 
 export interface ValueType<T> {
   /** Completes "must be …". */
@@ -82,6 +83,20 @@ export const durations = (minMs: number, maxMs: number): ValueType<readonly numb
     },
     print: (values) => values.map(printDuration).join(','),
   }
+}
+
+export const flag: ValueType<boolean> = {
+  expects: 'true or false',
+  placeholder: 'bool',
+  parse: (text) => (text === 'true' || text === 'false' ? text === 'true' : undefined),
+  print: String,
+}
+
+export const masterKey: ValueType<MasterKey> = {
+  expects: '32 bytes in base64 or hexadecimal, such as `openssl rand -base64 32` prints',
+  placeholder: 'key',
+  parse: parseMasterKey,
+  print: ({ id }) => `(id ${id})`,
 }
 
 export const oneOf = <const T extends string>(options: readonly T[]): ValueType<T> => ({

@@ -10,11 +10,13 @@ export interface Callback {
   readonly bot: Uid
   readonly url: string
   readonly enabled: boolean
-  /** Sent as HTTP Basic if set. */
+  /** Sent as HTTP Basic if set; the password as the store holds it. */
   readonly credentials: { readonly username: string; readonly password: string } | undefined
   readonly groupChatSetting: GroupChatSetting
-  /** Every valid signing secret, newest first; one signature each. */
+  /** The signing secrets as the store holds them, newest first; one signature each. */
   readonly secrets: readonly string[]
+  /** Signs too, until then (unix seconds): the secret before the last rotation. */
+  readonly previousSecret?: { readonly secret: string; readonly expiresAt: number }
   /** Total deadline of one attempt, from the first lookup to the last byte of the answer. */
   readonly timeoutMs: number
   /** How many lanes of this bot may have an attempt under way. */

@@ -1,7 +1,8 @@
 /** What goes over the wire in one attempt: where to, and with which headers. Pure. */
 import type { KeyObject } from 'node:crypto'
 import { callbackHeaders, sign } from '@confab/protocol'
-import type { Callback, Delivery } from './attempt.ts'
+import type { OpenedCallback } from '../bots/secrets.ts'
+import type { Delivery } from './attempt.ts'
 import { callbackUrlProblem } from './guard.ts'
 
 export interface Target {
@@ -37,7 +38,8 @@ const basicAuth = ({ username, password }: { username: string; password: string 
   `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
 export interface AttemptHead {
-  readonly callback: Callback
+  /** What the callback is signed and authenticated with, opened. */
+  readonly opened: OpenedCallback
   readonly delivery: Delivery
   readonly attempt: number
   /** Unix seconds. */
@@ -47,7 +49,7 @@ export interface AttemptHead {
 }
 
 /** Names and values in turn. `content-length` and `host` are the client's business. */
-export const requestHeaders = ({ callback, delivery, attempt, timestamp, userAgent, keyOf }: AttemptHead): string[] => {
+export const requestHeaders = ({ opened, delivery, attempt, timestamp, userAgent, keyOf }: AttemptHead): string[] => {
   const { id, body } = delivery
   const headers = [
     'content-type',
@@ -70,10 +72,10 @@ export const requestHeaders = ({ callback, delivery, attempt, timestamp, userAge
     callbackHeaders.trigger,
     delivery.trigger,
   ]
-  if (callback.secrets.length > 0) {
-    const signatures = callback.secrets.map((secret) => sign(keyOf(secret), { id, timestamp, body }))
+  if (opened.secrets.length > 0) {
+    const signatures = opened.secrets.map((secret) => sign(keyOf(secret), { id, timestamp, body }))
     headers.push(callbackHeaders.signature, signatures.join(' '))
   }
-  if (callback.credentials !== undefined) headers.push('authorization', basicAuth(callback.credentials))
+  if (opened.credentials !== undefined) headers.push('authorization', basicAuth(opened.credentials))
   return headers
 }

@@ -4,7 +4,9 @@
  * value, never an exception.
  */
 import { signingKey } from '@confab/protocol'
+import { type OpenedCallback, openCallback } from '../bots/secrets.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { clearVault, SealedValueError, type Vault } from '../kernel/vault.ts'
 import type { Attempt, Callback, Delivery } from './attempt.ts'
 import { makeConnector, type Resolve, shareLookups, systemResolve } from './connector.ts'
 import type { AddressGuard } from './guard.ts'
@@ -17,6 +19,8 @@ export interface SenderOptions {
   readonly guard: AddressGuard
   readonly clock: Clock
   readonly userAgent: string
+  /** Opens secrets and passwords; without one, only those that are stored in clear can be read. */
+  readonly vault?: Vault
   /** How names become addresses; the system's way unless given. */
   readonly resolve?: Resolve
   /** Certificates (PEM) to trust instead of the well-known ones. */
@@ -50,6 +54,20 @@ const withoutSending = (number: number, startedAtMs: number, { outcome, error }:
   response: undefined,
 })
 
+/** No fault of the bot's: the key of this node is not the one of the store, or the value was changed there. */
+const openOrProblem = (
+  vault: Vault,
+  callback: Callback,
+  now: number,
+): OpenedCallback | { readonly problem: string } => {
+  try {
+    return openCallback(vault, callback, now)
+  } catch (error) {
+    if (!(error instanceof SealedValueError)) throw error
+    return { problem: `the secrets of the bot cannot be read here: ${error.message}` }
+  }
+}
+
 const makePool = ({ guard, resolve = systemResolve, ca, maxIdlePerOrigin, maxIdle }: SenderOptions): ConnectionPool =>
   new ConnectionPool({
     connect: makeConnector({ guard, resolve: shareLookups(resolve), ca }),
@@ -58,7 +76,7 @@ const makePool = ({ guard, resolve = systemResolve, ca, maxIdlePerOrigin, maxIdl
   })
 
 export const makeSender = (options: SenderOptions): Sender => {
-  const { clock, userAgent } = options
+  const { clock, userAgent, vault = clearVault } = options
   const pool = makePool(options)
   const targetOf = remembering(readTarget)
   const keyOf = remembering(signingKey)
@@ -72,7 +90,9 @@ export const makeSender = (options: SenderOptions): Sender => {
     const target = targetOf(callback.url)
     if ('problem' in target) return withoutSending(number, nowMs, retry('url', target.problem))
     const timestamp = toSeconds(nowMs)
-    const headers = requestHeaders({ callback, delivery, attempt: number, timestamp, userAgent, keyOf })
+    const opened = openOrProblem(vault, callback, timestamp)
+    if ('problem' in opened) return withoutSending(number, nowMs, retry('policy', opened.problem))
+    const headers = requestHeaders({ opened, delivery, attempt: number, timestamp, userAgent, keyOf })
     const exchange = new Exchange({ number, timeoutMs: callback.timeoutMs, clock, pool })
     underWay.add(exchange)
     exchange.send(target.origin, { path: target.path, headers, body: delivery.body })

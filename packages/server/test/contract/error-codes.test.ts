@@ -4,6 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithPostgres } from '../../src/testing/services.ts'
 import { Api } from '../support/api.ts'
+import { deliveryOf } from '../support/faults.ts'
 import { makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 
@@ -44,6 +45,11 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   ERR_BOT_NOT_FOUND: ({ fails, ann }) => fails('GET', `/bots/${ann}`),
   ERR_BOT_ALREADY_EXISTS: ({ fails, bot }) =>
     fails('POST', '/bots', { body: { uid: bot, webhookURL: 'https://bot.example' } }),
+  ERR_DELIVERY_NOT_FOUND: ({ fails }) => fails('GET', '/deliveries/dlv_unknown'),
+  ERR_DELIVERY_NOT_PENDING: async (world) =>
+    world.fails('POST', `/deliveries/${await deliveryOf(world, 'cancelled')}/cancel`),
+  ERR_DELIVERY_PENDING: async (world) =>
+    world.fails('POST', `/deliveries/${await deliveryOf(world, 'pending')}/replay`),
   ERR_GUID_NOT_FOUND: ({ fails }) => fails('GET', '/groups/nowhere'),
   ERR_GUID_ALREADY_EXISTS: ({ fails, group }) => fails('POST', '/groups', { body: { guid: group, name: 'x' } }),
   ERR_EMPTY_GROUP_PASS: ({ fails }) => fails('POST', '/groups', { body: { guid: 'x', name: 'x', type: 'password' } }),

@@ -11,6 +11,8 @@ interface Made {
   token: string
   /** Of ann to bob. */
   message: string
+  /** To the bot. */
+  delivery: string
 }
 
 const profile = {
@@ -37,6 +39,9 @@ const GROUP = [
 ]
 const JOINED = ['scope', 'joinedAt', 'owner', 'tags', 'metadata']
 const BOT = ['uid', 'webhookURL', 'groupChatSetting', 'enabled', 'useBasicAuth', 'username', 'createdAt']
+const DELIVERY = [
+  ...['id', 'bot', 'conversationId', 'messageId', 'sequence', 'trigger', 'state', 'attempts', 'createdAt'],
+]
 const MESSAGE = ['id', 'conversationId', 'sender', 'receiverType', 'receiver', 'category', 'type', 'data', 'sentAt']
 const SENT = [...MESSAGE, 'updatedAt']
 const TOKEN = ['uid', 'authToken', 'createdAt']
@@ -226,6 +231,11 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
   },
   'GET /bots': async ({ api }) => expectPage(await api.ok('GET', '/bots'), BOT),
   'GET /bots/:uid': async ({ api }) => expectKeys((await api.ok('GET', '/bots/ROBOT')).data, BOT),
+  'POST /bots/:uid/secret/rotate': async ({ api }) => {
+    const { data } = await api.ok('POST', '/bots/ROBOT/secret/rotate', { body: { overlapSeconds: 60 } })
+    expectKeys(data, [...BOT, 'updatedAt', 'signingSecret', 'previousSecretExpiresAt'])
+    expect(data.signingSecret).toMatch(/^whsec_/)
+  },
   'PUT /bots/:uid': async ({ api }) => {
     const { data } = await api.ok('PUT', '/bots/robot', { body: { enabled: false } })
     expectKeys(data, [...BOT.filter((key) => key !== 'enabled'), 'updatedAt'])
@@ -291,6 +301,38 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
     expectAction(data, 'deleted', ['by', 'on', 'for'])
     expect(data.data.entities.on.entity).toMatchObject({ deletedBy: 'app_system' })
   },
+  'GET /deliveries': async (made) => {
+    const { api } = made
+    await api.ok('PUT', '/bots/robot', { body: { webhookURL: 'http://127.0.0.1:1', enabled: true } })
+    await api.ok('POST', '/messages', { body: toUser('robot'), onBehalfOf: 'ann' })
+    const list = await api.ok('GET', '/deliveries', { query: { bot: 'ROBOT', state: 'pending' } })
+    expect(list.meta).toMatchObject({ current: { limit: 100, count: 1 }, pagination: { total: 1, total_pages: 1 } })
+    expect(Object.keys(list.data[0])).toEqual(expect.arrayContaining(DELIVERY))
+    made.delivery = list.data[0].id
+  },
+  'GET /deliveries/:id': async ({ api, delivery }) => {
+    const { data } = await api.ok('GET', `/deliveries/${delivery}`)
+    expect(Object.keys(data)).toEqual(expect.arrayContaining([...DELIVERY, 'body', 'history']))
+  },
+  'POST /deliveries/:id/cancel': async ({ api, delivery }) => {
+    const { data } = await api.ok('POST', `/deliveries/${delivery}/cancel`)
+    expect(Object.keys(data)).toEqual(expect.arrayContaining([...DELIVERY, 'finishedAt']))
+    expect(data).toMatchObject({ id: delivery, state: 'cancelled' })
+  },
+  'POST /bots/:uid/replay': async ({ api }) => {
+    const body = { since: 0, states: ['cancelled'] }
+    expect((await api.ok('POST', '/bots/robot/replay', { body })).data).toEqual({ replayed: 1 })
+  },
+  'POST /deliveries/:id/replay': async ({ api, delivery }) => {
+    await api.ok('POST', `/deliveries/${delivery}/cancel`)
+    const { data } = await api.ok('POST', `/deliveries/${delivery}/replay`)
+    expect(Object.keys(data)).toEqual(expect.arrayContaining([...DELIVERY, 'replayedAt']))
+    expect(data).toMatchObject({ id: delivery, state: 'pending', attempts: 0 })
+  },
+  'GET /bots/:uid/stats': async ({ api }) => {
+    const { data } = await api.ok('GET', '/bots/robot/stats')
+    expect(data).toMatchObject({ pending: 1, oldestPendingAge: expect.any(Number), lastHour: { pending: 1 } })
+  },
   'DELETE /bots/:uid': async ({ api }) => {
     expectKeys((await api.ok('DELETE', '/bots/robot')).data, SUCCESS)
     await api.fails('ERR_BOT_NOT_FOUND', 'GET', '/bots/robot')
@@ -315,7 +357,7 @@ describeEngines('operations', (engine) => {
   let made: Made
   beforeAll(async () => {
     server = await startServer({ engine })
-    made = { api: new Api(server), apiKey: '', token: '', message: '' }
+    made = { api: new Api(server), apiKey: '', token: '', message: '', delivery: '' }
   })
   afterAll(() => server?.dispose())
 

@@ -1,6 +1,6 @@
 /** Every error of every route, produced: a request that would be right, and what makes it fail. */
 import type { Route } from '../../src/http/route.ts'
-import type { Api, CallOptions } from './api.ts'
+import type { Api, CallOptions, Json } from './api.ts'
 import { sampleOf } from './cases.ts'
 import { nameOf } from './routes.ts'
 import { makeScene, type Scene, toGroup, toUser } from './scene.ts'
@@ -106,6 +106,27 @@ const makeBot = async (api: Api, number: number): Promise<void> => {
   await api.ok('POST', '/users', { body: { uid, name: uid } })
   await api.ok('POST', '/bots', { body: { uid, webhookURL: 'https://bot.example' } })
 }
+let away = 0
+
+/** A delivery to a bot that nobody reaches. */
+export const deliveryOf = async (
+  { api, ann }: Pick<World, 'api' | 'ann'>,
+  kind: 'pending' | 'cancelled' | 'ownerless',
+): Promise<string> => {
+  const uid = `away-${++away}`
+  // The quota of bots may be used up.
+  const { data: bots } = await api.ok('GET', '/bots')
+  const filler = bots.find((bot: Json) => bot.uid.startsWith('filler-'))
+  if (filler !== undefined) await api.ok('DELETE', `/bots/${filler.uid}`)
+  await api.ok('POST', '/users', { body: { uid, name: uid } })
+  await api.ok('POST', '/bots', { body: { uid, webhookURL: 'http://127.0.0.1:1', enabled: true } })
+  await api.ok('POST', '/messages', { body: toUser(uid), onBehalfOf: ann })
+  const { id } = (await api.ok('GET', '/deliveries', { query: { bot: uid } })).data[0]
+  if (kind === 'cancelled') await api.ok('POST', `/deliveries/${id}/cancel`)
+  if (kind !== 'pending') await api.ok('DELETE', `/bots/${uid}`)
+  return id
+}
+
 const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
   if (path === '/apikeys') return filling(path, (api) => api.ok('POST', path, { body: { name: 'x' } }))(world)
   await filling(path, makeBot)(world)
@@ -123,7 +144,13 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
     if (route.path.startsWith('/users/')) return { names: { uid: 'nobody' } }
     return { body: sends(route) ? toUser('nobody') : { uid: 'nobody', webhookURL: 'https://bot.example' } }
   },
-  ERR_BOT_NOT_FOUND: ({ ann }) => ({ names: { uid: ann } }),
+  ERR_BOT_NOT_FOUND: async (world, { path }) =>
+    path.startsWith('/deliveries')
+      ? { names: { id: await deliveryOf(world, 'ownerless') } }
+      : { names: { uid: world.ann } },
+  ERR_DELIVERY_NOT_FOUND: () => ({ names: { id: 'dlv_unknown' } }),
+  ERR_DELIVERY_NOT_PENDING: async (world) => ({ names: { id: await deliveryOf(world, 'cancelled') } }),
+  ERR_DELIVERY_PENDING: async (world) => ({ names: { id: await deliveryOf(world, 'pending') } }),
   ERR_BOT_ALREADY_EXISTS: () => ({}),
   ERR_GUID_NOT_FOUND: (_, route) => (sends(route) ? { body: toGroup('nowhere') } : { names: { guid: 'nowhere' } }),
   ERR_GUID_ALREADY_EXISTS: ({ group }) => ({ body: { guid: group, name: 'x' } }),

@@ -8,6 +8,8 @@ import { makePort } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
 import { appsConformance } from './apps.ts'
 import { botsConformance } from './bots.ts'
+import { botSecretsConformance } from './bots-secrets.ts'
+import { deliveriesConformance } from './deliveries.ts'
 import { groupsConformance } from './groups.ts'
 import { laneOrderConformance } from './lane-order.ts'
 import { lanesConformance } from './lanes.ts'
@@ -17,6 +19,7 @@ import { messageChangesConformance } from './message-changes.ts'
 import { messageListsConformance } from './message-lists.ts'
 import { messageRelayConformance } from './message-relay.ts'
 import { messagesConformance } from './messages.ts'
+import { replaysConformance } from './replays.ts'
 import type { Opened, Subject } from './subject.ts'
 import { tokensConformance } from './tokens.ts'
 import { usersConformance } from './users.ts'
@@ -74,8 +77,11 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: which bots hear them', () => messageRelayConformance(subject))
     describe('messages: lists', () => messageListsConformance(subject))
     describe('bots', () => botsConformance(subject))
+    describe('bots: secrets', () => botSecretsConformance(subject))
     describe('lanes', () => lanesConformance(subject))
     describe('leases', () => leasesConformance(subject))
+    describe('deliveries', () => deliveriesConformance(subject))
+    describe('replays', () => replaysConformance(subject))
     describe('lanes: order under load', () => laneOrderConformance(subject))
 
     test('the suite exercised every verb and saw every code that operations throw', () => {

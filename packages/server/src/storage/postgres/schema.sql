@@ -70,6 +70,8 @@ CREATE TABLE bots (
   signing_secret text NOT NULL,
   created_at bigint NOT NULL,
   updated_at bigint,
+  previous_secret text,
+  previous_secret_expires_at bigint,
   CONSTRAINT bots_pkey PRIMARY KEY (app_id, uid)
 );
 
@@ -99,8 +101,20 @@ CREATE TABLE deliveries (
   attempts bigint NOT NULL,
   created_at_ms bigint NOT NULL,
   finished_at_ms bigint,
+  app_id text COLLATE "C" NOT NULL,
+  bot_uid text COLLATE "C" NOT NULL,
+  replayed_at_ms bigint,
+  void_lease_id text COLLATE "C",
   CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
+
+CREATE INDEX deliveries_by_bot ON public.deliveries USING btree (app_id, bot_uid, id);
+
+CREATE INDEX deliveries_by_message ON public.deliveries USING btree (message_id);
+
+CREATE INDEX deliveries_failed ON public.deliveries USING btree (app_id, state, id) WHERE (state = ANY (ARRAY['dead'::text, 'cancelled'::text]));
+
+CREATE INDEX deliveries_finished ON public.deliveries USING btree (finished_at_ms) WHERE (finished_at_ms IS NOT NULL);
 
 CREATE INDEX deliveries_pending ON public.deliveries USING btree (lane_id, sequence) WHERE (state = 'pending'::text);
 
@@ -139,6 +153,13 @@ CREATE TABLE lanes (
 CREATE INDEX lanes_due ON public.lanes USING btree (app_id, bot_uid, due_at_ms) WHERE (due_at_ms IS NOT NULL);
 
 CREATE INDEX lanes_leased ON public.lanes USING btree (lease_id) WHERE (lease_id IS NOT NULL);
+
+CREATE TABLE master_keys (
+  id text COLLATE "C" NOT NULL,
+  check_value text NOT NULL,
+  created_at bigint NOT NULL,
+  CONSTRAINT master_keys_pkey PRIMARY KEY (id)
+);
 
 CREATE TABLE members (
   app_id text COLLATE "C" NOT NULL,

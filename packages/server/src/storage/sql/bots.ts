@@ -1,3 +1,6 @@
+/**
+ * Bots. Secrets and passwords are opaque here: whoever writes them has sealed them, whoever uses them opens them.
+ */
 import { type AppId, type Bot, type GroupChatSetting, limits, type Uid } from '@confab/protocol'
 import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError } from '../../kernel/app-error.ts'
@@ -18,6 +21,8 @@ export interface BotRow {
   password: string | null
   is_ai_bot: Bit
   signing_secret: string
+  previous_secret: string | null
+  previous_secret_expires_at: number | null
   created_at: number
   updated_at: number | null
 }
@@ -33,6 +38,8 @@ export const BOT_COLUMNS = [
   'password',
   'is_ai_bot',
   'signing_secret',
+  'previous_secret',
+  'previous_secret_expires_at',
   'created_at',
   'updated_at',
 ] as const
@@ -67,6 +74,20 @@ const insertBot = statement<{
                      signing_secret, created_at)
    VALUES (:app, :uid, :url, :setting, :enabled, :useBasicAuth, :username, :password, 0, :secret, :now)`,
 )
+/** Whatever was the previous one is gone: at most two secrets are valid. */
+const rotateSecret = statement<{
+  app: string
+  uid: string
+  secret: string
+  keeps: Bit
+  expiresAt: number | null
+  now: number
+}>(
+  'bots.rotate_secret',
+  `UPDATE bots SET previous_secret = CASE WHEN :keeps = 1 THEN signing_secret ELSE NULL END,
+     previous_secret_expires_at = :expiresAt, signing_secret = :secret, updated_at = :now
+   WHERE app_id = :app AND uid = :uid`,
+)
 const deleteBot = statement<{ app: string; uid: string }>(
   'bots.delete',
   'DELETE FROM bots WHERE app_id = :app AND uid = :uid',
@@ -83,7 +104,7 @@ const emptyLanes = statement<{ app: string; uid: string }>(
   `UPDATE lanes SET pending = 0, due_at_ms = NULL, lease_id = NULL, lease_node = NULL WHERE app_id = :app AND bot_uid = :uid`,
 )
 
-/** As the contract answers it: what is empty or false is left out, and the password always. */
+/** As the contract answers it: what is empty or false is left out, and what is secret always. */
 export const toBot = (row: BotRow): Bot => ({
   uid: row.uid,
   webhookURL: row.callback_url,
@@ -104,6 +125,10 @@ export const toCallback = (row: BotRow): StoredCallback => ({
   credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
   groupChatSetting: row.group_chat_setting,
   secrets: [row.signing_secret],
+  ...(row.previous_secret !== null &&
+    row.previous_secret_expires_at !== null && {
+      previousSecret: { secret: row.previous_secret, expiresAt: row.previous_secret_expires_at },
+    }),
 })
 
 export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
@@ -133,6 +158,11 @@ export interface CallbackSettings {
   readonly useBasicAuth: boolean
   readonly username: string | null
   readonly password: string | null
+}
+
+export interface StoredPassword {
+  readonly uid: Uid
+  readonly password: string
 }
 
 const bit = (value: boolean): Bit => (value ? 1 : 0)
@@ -166,7 +196,7 @@ export const bots = {
         secret,
         now,
       })
-      return { ...toBot(await requireBot(tx, app, uid)), signingSecret: secret }
+      return toBot(await requireBot(tx, app, uid))
     },
   ),
 
@@ -208,6 +238,29 @@ export const bots = {
       return toBot(await requireBot(tx, app, uid))
     },
   ),
+
+  /** `previousExpiresAt` in unix seconds; null: what was the secret signs no more. */
+  rotateSecret: write(
+    async (
+      tx,
+      input: { appId: AppId; uid: Uid; secret: string; previousExpiresAt: number | null; now: number },
+    ): Promise<Bot> => {
+      const { appId: app, uid, secret, previousExpiresAt: expiresAt, now } = input
+      await tx.run(rotateSecret, { app, uid, secret, keeps: bit(expiresAt !== null), expiresAt, now })
+      return toBot(await requireBot(tx, app, uid))
+    },
+  ),
+
+  /** As they are stored; only of those that have one. */
+  passwords: read((tx, { appId, uids }: { appId: AppId; uids: readonly Uid[] }): Promise<readonly StoredPassword[]> => {
+    const query = tx.build
+      .selectFrom('bots')
+      .select(['uid', 'password'])
+      .where('app_id', '=', appId)
+      .where('uid', 'in', [...uids])
+      .where('password', 'is not', null)
+    return tx.query(query.$narrowType<StoredPassword>().compile())
+  }),
 
   remove: write(async (tx, { appId: app, uid, nowMs }: { appId: AppId; uid: Uid; nowMs: number }): Promise<void> => {
     if (!(await dropBot(tx, app, uid, nowMs))) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })

@@ -10,8 +10,12 @@
  * - Only the holder of the lease may finish the head. Every claim has a fresh lease id; a completion under an old one
  *   changes nothing but the list of attempts.
  * - `pending` counts the deliveries of the lane that are still to be made.
+ * - The head is the pending delivery of the lowest sequence, whatever was made pending when: what is replayed is made
+ *   again at its old place, before everything newer. A lease outlives a cancelled or replayed head: who holds it goes on
+ *   with the head that is there then, so that a lane never has two attempts under way.
+ * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
-import type { AppId, ConversationId, DeliveryId, LeaseId, Trigger, Uid } from '@confab/protocol'
+import type { AppId, ConversationId, DeliveryId, DeliveryState, LeaseId, Trigger, Uid } from '@confab/protocol'
 import type { Attempt, Delivery, StoredCallback } from '../../delivery/attempt.ts'
 import { BOT_COLUMNS, type BotRow, toCallback } from './bots.ts'
 import { read, statement, type Tx, write } from './seam.ts'
@@ -65,6 +69,8 @@ const enterLane = statement<
 )
 const insertDelivery = statement<{
   id: string
+  app: string
+  bot: string
   lane: number
   sequence: number
   message: number
@@ -73,8 +79,8 @@ const insertDelivery = statement<{
   nowMs: number
 }>(
   'deliveries.insert',
-  `INSERT INTO deliveries (id, lane_id, sequence, message_id, trigger, body, state, attempts, created_at_ms)
-   VALUES (:id, :lane, :sequence, :message, :trigger, :body, 'pending', 0, :nowMs)`,
+  `INSERT INTO deliveries (id, app_id, bot_uid, lane_id, sequence, message_id, trigger, body, state, attempts, created_at_ms)
+   VALUES (:id, :app, :bot, :lane, :sequence, :message, :trigger, :body, 'pending', 0, :nowMs)`,
 )
 
 const dueBots = statement<Record<string, never>, BotRow & { due_ms: number | null }>(
@@ -92,12 +98,12 @@ const leaseLane = statement<{ id: number; lease: string; node: string; untilMs: 
   'lanes.lease',
   'UPDATE lanes SET lease_id = :lease, lease_node = :node, due_at_ms = :untilMs WHERE id = :id',
 )
-const setDue = statement<{ id: number; dueMs: number | null }>(
+export const setDue = statement<{ id: number; dueMs: number | null }>(
   'lanes.set_due',
   'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id',
 )
 /** A lane without a head is empty, whatever was counted: the next message finds it idle. */
-const emptyLane = statement<{ id: number }>(
+export const emptyLane = statement<{ id: number }>(
   'lanes.empty',
   'UPDATE lanes SET pending = 0, lease_id = NULL, lease_node = NULL, due_at_ms = NULL WHERE id = :id',
 )
@@ -105,12 +111,13 @@ const nextDue = statement<{ app: string; bot: string; nowMs: number }, { due_ms:
   'lanes.next_due',
   `SELECT min(due_at_ms) AS due_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs`,
 )
-const headOf = statement<{ lane: number }, HeadRow>(
+/** The duty of what was replayed arose anew with that. */
+export const headOf = statement<{ lane: number }, HeadRow>(
   'lanes.head',
-  `SELECT id, sequence, trigger, body, attempts, created_at_ms FROM deliveries
+  `SELECT id, sequence, trigger, body, attempts, coalesce(replayed_at_ms, created_at_ms) AS created_at_ms FROM deliveries
    WHERE lane_id = :lane AND state = 'pending' ORDER BY sequence LIMIT 1`,
 )
-const lockLane = statement<{ id: number }, LaneRow & { lease_id: string | null }>(
+export const lockLane = statement<{ id: number }, LaneRow & { lease_id: string | null }>(
   'lanes.lock',
   'SELECT id, app_id, bot_uid, conversation_id, lease_id FROM lanes WHERE id = :id {FOR_UPDATE}',
 )
@@ -137,10 +144,22 @@ const insertAttempt = statement<{
   `INSERT INTO attempts (delivery_id, number, started_at_ms, outcome, status, error, address, phases, response)
    VALUES (:delivery, :number, :startedMs, :outcome, :status, :error, :address, :phases, :response)`,
 )
-const updateDelivery = statement<{ id: string; state: string; attempts: number; finishedMs: number | null }>(
+const updateDelivery = statement<{
+  id: string
+  state: string
+  attempts: number
+  finishedMs: number | null
+  lease: string
+  startedMs: number
+}>(
   'deliveries.update',
   `UPDATE deliveries SET state = :state, attempts = :attempts, finished_at_ms = :finishedMs
-   WHERE id = :id AND state = 'pending'`,
+   WHERE id = :id AND state = 'pending' AND NOT (coalesce(void_lease_id, '') = :lease AND :startedMs < replayed_at_ms)`,
+)
+/** Clocks of nodes may differ: no more than one attempt is taken for one of before the replay. */
+const forgetVoid = statement<{ id: string }>(
+  'deliveries.forget_void',
+  'UPDATE deliveries SET void_lease_id = NULL WHERE id = :id',
 )
 const leaveLane = statement<{ id: number; dueMs: number | null }>(
   'lanes.leave',
@@ -165,7 +184,12 @@ const seizeLeases = statement<{ nowMs: number }>(
 )
 const backlog = statement<Record<string, never>, { pending: number; oldest_ms: number | null }>(
   'deliveries.backlog',
-  "SELECT count(*) AS pending, min(created_at_ms) AS oldest_ms FROM deliveries WHERE state = 'pending'",
+  `SELECT count(*) AS pending, min(coalesce(replayed_at_ms, created_at_ms)) AS oldest_ms FROM deliveries
+   WHERE state = 'pending'`,
+)
+const stateOf = statement<{ id: string }, { state: DeliveryState }>(
+  'deliveries.state',
+  'SELECT state FROM deliveries WHERE id = :id',
 )
 const toHead = (lane: { id: number; conversation_id: ConversationId }, row: HeadRow): Delivery => ({
   id: row.id,
@@ -213,7 +237,10 @@ export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined):
   })
   if (lane === undefined) throw new Error('lanes.enter returned no row')
   const { deliveryId: id, messageId: message, trigger, body } = duty
-  await tx.run(insertDelivery, { id, lane: lane.id, sequence: lane.sequence, message, trigger, body, nowMs })
+  const { app_id: app, uid } = bot
+  await tx.run(insertDelivery, {
+    ...{ id, app, bot: uid, lane: lane.id, sequence: lane.sequence, message, trigger, body, nowMs },
+  })
   if (leaseId === null || lane.lease_id !== leaseId) {
     return { claim: undefined, isWaiting: lane.lease_id === null && lane.due_at_ms <= nowMs }
   }
@@ -244,7 +271,7 @@ export interface RecordAttempt {
 }
 
 export interface Recorded {
-  /** The lease was lost: somebody else works the lane, the attempt is on record and decided nothing. */
+  /** The attempt is on record and decided nothing: the lease was lost, or the delivery cancelled or replayed meanwhile. */
   readonly fenced: boolean
   readonly next: StoredClaim | undefined
 }
@@ -275,6 +302,27 @@ const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<Sto
   }
   await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
   return { leaseId: input.leaseId, callback: toCallback(bot), head: toHead(lane, next) }
+}
+
+/**
+ * What was attempted is not the holder's to finish: it was recorded before, by a call whose answer was lost, or somebody
+ * cancelled it, or replayed it. The holder goes on with the head that is there now, or lets go of the lane.
+ */
+const goOn = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
+  const next = await nextOf(tx, lane, input.leaseId)
+  if (next?.callback.enabled && input.keepUntilMs !== undefined) {
+    await tx.run(renewLease, { id: lane.id, lease: input.leaseId, untilMs: input.keepUntilMs })
+    return next
+  }
+  if (next === undefined) await tx.run(emptyLane, { id: lane.id })
+  else await tx.run(setDue, { id: lane.id, dueMs: input.nowMs })
+  return undefined
+}
+
+/** What was replayed meanwhile stands before the failed head, and does not wait for it. */
+const repeatLater = async (tx: Tx, lane: LaneRow, { deliveryId, nowMs }: RecordAttempt, dueAtMs: number) => {
+  const head = await tx.first(headOf, { lane: lane.id })
+  await tx.run(setDue, { id: lane.id, dueMs: head === undefined || head.id === deliveryId ? dueAtMs : nowMs })
 }
 
 const nextOf = async (tx: Tx, lane: LaneRow, leaseId: LeaseId): Promise<StoredClaim | undefined> => {
@@ -349,24 +397,36 @@ export const lanes = {
     const lane = await tx.first(lockLane, { id: input.laneId })
     await writeAttempt(tx, input)
     if (lane?.lease_id !== input.leaseId) return { fenced: true, next: undefined }
-    const { disposition, deliveryId: id, nowMs } = input
-    const attempts = input.attempt.number
-    if (disposition.kind === 'retry') {
-      await tx.run(updateDelivery, { id, state: 'pending', attempts, finishedMs: null })
-      await tx.run(setDue, { id: lane.id, dueMs: disposition.dueAtMs })
-      return { fenced: false, next: undefined }
+    const { disposition, deliveryId: id, leaseId: lease, nowMs } = input
+    const { number: attempts, startedAtMs: startedMs } = input.attempt
+    const isRetry = disposition.kind === 'retry'
+    const state = isRetry ? 'pending' : disposition.kind
+    const finishedMs = isRetry ? null : nowMs
+    if ((await tx.run(updateDelivery, { id, state, attempts, finishedMs, lease, startedMs })) === 0) {
+      const found = (await tx.first(stateOf, { id }))?.state
+      if (found === 'pending') await tx.run(forgetVoid, { id })
+      return { fenced: found === 'pending' || found === 'cancelled', next: await goOn(tx, lane, input) }
     }
-    const finished = await tx.run(updateDelivery, { id, state: disposition.kind, attempts, finishedMs: nowMs })
-    // Recorded before, by a call whose answer was lost: the lane has moved already.
-    if (finished === 0) return { fenced: false, next: await nextOf(tx, lane, input.leaseId) }
-    return { fenced: false, next: await advance(tx, lane, input) }
+    if (!isRetry) return { fenced: false, next: await advance(tx, lane, input) }
+    await repeatLater(tx, lane, input, disposition.dueAtMs)
+    return { fenced: false, next: undefined }
   }),
 
-  /** The claim as it is now: the bot may have changed since, or the lease been lost. */
-  reread: read(
+  /**
+   * The claim as it is now: the bot may have changed since, or the lease been lost. A lane whose deliveries were all
+   * cancelled meanwhile is given back, so that the next message finds it idle.
+   */
+  reread: write(
     async (tx, { laneId, leaseId }: { laneId: number; leaseId: LeaseId }): Promise<StoredClaim | undefined> => {
-      const lane = await tx.first(readLane, { id: laneId, lease: leaseId })
-      return lane && nextOf(tx, lane, leaseId)
+      const found = await tx.first(readLane, { id: laneId, lease: leaseId })
+      if (found === undefined) return undefined
+      const claim = await nextOf(tx, found, leaseId)
+      if (claim !== undefined) return claim
+      const lane = await tx.first(lockLane, { id: laneId })
+      if (lane?.lease_id !== leaseId) return undefined
+      const head = await tx.first(headOf, { lane: laneId })
+      if (head === undefined) await tx.run(emptyLane, { id: laneId })
+      return undefined
     },
   ),
 

@@ -1,8 +1,10 @@
 /** Everything that can be asked of the store: nouns, with their verbs. One verb, one transaction. */
 import { apiKeys, apps } from './apps.ts'
 import { bots } from './bots.ts'
+import { deliveries } from './deliveries.ts'
 import { groups } from './groups.ts'
 import { lanes } from './lanes.ts'
+import { masterKeys } from './master-keys.ts'
 import { members } from './members.ts'
 import { messageLists } from './message-lists.ts'
 import { messages } from './messages.ts'
@@ -18,5 +20,7 @@ export const operations = {
   members,
   messages: { ...messages, ...messageLists },
   bots,
+  masterKeys,
   lanes,
+  deliveries,
 } as const satisfies OperationTable

@@ -6,6 +6,7 @@ import type {
   AppId,
   ConversationId,
   DeliveryId,
+  DeliveryState,
   GroupChatSetting,
   GroupType,
   Guid,
@@ -107,10 +108,14 @@ export interface Schema {
     username: string | null
     password: string | null
     is_ai_bot: Bit
+    /** Sealed, as the password: see `kernel/vault.ts`. */
     signing_secret: string
+    previous_secret: string | null
+    previous_secret_expires_at: number | null
     created_at: number
     updated_at: number | null
   }
+  master_keys: { id: string; check_value: string; created_at: number }
   lanes: {
     id: Generated<number>
     app_id: AppId
@@ -124,15 +129,19 @@ export interface Schema {
   }
   deliveries: {
     id: DeliveryId
+    app_id: AppId
+    bot_uid: Uid
     lane_id: number
     sequence: number
     message_id: number
     trigger: Trigger
     body: string
-    state: 'pending' | 'delivered' | 'dead' | 'cancelled'
+    state: DeliveryState
     attempts: number
     created_at_ms: number
     finished_at_ms: number | null
+    replayed_at_ms: number | null
+    void_lease_id: LeaseId | null
   }
   attempts: {
     id: Generated<number>

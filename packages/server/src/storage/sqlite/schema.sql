@@ -65,7 +65,7 @@ CREATE TABLE bots (
   is_ai_bot INTEGER NOT NULL,
   signing_secret TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER,
+  updated_at INTEGER, previous_secret TEXT, previous_secret_expires_at INTEGER,
   PRIMARY KEY (app_id, uid)
 ) STRICT;
 
@@ -95,7 +95,15 @@ CREATE TABLE deliveries (
   attempts INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
   finished_at_ms INTEGER
-) STRICT;
+, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT) STRICT;
+
+CREATE INDEX deliveries_by_bot ON deliveries (app_id, bot_uid, id);
+
+CREATE INDEX deliveries_by_message ON deliveries (message_id);
+
+CREATE INDEX deliveries_failed ON deliveries (app_id, state, id) WHERE state IN ('dead', 'cancelled');
+
+CREATE INDEX deliveries_finished ON deliveries (finished_at_ms) WHERE finished_at_ms IS NOT NULL;
 
 CREATE INDEX deliveries_pending ON deliveries (lane_id, sequence) WHERE state = 'pending';
 
@@ -133,6 +141,12 @@ CREATE TABLE lanes (
 CREATE INDEX lanes_due ON lanes (app_id, bot_uid, due_at_ms) WHERE due_at_ms IS NOT NULL;
 
 CREATE INDEX lanes_leased ON lanes (lease_id) WHERE lease_id IS NOT NULL;
+
+CREATE TABLE master_keys (
+  id TEXT PRIMARY KEY,
+  check_value TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE members (
   app_id TEXT NOT NULL,

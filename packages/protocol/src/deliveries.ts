@@ -1,0 +1,146 @@
+/** Deliveries as those see them who run bots: what is to be brought to a callback, what was tried, how it goes. */
+import { type Static, Type } from 'typebox'
+import { UnixSeconds } from './entities.ts'
+import { Pagination } from './envelopes.ts'
+import { limits } from './limits.ts'
+
+export const deliveryStates = ['pending', 'delivered', 'dead', 'cancelled'] as const
+export type DeliveryState = (typeof deliveryStates)[number]
+const finishedStates = ['delivered', 'dead', 'cancelled'] as const
+
+const summary = {
+  id: Type.String({ description: '`webhook-id` of its callbacks.' }),
+  bot: Type.String(),
+  conversationId: Type.String(),
+  messageId: Type.String(),
+  sequence: Type.Integer({ description: 'Place in its lane: the conversation with this bot.' }),
+  trigger: Type.String(),
+  state: Type.Enum(deliveryStates),
+  attempts: Type.Integer({ description: 'How many were made, since the last replay if there was one.' }),
+  createdAt: UnixSeconds,
+  finishedAt: Type.Optional(UnixSeconds),
+  replayedAt: Type.Optional(UnixSeconds),
+  dueAt: Type.Optional(
+    Type.Integer({
+      description: 'Unix seconds: when the next attempt is due. Only of the head of a lane that nobody works.',
+    }),
+  ),
+}
+export const Delivery = Type.Object(summary, { title: 'Delivery' })
+export type Delivery = Static<typeof Delivery>
+
+const Phase = Type.Optional(Type.Number())
+/** Milliseconds since the start of the attempt, as far as it came. */
+export const AttemptPhases = Type.Object({
+  dns: Phase,
+  connect: Phase,
+  tls: Phase,
+  firstByte: Phase,
+  total: Type.Number(),
+})
+
+export const Attempt = Type.Object(
+  {
+    number: Type.Integer({ description: 'From 1; a replay begins anew.' }),
+    startedAt: Type.Integer({ description: 'Unix milliseconds.' }),
+    outcome: Type.String({ description: '`delivered`, `gone`, `refused`, or `retry:` and the reason.' }),
+    status: Type.Optional(Type.Integer({ description: 'HTTP status of the answer.' })),
+    error: Type.Optional(Type.String()),
+    address: Type.Optional(Type.String({ description: 'The address dialled.' })),
+    phases: AttemptPhases,
+    response: Type.Optional(Type.String({ description: 'First bytes of the answer, as text.' })),
+  },
+  { title: 'Attempt' },
+)
+export type Attempt = Static<typeof Attempt>
+
+export const DeliveryDetail = Type.Object(
+  {
+    ...summary,
+    body: Type.String({ description: 'What is sent, byte for byte.' }),
+    history: Type.Array(Attempt, { description: 'The attempts on record, oldest first.' }),
+  },
+  { title: 'DeliveryDetail' },
+)
+export type DeliveryDetail = Static<typeof DeliveryDetail>
+
+const Time = Type.Optional(Type.Integer({ minimum: 0, description: 'Unix seconds, of creation.' }))
+
+export const ListDeliveries = Type.Object({
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
+  before: Type.Optional(
+    Type.String({ maxLength: 64, pattern: '^dlv_\\w+$', description: 'Cursor: `meta.next.before` of the last page.' }),
+  ),
+  bot: Type.Optional(Type.String({ maxLength: limits.uidLength })),
+  conversationId: Type.Optional(Type.String({ maxLength: 255 })),
+  messageId: Type.Optional(Type.String({ maxLength: 20 })),
+  state: Type.Optional(Type.Enum(deliveryStates)),
+  since: Time,
+  until: Time,
+})
+export type ListDeliveries = Static<typeof ListDeliveries>
+
+export const DeliveryListMeta = Type.Object({
+  current: Type.Object({ limit: Type.Integer(), count: Type.Integer() }),
+  next: Type.Optional(Type.Object({ before: Type.String() })),
+  pagination: Pagination,
+})
+export const deliveryList: Type.TObject<{ data: Type.TArray<typeof Delivery>; meta: typeof DeliveryListMeta }> =
+  Type.Object({ data: Type.Array(Delivery), meta: DeliveryListMeta })
+
+export const ReplayDeliveries = Type.Object({
+  since: Type.Integer({ minimum: 0, description: 'Unix seconds, of creation.' }),
+  until: Time,
+  states: Type.Optional(
+    Type.Array(Type.Enum(finishedStates), { minItems: 1, maxItems: 3, description: '`dead` alone, unless told.' }),
+  ),
+  after: Type.Optional(
+    Type.String({
+      maxLength: 64,
+      pattern: '^dlv_\\w+$',
+      description: '`next.after` of the call before, where that did not come to the end.',
+    }),
+  ),
+})
+export type ReplayDeliveries = Static<typeof ReplayDeliveries>
+
+export const Replayed = Type.Object(
+  {
+    replayed: Type.Integer({ description: 'How many deliveries are pending again.' }),
+    next: Type.Optional(
+      Type.Object({ after: Type.String() }, { description: 'There may be more: call again with this.' }),
+    ),
+  },
+  { title: 'Replayed' },
+)
+export type Replayed = Static<typeof Replayed>
+
+/** Of the deliveries that arose within it. */
+export const StatsWindow = Type.Object({
+  delivered: Type.Integer(),
+  dead: Type.Integer(),
+  cancelled: Type.Integer(),
+  pending: Type.Integer(),
+  successRate: Type.Optional(
+    Type.Number({ description: '0 to 1: delivered of delivered and dead. Left out where there are none.' }),
+  ),
+  attemptMs: Type.Optional(
+    Type.Object(
+      { p50: Type.Number(), p95: Type.Number(), p99: Type.Number() },
+      { description: 'How long attempts took. Left out where none is on record.' },
+    ),
+  ),
+  isSample: Type.Boolean({ description: 'There was too much to count: the newest stand for all.' }),
+})
+export type StatsWindow = Static<typeof StatsWindow>
+
+export const BotStats = Type.Object(
+  {
+    pending: Type.Integer({ description: 'Deliveries that are still to be made.' }),
+    oldestPendingAge: Type.Optional(Type.Number({ description: 'Seconds.' })),
+    lastHour: StatsWindow,
+    lastDay: StatsWindow,
+  },
+  { title: 'BotStats' },
+)
+export type BotStats = Static<typeof BotStats>

@@ -1,0 +1,269 @@
+/** Deliveries that are cancelled and made again, while their lanes are worked. */
+import type { DeliveryId } from '@confab/protocol'
+import { expect, test } from 'vitest'
+import { makeAttempt, uidOf, type World } from '../../testing/builders.ts'
+import type { Disposition, StoredClaim } from '../sql/lanes.ts'
+import { listIn } from './deliveries.ts'
+import { claimIn } from './lanes.ts'
+import { expectCode, type Subject, worldOf } from './subject.ts'
+
+interface Lane {
+  readonly w: World
+  /** By sequence, from 1. */
+  readonly ids: readonly DeliveryId[]
+}
+
+const idOf = ({ ids }: Lane, sequence: number): DeliveryId => {
+  const id = ids[sequence - 1]
+  if (id === undefined) throw new Error(`no delivery ${sequence}`)
+  return id
+}
+
+const laneOf = async (subject: Subject, count: number): Promise<Lane> => {
+  const w = await worldOf(subject)
+  await w.user('ann')
+  await w.bot('bot')
+  for (let n = 1; n <= count; n++) await w.send({ from: 'ann', to: 'bot', text: String(n) })
+  return { w, ids: (await listIn(w)).rows.map(({ id }) => id as DeliveryId).reverse() }
+}
+
+/** An attempt that starts and ends now: told by its start from every other. */
+const recordIn = (w: World, { leaseId, head }: StoredClaim, disposition: Disposition, keepUntilMs?: number) => {
+  const outcome = disposition.kind === 'delivered' ? disposition : ({ kind: 'retry', reason: 'http' } as const)
+  const attempt = makeAttempt(outcome, head.attempts + 1, { startedAtMs: w.clock.now() })
+  const base = { laneId: head.laneId, leaseId, deliveryId: head.id, nowMs: w.clock.now() }
+  return w.store.lanes.record({ ...base, attempt, disposition, keepUntilMs })
+}
+
+const claimOne = async (w: World): Promise<StoredClaim> => {
+  w.clock.advance(1)
+  const { claims } = await claimIn(w)
+  expect(claims).toHaveLength(1)
+  const [claim] = claims
+  if (claim === undefined) throw new Error('no claim')
+  return claim
+}
+
+/** What is claimed, in order, when everything succeeds. */
+const drain = async (w: World): Promise<number[]> => {
+  const seen: number[] = []
+  for (;;) {
+    w.clock.advance(1)
+    const [claim] = (await claimIn(w)).claims
+    if (claim === undefined) return seen
+    if (seen.length > 20) throw new Error('the lane does not end')
+    seen.push(claim.head.sequence)
+    await recordIn(w, claim, { kind: 'delivered' })
+  }
+}
+
+const cancel = (lane: Lane, sequence: number) =>
+  lane.w.store.deliveries.cancel({ appId: lane.w.appId, id: idOf(lane, sequence), nowMs: lane.w.clock.now() })
+const replay = (lane: Lane, sequence: number) =>
+  lane.w.store.deliveries.replay({ appId: lane.w.appId, id: idOf(lane, sequence), nowMs: lane.w.clock.now() })
+const stateOf = async (lane: Lane, sequence: number): Promise<string> =>
+  (await lane.w.store.deliveries.get({ appId: lane.w.appId, id: idOf(lane, sequence) })).state
+const pendingOf = async (w: World): Promise<number> => (await w.store.lanes.backlog({})).pending
+/** The lane is idle: a sender's node takes it at once. */
+const isIdle = async (w: World): Promise<boolean> =>
+  (await w.send({ from: 'ann', to: 'bot', claimer: w.claimer() })).claims.length === 1
+
+export const replaysConformance = (subject: Subject): void => {
+  test('a cancelled delivery is left out, wherever it stood', async () => {
+    const lane = await laneOf(subject, 4)
+    expect(await cancel(lane, 3)).toMatchObject({ state: 'cancelled', finishedAt: lane.w.now() })
+    expect(await cancel(lane, 1)).toMatchObject({ state: 'cancelled' })
+    expect(await pendingOf(lane.w)).toBe(2)
+    expect(await drain(lane.w)).toEqual([2, 4])
+    expect(await isIdle(lane.w)).toBe(true)
+  })
+
+  test('only what is pending is cancelled, and only what is over is replayed', async () => {
+    const lane = await laneOf(subject, 2)
+    await expectCode(replay(lane, 1), 'ERR_DELIVERY_PENDING')
+    await cancel(lane, 1)
+    await expectCode(cancel(lane, 1), 'ERR_DELIVERY_NOT_PENDING')
+    await drain(lane.w)
+    await expectCode(cancel(lane, 2), 'ERR_DELIVERY_NOT_PENDING')
+    expect(await pendingOf(lane.w)).toBe(0)
+  })
+
+  test('the wait of a cancelled head goes with it, that of another stays', async () => {
+    const lane = await laneOf(subject, 3)
+    const { w } = lane
+    await recordIn(w, await claimOne(w), { kind: 'retry', dueAtMs: w.clock.now() + 60_000 })
+    await cancel(lane, 2)
+    expect((await claimIn(w)).claims).toEqual([])
+    await cancel(lane, 1)
+    expect(await drain(w)).toEqual([3])
+  })
+
+  test('when the last one is cancelled the lane is idle', async () => {
+    const lane = await laneOf(subject, 1)
+    await cancel(lane, 1)
+    expect(await isIdle(lane.w)).toBe(true)
+  })
+
+  test.each(['delivered', 'dead', 'retry'] as const)(
+    'an attempt under way at what is cancelled is recorded and decides nothing: %s',
+    async (kind) => {
+      const lane = await laneOf(subject, 2)
+      const { w } = lane
+      const claim = await claimOne(w)
+      await cancel(lane, 1)
+      // Who makes the attempt has the lane until then.
+      expect((await claimIn(w)).claims).toEqual([])
+      const disposition = kind === 'retry' ? { kind, dueAtMs: w.clock.now() + 60_000 } : { kind }
+      const { fenced, next } = await recordIn(w, claim, disposition, w.clock.now() + 1000)
+      expect([fenced, next?.head.sequence, next?.leaseId]).toEqual([true, 2, claim.leaseId])
+      const shown = await w.store.deliveries.get({ appId: w.appId, id: idOf(lane, 1) })
+      expect([shown.state, shown.attempts, shown.history.length]).toEqual(['cancelled', 0, 1])
+      if (next === undefined) throw new Error('no next')
+      await recordIn(w, next, { kind: 'delivered' }, w.clock.now() + 1000)
+      expect([await pendingOf(w), await isIdle(w)]).toEqual([0, true])
+    },
+  )
+
+  test('after an attempt at what was cancelled last, or before it, the lane is idle', async () => {
+    const lane = await laneOf(subject, 1)
+    const { w } = lane
+    const claim = await claimOne(w)
+    await cancel(lane, 1)
+    const recorded = await recordIn(w, claim, { kind: 'delivered' }, w.clock.now() + 1000)
+    expect(recorded).toEqual({ fenced: true, next: undefined })
+    expect(await drain(w)).toEqual([])
+    const sent = await w.send({ from: 'ann', to: 'bot', claimer: w.claimer() })
+    const [second] = sent.claims
+    if (second === undefined) throw new Error('no claim')
+    await w.store.deliveries.cancel({ appId: w.appId, id: second.head.id, nowMs: w.clock.now() })
+    const lease = { laneId: second.head.laneId, leaseId: second.leaseId }
+    expect(await w.store.lanes.reread(lease)).toBe(undefined)
+    expect(await isIdle(w)).toBe(true)
+  })
+
+  test('a replay is the same delivery at its old place, before everything pending, with all its attempts to come', async () => {
+    const lane = await laneOf(subject, 4)
+    const { w } = lane
+    const first = await claimOne(w)
+    await recordIn(w, first, { kind: 'dead' })
+    await recordIn(w, await claimOne(w), { kind: 'delivered' })
+    w.clock.advance(5000)
+    expect(await replay(lane, 2)).toMatchObject({ state: 'pending', attempts: 0, replayedAt: w.now(), dueAt: w.now() })
+    const replayedMs = w.clock.now()
+    const again = await replay(lane, 1)
+    expect(again).not.toHaveProperty('finishedAt')
+    expect(await pendingOf(w)).toBe(4)
+    const claim = await claimOne(w)
+    // The duty arose anew.
+    expect(claim.head).toEqual({ ...first.head, createdAtMs: replayedMs })
+    await recordIn(w, claim, { kind: 'delivered' })
+    expect(await drain(w)).toEqual([2, 3, 4])
+    const shown = await w.store.deliveries.get({ appId: w.appId, id: idOf(lane, 1) })
+    expect([shown.state, shown.attempts, shown.history.map(({ number }) => number)]).toEqual(['delivered', 1, [1, 1]])
+  })
+
+  test('a replay in a lane that is worked waits for the attempt under way, and comes next', async () => {
+    const lane = await laneOf(subject, 3)
+    const { w } = lane
+    await recordIn(w, await claimOne(w), { kind: 'dead' })
+    const claim = await claimOne(w)
+    await replay(lane, 1)
+    expect((await claimIn(w)).claims).toEqual([])
+    const { fenced, next } = await recordIn(w, claim, { kind: 'delivered' }, w.clock.now() + 1000)
+    expect([fenced, next?.head.sequence, next?.leaseId]).toEqual([false, 1, claim.leaseId])
+    if (next === undefined) throw new Error('no next')
+    await recordIn(w, next, { kind: 'delivered' })
+    expect(await drain(w)).toEqual([3])
+  })
+
+  test('a replay does not wait for the retry of what stands behind it', async () => {
+    const lane = await laneOf(subject, 2)
+    const { w } = lane
+    const waiting = { kind: 'retry', dueAtMs: w.clock.now() + 60_000 } as const
+    await recordIn(w, await claimOne(w), { kind: 'delivered' })
+    const claim = await claimOne(w)
+    await replay(lane, 1)
+    await recordIn(w, claim, waiting)
+    expect(await drain(w)).toEqual([1, 2])
+    await replay(lane, 2)
+    await recordIn(w, await claimOne(w), waiting)
+    await replay(lane, 1)
+    expect(await drain(w)).toEqual([1, 2])
+  })
+
+  test('an attempt of before that is recorded once more does not finish the replay', async () => {
+    const lane = await laneOf(subject, 2)
+    const { w } = lane
+    const claim = await claimOne(w)
+    const keep = w.clock.now() + 1000
+    const claimedMs = w.clock.now()
+    const early = { ...w, clock: { ...w.clock, now: () => claimedMs } }
+    const first = await recordIn(w, claim, { kind: 'delivered' }, keep)
+    w.clock.advance(1)
+    await replay(lane, 1)
+    const second = await recordIn(early, claim, { kind: 'delivered' }, keep)
+    expect([first.next?.head.sequence, second.next?.head.sequence]).toEqual([2, 1])
+    const shown = await w.store.deliveries.get({ appId: w.appId, id: idOf(lane, 1) })
+    expect(shown.state).toBe('pending')
+  })
+
+  test('an attempt under way at what is cancelled and replayed meanwhile decides nothing', async () => {
+    const lane = await laneOf(subject, 2)
+    const { w } = lane
+    const claim = await claimOne(w)
+    const claimedMs = w.clock.now()
+    const early = { ...w, clock: { ...w.clock, now: () => claimedMs } }
+    w.clock.advance(100)
+    await cancel(lane, 1)
+    await replay(lane, 1)
+    const { fenced, next } = await recordIn(early, claim, { kind: 'delivered' }, w.clock.now() + 1000)
+    expect([fenced, next?.head.sequence, next?.leaseId]).toEqual([true, 1, claim.leaseId])
+    expect(await stateOf(lane, 1)).toBe('pending')
+    if (next === undefined) throw new Error('no next')
+    // Even by a clock that is behind, the second one counts.
+    expect(await recordIn(early, next, { kind: 'delivered' })).toMatchObject({ fenced: false })
+    expect(await drain(w)).toEqual([2])
+  })
+
+  test('a lease from before a replay fences nothing new, and one that was lost finishes nothing', async () => {
+    const lane = await laneOf(subject, 1)
+    const { w } = lane
+    const claim = await claimOne(w)
+    w.clock.advance(60_000)
+    const other = await claimOne(w)
+    await recordIn(w, other, { kind: 'dead' })
+    await replay(lane, 1)
+    expect(await recordIn(w, claim, { kind: 'delivered' })).toEqual({ fenced: true, next: undefined })
+    expect(await stateOf(lane, 1)).toBe('pending')
+    expect(await drain(w)).toEqual([1])
+  })
+
+  test('what was owed to a bot that is gone is not replayed', async () => {
+    const lane = await laneOf(subject, 1)
+    const { w } = lane
+    await w.store.bots.remove({ appId: w.appId, uid: uidOf('bot'), nowMs: w.clock.now() })
+    await expectCode(replay(lane, 1), 'ERR_BOT_NOT_FOUND')
+    expect(await stateOf(lane, 1)).toBe('cancelled')
+  })
+
+  test('all of a bot are replayed in steps, by state and time', async () => {
+    const lane = await laneOf(subject, 5)
+    const { w } = lane
+    for (const kind of ['dead', 'dead', 'delivered', 'dead'] as const) await recordIn(w, await claimOne(w), { kind })
+    const step = (range: object) =>
+      w.store.deliveries.replaySome({
+        ...{ appId: w.appId, bot: uidOf('bot'), filter: { states: ['dead'] }, limit: 2, scan: 100 },
+        ...{ range, nowMs: w.clock.now() },
+      })
+    expect(await step({})).toEqual({ replayed: 2, after: idOf(lane, 2) })
+    expect(await step({ after: idOf(lane, 2) })).toEqual({ replayed: 1, after: undefined })
+    expect(await step({})).toEqual({ replayed: 0, after: undefined })
+    expect(await drain(w)).toEqual([1, 2, 4, 5])
+    await expectCode(
+      w.store.deliveries.replaySome({
+        ...{ appId: w.appId, bot: uidOf('ann'), filter: {}, limit: 2, scan: 100, range: {}, nowMs: 1 },
+      }),
+      'ERR_BOT_NOT_FOUND',
+    )
+  })
+}
