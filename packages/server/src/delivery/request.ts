@@ -34,8 +34,19 @@ export const remembering = <T>(make: (text: string) => T): ((text: string) => T)
   }
 }
 
-const basicAuth = ({ username, password }: { username: string; password: string }): string =>
-  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+interface Credentials {
+  readonly username: string
+  readonly password: string
+}
+
+const basicToken = ({ username, password }: Credentials): string =>
+  Buffer.from(`${username}:${password}`).toString('base64')
+
+/** A receiver may repeat what it was sent: what is kept of its answer must not tell it to whoever reads attempts. */
+export const withoutSecrets = (text: string, { secrets, credentials }: OpenedCallback): string => {
+  const hidden = [...secrets, ...(credentials === undefined ? [] : [basicToken(credentials), credentials.password])]
+  return hidden.filter((secret) => secret !== '').reduce((kept, secret) => kept.replaceAll(secret, '[hidden]'), text)
+}
 
 export interface AttemptHead {
   /** What the callback is signed and authenticated with, opened. */
@@ -76,6 +87,6 @@ export const requestHeaders = ({ opened, delivery, attempt, timestamp, userAgent
     const signatures = opened.secrets.map((secret) => sign(keyOf(secret), { id, timestamp, body }))
     headers.push(callbackHeaders.signature, signatures.join(' '))
   }
-  if (opened.credentials !== undefined) headers.push('authorization', basicAuth(opened.credentials))
+  if (opened.credentials !== undefined) headers.push('authorization', `Basic ${basicToken(opened.credentials)}`)
   return headers
 }

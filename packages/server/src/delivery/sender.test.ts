@@ -78,6 +78,18 @@ const until = async (condition: () => boolean, timeoutMs = 2000): Promise<void> 
   expect(condition()).toBe(true)
 }
 
+it('keeps of an answer nothing that the receiver was trusted with', async () => {
+  const secret = printSecret(Buffer.alloc(32, 7))
+  const attempt = await attemptAt(
+    ({ headers }) => ({
+      status: 401,
+      body: `${headers.authorization} is wrong: ann, open sesame, ${secret}, open sesame`,
+    }),
+    { credentials: { username: 'ann', password: 'open sesame' }, secrets: [secret] },
+  )
+  expect(attempt.response).toBe('Basic [hidden] is wrong: ann, [hidden], [hidden], [hidden]')
+})
+
 describe('request', () => {
   it('carries exactly the stored bytes, under the headers of the contract and the standard', async () => {
     const receiver = await receiverWith()

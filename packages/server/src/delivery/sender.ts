@@ -10,7 +10,7 @@ import { clearVault, SealedValueError, type Vault } from '../kernel/vault.ts'
 import type { Attempt, Callback, Delivery } from './attempt.ts'
 import { makeConnector, type Resolve, shareLookups, systemResolve } from './connector.ts'
 import type { AddressGuard } from './guard.ts'
-import { readTarget, remembering, requestHeaders } from './request.ts'
+import { readTarget, remembering, requestHeaders, withoutSecrets } from './request.ts'
 import { ConnectionPool } from './sender-connection.ts'
 import { Exchange } from './sender-exchange.ts'
 import { type Judgement, retry } from './sender-outcome.ts'
@@ -98,7 +98,8 @@ export const makeSender = (options: SenderOptions): Sender => {
     exchange.send(target.origin, { path: target.path, headers, body: delivery.body })
     const attempt = await exchange.done
     underWay.delete(exchange)
-    return attempt
+    const { response } = attempt
+    return response === undefined ? attempt : { ...attempt, response: withoutSecrets(response, opened) }
   }
 
   const close = async ({ abort = false }: { readonly abort?: boolean } = {}): Promise<void> => {
