@@ -12,6 +12,7 @@ import {
 import type { Static } from 'typebox'
 import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
+import { uncounted } from '../kernel/paging.ts'
 import type { DeliverySlice, ManageDeliveries } from './manage-deliveries.ts'
 
 const tag = 'Deliveries'
@@ -25,13 +26,7 @@ const answerSlice = ({ rows, limit, before }: DeliverySlice): Static<typeof deli
     meta: {
       current: { limit, count },
       ...(hasMore && { next: { before } }),
-      pagination: {
-        total: hasMore ? count + 1 : count,
-        count,
-        per_page: limit,
-        current_page: 1,
-        total_pages: hasMore ? 2 : 1,
-      },
+      pagination: uncounted({ count, limit, hasMore }),
     },
   }
 }

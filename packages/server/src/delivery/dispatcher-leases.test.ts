@@ -1,34 +1,13 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import type { StoredClaim } from '../storage/sql/lanes.ts'
 import { uidOf } from '../testing/builders.ts'
 import { startCallbackReceiver } from '../testing/callback-receiver.ts'
-import {
-  type DeliveryRig,
-  type DeliveryRigOptions,
-  type DeliveryStore,
-  makeDeliveryRig,
-  makeGate,
-  openDeliveryStore,
-  textsOf,
-} from '../testing/delivery-rig.ts'
+import { type DeliveryRig, type DeliveryRigOptions, makeGate, textsOf } from '../testing/delivery-rig.ts'
+import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
 
-const WAIT_MS = 10_000
-const POLL = { timeout: WAIT_MS, interval: 10 }
 const LEASE_MS = 30_000
 
-let opened: DeliveryStore
-beforeAll(async () => {
-  opened = await openDeliveryStore()
-})
-afterAll(() => opened?.close())
-
-const rigWith = async (options?: DeliveryRigOptions): Promise<DeliveryRig> => {
-  const rig = await makeDeliveryRig(opened, options)
-  onTestFinished(() => rig.dispose())
-  return rig
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const rigWith = deliverySuite()
 
 /** What is due at this moment, in the name of another node. */
 const claimAsOther = async ({ w }: DeliveryRig): Promise<readonly StoredClaim[]> =>

@@ -1,21 +1,16 @@
 /** A bot that answers 429 or 503 is left alone as a whole; nobody else is. */
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { type DeliveryStore, makeDeliveryRig, openDeliveryStore, textsOf } from '../testing/delivery-rig.ts'
+import { expect, test } from 'vitest'
+import { textsOf } from '../testing/delivery-rig.ts'
+import { deliverySuite, POLL, WAIT_MS } from '../testing/delivery-suite.ts'
 
-const WAIT_MS = 10_000
 const PEOPLE = ['ann', 'ben', 'cat', 'dan']
 
-let opened: DeliveryStore
-beforeAll(async () => {
-  opened = await openDeliveryStore()
-})
-afterAll(() => opened?.close())
+const rigWith = deliverySuite()
 
-const until = (isSo: () => unknown) => expect.poll(isSo, { timeout: WAIT_MS, interval: 10 })
+const until = (isSo: () => unknown) => expect.poll(isSo, POLL)
 
 test('its lanes wait in the store, those of others go on, and after the pause it is tried carefully', async () => {
-  const rig = await makeDeliveryRig(opened, { maxPerBot: 4, maxInFlight: 8 })
-  onTestFinished(() => rig.dispose())
+  const rig = await rigWith({ maxPerBot: 4, maxInFlight: 8 })
   let isBusy = true
   let atOnce = 0
   let most = 0
@@ -54,8 +49,7 @@ test('its lanes wait in the store, those of others go on, and after the pause it
 })
 
 test('what is under way when the pause begins ends, and its lane waits too', async () => {
-  const rig = await makeDeliveryRig(opened, { maxPerBot: 4, maxInFlight: 8 })
-  onTestFinished(() => rig.dispose())
+  const rig = await rigWith({ maxPerBot: 4, maxInFlight: 8 })
   const bot = await rig.bot('bot', (_, n) =>
     n === 1 ? { status: 200, delayMs: 400 } : { status: 503, headers: { 'retry-after': '30' } },
   )

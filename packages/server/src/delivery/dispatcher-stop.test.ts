@@ -1,31 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import {
-  type DeliveryRig,
-  type DeliveryRigOptions,
-  type DeliveryStore,
-  makeDeliveryRig,
-  makeGate,
-  openDeliveryStore,
-  textsOf,
-} from '../testing/delivery-rig.ts'
+import { describe, expect, it } from 'vitest'
+import { type DeliveryRig, type DeliveryRigOptions, makeGate, textsOf } from '../testing/delivery-rig.ts'
+import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
 
-const WAIT_MS = 10_000
-const POLL = { timeout: WAIT_MS, interval: 10 }
 const LEASE_MS = 30_000
 
-let opened: DeliveryStore
-beforeAll(async () => {
-  opened = await openDeliveryStore()
-})
-afterAll(() => opened?.close())
-
-const rigWith = async (options?: DeliveryRigOptions): Promise<DeliveryRig> => {
-  const rig = await makeDeliveryRig(opened, options)
-  onTestFinished(() => rig.dispose())
-  return rig
-}
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const rigWith = deliverySuite()
 
 /** Whether it has settled by now, or soon. */
 const settlesIn = (promise: Promise<unknown>, ms: number): Promise<boolean> =>

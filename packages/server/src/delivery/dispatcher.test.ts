@@ -1,33 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ReceivedCallback } from '../testing/callback-receiver.ts'
-import {
-  type DeliveryRig,
-  type DeliveryRigOptions,
-  type DeliveryStore,
-  makeDeliveryRig,
-  openDeliveryStore,
-  textOf,
-  textsOf,
-} from '../testing/delivery-rig.ts'
+import { textOf, textsOf } from '../testing/delivery-rig.ts'
+import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
 
-const WAIT_MS = 10_000
-const POLL = { timeout: WAIT_MS, interval: 10 }
 const PEOPLE = ['ann', 'ben', 'cat', 'dan']
 
-let opened: DeliveryStore
-beforeAll(async () => {
-  opened = await openDeliveryStore()
-})
-afterAll(() => opened?.close())
-
-const rigWith = async (options?: DeliveryRigOptions): Promise<DeliveryRig> => {
-  const rig = await makeDeliveryRig(opened, options)
-  onTestFinished(() => rig.dispose())
-  return rig
-}
-
-/** Lets a wish to look at the store come true, if there was one. */
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+const rigWith = deliverySuite()
 
 const sequenceOf = ({ headers }: ReceivedCallback): number => Number(headers['confab-sequence'])
 

@@ -113,28 +113,10 @@ export class Dispatcher implements Handover {
   }
 
   accept(claims: readonly StoredClaim[], waiting: number): void {
-    const surplus = this.#takeWithinRoom(claims)
+    const surplus = this.#take(claims)
     if (waiting + surplus === 0) return
     this.#behind = 'node'
     if (this.#roomForLanes() > 0) this.#schedulePoll(BEHIND_MS)
-  }
-
-  /**
-   * Messages that are accepted at the same time are all promised the same room: what is too much for the node or for its
-   * bot goes back, and waits its turn in the store. Answers how many lanes that are.
-   */
-  #takeWithinRoom(claims: readonly StoredClaim[]): number {
-    const surplus: StoredClaim[] = []
-    for (const claim of claims) {
-      const bot = botKey(claim.callback)
-      const isFull = this.#roomForLanes() <= 0 || this.#queue.lanesOf(bot) >= this.#lanesPerBot
-      // A lane that is held already, its lease having lapsed, stays one lane.
-      const mayHold = this.#queue.holds(claim.head.laneId) || !(isFull || this.#pace.isPaused(bot))
-      if (!mayHold) surplus.push(claim)
-      else this.#take([claim])
-    }
-    if (surplus.length > 0) this.#giveBackSoon(surplus)
-    return surplus.length
   }
 
   /** There may be something due: look now. */
@@ -192,13 +174,27 @@ export class Dispatcher implements Handover {
     return { ...claim, callback: { ...callback, timeoutMs, maxConcurrency: maxPerBot } }
   }
 
-  #take(claims: readonly StoredClaim[]): void {
-    if (this.#state !== 'running') {
-      this.#giveBackSoon(claims)
-      return
+  /**
+   * Messages that are accepted at the same time are all promised the same room: what is too much for the node or for its
+   * bot goes back, and waits its turn in the store. Answers how many lanes that are.
+   */
+  #take(claims: readonly StoredClaim[]): number {
+    const surplus: StoredClaim[] = []
+    for (const claim of claims) {
+      if (this.#mayHold(claim)) this.#queue.add(this.#withDefaults(claim))
+      else surplus.push(claim)
     }
-    for (const claim of claims) this.#queue.add(this.#withDefaults(claim))
+    if (surplus.length > 0) this.#giveBackSoon(surplus)
     this.#pump()
+    return surplus.length
+  }
+
+  #mayHold({ callback, head }: StoredClaim): boolean {
+    if (this.#state !== 'running') return false
+    // A lane that is held already, its lease having lapsed, stays one lane.
+    if (this.#queue.holds(head.laneId)) return true
+    const bot = botKey(callback)
+    return this.#roomForLanes() > 0 && this.#queue.lanesOf(bot) < this.#lanesPerBot && !this.#pace.isPaused(bot)
   }
 
   #giveBackSoon(claims: readonly StoredClaim[]): void {
@@ -386,7 +382,7 @@ export class Dispatcher implements Handover {
       limit,
       nowMs: clock.now(),
     })
-    this.#takeWithinRoom(found.claims)
+    this.#take(found.claims)
     const isFull = found.claims.length >= limit
     this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.busy(this.#lanesPerBot)))
     if (found.claims.length > 0 && found.hasMore && this.#roomForLanes() > 0) return BEHIND_MS

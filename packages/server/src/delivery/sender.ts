@@ -99,7 +99,7 @@ export const makeSender = (options: SenderOptions): Sender => {
     const attempt = await exchange.done
     underWay.delete(exchange)
     const { response } = attempt
-    return response === undefined ? attempt : { ...attempt, response: withoutSecrets(response, opened) }
+    return !response ? attempt : { ...attempt, response: withoutSecrets(response, opened) }
   }
 
   const close = async ({ abort = false }: { readonly abort?: boolean } = {}): Promise<void> => {

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile'
 import { describe, expect, test } from 'vitest'
 import { sampleOf } from '../../test/support/cases.ts'
 import { nameOf, routes } from '../../test/support/routes.ts'
+import { expanded, pointedAt } from '../testing/described.ts'
 import { openApiOf } from './openapi.ts'
 import type { Route } from './route.ts'
 
@@ -15,21 +16,6 @@ const every = (value: unknown, visit: (node: Readonly<Record<string, unknown>>) 
   if (typeof value !== 'object' || value === null) return
   if (!Array.isArray(value)) visit(value as Readonly<Record<string, unknown>>)
   for (const inner of Object.values(value)) every(inner, visit)
-}
-
-/** What `#/a/b` names. */
-const resolve = (pointer: unknown): unknown =>
-  String(pointer)
-    .split('/')
-    .slice(1)
-    .reduce((node: Json, key) => node?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], description)
-
-/** The schema with what it refers to in place: checked values refer to nothing. */
-const expanded = (schema: Json): Json => {
-  if (Array.isArray(schema)) return schema.map(expanded)
-  if (typeof schema !== 'object' || schema === null) return schema
-  if ('$ref' in schema) return expanded(resolve(schema.$ref))
-  return Object.fromEntries(Object.entries(schema).map(([key, inner]) => [key, expanded(inner)]))
 }
 
 const described: readonly { key: string; route: Route; operation: Json }[] = routes.map((route) => {
@@ -53,7 +39,7 @@ describe('the description of the API', () => {
     every(description, ({ $ref }) => {
       if ($ref !== undefined) used.add($ref)
     })
-    expect([...used].filter((pointer) => resolve(pointer) === undefined)).toEqual([])
+    expect([...used].filter((pointer) => pointedAt(description, pointer) === undefined)).toEqual([])
     const defined = Object.keys(description.components.schemas).map((name) => `#/components/schemas/${name}`)
     expect(defined.filter((pointer) => !used.has(pointer))).toEqual([])
   })
@@ -70,15 +56,17 @@ describe('the description of the API', () => {
     const actor = named('header').find(({ name }) => name === 'onBehalfOf')
     expect(actor?.required).toBe({ none: undefined, optional: false, required: true }[route.onBehalfOf])
     expect(operation.requestBody === undefined).toBe(route.body === undefined)
-    for (const parameter of operation.parameters) Compile(expanded(parameter.schema) as TSchema)
+    for (const parameter of operation.parameters) Compile(expanded(description, parameter.schema) as TSchema)
     const body = operation.requestBody?.content['application/json'].schema
     if (route.body !== undefined) {
-      const check = Compile(expanded(body) as TSchema)
+      const check = Compile(expanded(description, body) as TSchema)
       expect(check.Check(sampleOf(route.body as Parameters<typeof sampleOf>[0]))).toBe(true)
       expect(check.Check(17)).toBe(false)
       expect(operation.requestBody.required).toBe(!Compile(route.body).Check(null))
     }
-    const answer = Compile(expanded(operation.responses[200].content['application/json'].schema) as TSchema)
+    const answer = Compile(
+      expanded(description, operation.responses[200].content['application/json'].schema) as TSchema,
+    )
     expect(answer.Check({ error: {} })).toBe(false)
     expect(operation.responses.default.content['application/json'].schema.$ref).toBe('#/components/schemas/Error')
   })

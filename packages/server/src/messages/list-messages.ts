@@ -1,6 +1,7 @@
 import { type ConversationId, type ListMessages, limits, parseUid } from '@confab/protocol'
 import type { Actor } from '../kernel/actor.ts'
 import { definedOf } from '../kernel/defined.ts'
+import { uncounted } from '../kernel/paging.ts'
 import type { MessageCursor, MessageFilter, MessageScope, MessageSlice } from '../storage/sql/message-lists.ts'
 import type { Store } from '../storage/store.ts'
 import { messageJson } from './message.ts'
@@ -43,13 +44,7 @@ const metaJson = ({ rows, hasMore }: MessageSlice, { affix, limit }: MessageCurs
   return JSON.stringify({
     current: { limit, count },
     ...(edge !== undefined && { next: { affix, sentAt: edge.sentAt, id: edge.id } }),
-    pagination: {
-      total: hasMore ? count + 1 : count,
-      count,
-      per_page: limit,
-      current_page: 1,
-      total_pages: hasMore ? 2 : 1,
-    },
+    pagination: uncounted({ count, limit, hasMore }),
     cursor: { ...(edge !== undefined && { id: Number(edge.id), sentAt: edge.sentAt }), affix },
   })
 }

@@ -8,6 +8,7 @@ import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/http/route.ts'
+import { expanded } from '../../src/testing/described.ts'
 import { Api, type CallOptions, type Json } from '../support/api.ts'
 import { makeWorld, requestOf, type World } from '../support/faults.ts'
 import { nameOf, routes } from '../support/routes.ts'
@@ -240,21 +241,6 @@ describeEngines('what the page says of our choices', (engine) => {
 
 const description: Json = JSON.parse(read('openapi.json'))
 
-/** What `#/a/b` names. */
-const resolve = (pointer: unknown): unknown =>
-  String(pointer)
-    .split('/')
-    .slice(1)
-    .reduce((node: Json, key) => node?.[key.replaceAll('~1', '/').replaceAll('~0', '~')], description)
-
-/** The schema with what it refers to in place: checked values refer to nothing. */
-const expanded = (schema: Json): Json => {
-  if (Array.isArray(schema)) return schema.map(expanded)
-  if (typeof schema !== 'object' || schema === null) return schema
-  if ('$ref' in schema) return expanded(resolve(schema.$ref))
-  return Object.fromEntries(Object.entries(schema).map(([key, inner]) => [key, expanded(inner)]))
-}
-
 describeEngines('the server', (engine) => {
   let server: TestServer
   beforeAll(async () => {
@@ -279,9 +265,11 @@ describeEngines('the server', (engine) => {
     ] as const) {
       const { schema } = description.paths[template].get.responses[200].content['application/json']
       const answer = await api.ok('GET', path)
-      expect([path, Compile(expanded(schema) as TSchema).Check(answer)]).toEqual([path, true])
+      expect([path, Compile(expanded(description, schema) as TSchema).Check(answer)]).toEqual([path, true])
     }
     const failure = await api.call('GET', '/users/nobody')
-    expect(Compile(expanded(description.components.schemas.Error) as TSchema).Check(failure.json)).toBe(true)
+    expect(Compile(expanded(description, description.components.schemas.Error) as TSchema).Check(failure.json)).toBe(
+      true,
+    )
   })
 })

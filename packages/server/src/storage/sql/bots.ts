@@ -6,26 +6,11 @@ import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
-import type { Bit } from './schema.ts'
+import type { Bit, Schema } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireUser } from './user-rows.ts'
 
-export interface BotRow {
-  app_id: AppId
-  uid: Uid
-  callback_url: string
-  group_chat_setting: GroupChatSetting
-  enabled: Bit
-  use_basic_auth: Bit
-  username: string | null
-  password: string | null
-  is_ai_bot: Bit
-  signing_secret: string
-  previous_secret: string | null
-  previous_secret_expires_at: number | null
-  created_at: number
-  updated_at: number | null
-}
+export type BotRow = Schema['bots']
 
 export const BOT_COLUMNS = [
   'app_id',
@@ -133,7 +118,7 @@ export const toCallback = (row: BotRow): StoredCallback => ({
 
 export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
 
-const requireBot = async (tx: Tx, app: AppId, uid: Uid): Promise<BotRow> => {
+export const requireBot = async (tx: Tx, app: AppId, uid: Uid): Promise<BotRow> => {
   const row = await findBotRow(tx, app, uid)
   if (row === undefined) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
   return row

@@ -3,32 +3,22 @@
  * invariants hold here too: whoever changes a delivery holds the lock of its lane, and nobody takes a lease away.
  */
 import type { AppId, Delivery, DeliveryDetail, DeliveryId, Uid } from '@confab/protocol'
+import type { Selectable } from 'kysely'
 import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { definedOf } from '../../kernel/defined.ts'
-import { findBotRow } from './bots.ts'
+import { requireBot } from './bots.ts'
 import { windowOf } from './delivery-stats.ts'
 import { type DeliveryFilter, type IdRange, ROW, type Row, type Walk, walk } from './delivery-walk.ts'
 import { emptyLane, headOf, lockLane, setDue } from './lanes.ts'
+import type { Schema } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 
 const findDelivery = statement<{ id: string; app: string }, Row & { body: string }>(
   'deliveries.find',
   `SELECT ${ROW}, d.body FROM deliveries d JOIN lanes l ON l.id = d.lane_id WHERE d.id = :id AND d.app_id = :app`,
 )
-const attemptsOf = statement<
-  { delivery: string },
-  {
-    number: number
-    started_at_ms: number
-    outcome: string
-    status: number | null
-    error: string | null
-    address: string | null
-    phases: string
-    response: string | null
-  }
->(
+const attemptsOf = statement<{ delivery: string }, Omit<Selectable<Schema['attempts']>, 'id' | 'delivery_id'>>(
   'attempts.of_delivery',
   `SELECT number, started_at_ms, outcome, status, error, address, phases, response FROM attempts
    WHERE delivery_id = :delivery ORDER BY id`,
@@ -84,10 +74,6 @@ const requireDelivery = async (tx: Tx, appId: AppId, id: string): Promise<Row & 
   const row = await tx.first(findDelivery, { id, app: appId })
   if (row === undefined) throw new AppError('ERR_DELIVERY_NOT_FOUND', { details: { id } })
   return row
-}
-
-const requireBot = async (tx: Tx, appId: AppId, uid: Uid): Promise<void> => {
-  if ((await findBotRow(tx, appId, uid)) === undefined) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
 }
 
 // Changes ---------------------------------------------------------------------------------------------------------
@@ -171,9 +157,7 @@ export const deliveries = {
     ): Promise<{ replayed: number; after: string | undefined }> => {
       const { appId, bot, nowMs, filter, range, limit, scan } = input
       await requireBot(tx, appId, bot)
-      const { rows, last } = await walk(tx, {
-        ...{ appId, range, limit, scan, direction: 'asc', filter: { ...filter, bot } },
-      })
+      const { rows, last } = await walk(tx, { appId, filter: { ...filter, bot }, range, direction: 'asc', limit, scan })
       let replayed = 0
       for (const row of rows.toSorted((a, b) => a.lane_id - b.lane_id)) {
         if (await makeAnew(tx, row, nowMs)) replayed += 1

@@ -2,8 +2,9 @@
  * Walks over deliveries by an index, newest or oldest first, that look at no more than `scan` rows: a page costs the same
  * whatever it is asked for. A walk that ends there says where to go on, even if it has found nothing.
  */
-import type { AppId, ConversationId, DeliveryId, DeliveryState, LeaseId, Trigger, Uid } from '@confab/protocol'
+import type { AppId, ConversationId, DeliveryId, DeliveryState, Uid } from '@confab/protocol'
 import { sql } from 'kysely'
+import type { Schema } from './schema.ts'
 import type { Tx } from './seam.ts'
 
 const CHUNK_MAX = 1000
@@ -27,23 +28,10 @@ export interface IdRange {
 export const ROW = `d.id, d.app_id, d.bot_uid, d.lane_id, d.sequence, d.message_id, d.trigger, d.state, d.attempts,
   d.created_at_ms, d.finished_at_ms, d.replayed_at_ms, l.conversation_id, l.lease_id, l.due_at_ms`
 
-export interface Row {
-  readonly id: DeliveryId
-  readonly app_id: AppId
-  readonly bot_uid: Uid
-  readonly lane_id: number
-  readonly sequence: number
-  readonly message_id: number
-  readonly trigger: Trigger
-  readonly state: DeliveryState
-  readonly attempts: number
-  readonly created_at_ms: number
-  readonly finished_at_ms: number | null
-  readonly replayed_at_ms: number | null
-  readonly conversation_id: ConversationId
-  readonly lease_id: LeaseId | null
-  readonly due_at_ms: number | null
-}
+export type Row = Readonly<
+  Omit<Schema['deliveries'], 'body' | 'void_lease_id'> &
+    Pick<Schema['lanes'], 'conversation_id' | 'lease_id' | 'due_at_ms'>
+>
 
 /** The rows of the index that fits the question best; what the index does not know is sorted out by `fits`. */
 const chunkOf = (

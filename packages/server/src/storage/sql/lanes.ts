@@ -17,7 +17,7 @@
  */
 import type { AppId, ConversationId, DeliveryId, DeliveryState, LeaseId, Trigger, Uid } from '@confab/protocol'
 import type { Attempt, Delivery, StoredCallback } from '../../delivery/attempt.ts'
-import { BOT_COLUMNS, type BotRow, toCallback } from './bots.ts'
+import { BOT_COLUMNS, type BotRow, findBotRow, toCallback } from './bots.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 
 export interface StoredClaim {
@@ -124,10 +124,6 @@ export const lockLane = statement<{ id: number }, LaneRow & { lease_id: string |
 const readLane = statement<{ id: number; lease: string }, LaneRow>(
   'lanes.read',
   'SELECT id, app_id, bot_uid, conversation_id FROM lanes WHERE id = :id AND lease_id = :lease',
-)
-const botOfLane = statement<{ app: string; uid: string }, BotRow>(
-  'lanes.bot',
-  `SELECT ${BOT_COLUMNS.join(', ')} FROM bots WHERE app_id = :app AND uid = :uid`,
 )
 const insertAttempt = statement<{
   delivery: string
@@ -238,9 +234,8 @@ export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined):
   if (lane === undefined) throw new Error('lanes.enter returned no row')
   const { deliveryId: id, messageId: message, trigger, body } = duty
   const { app_id: app, uid } = bot
-  await tx.run(insertDelivery, {
-    ...{ id, app, bot: uid, lane: lane.id, sequence: lane.sequence, message, trigger, body, nowMs },
-  })
+  const { id: laneId, sequence } = lane
+  await tx.run(insertDelivery, { id, app, bot: uid, lane: laneId, sequence, message, trigger, body, nowMs })
   if (leaseId === null || lane.lease_id !== leaseId) {
     return { claim: undefined, isWaiting: lane.lease_id === null && lane.due_at_ms <= nowMs }
   }
@@ -295,7 +290,7 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
 /** The head is finished: on to the next one, or out of the lane. */
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
-  const bot = next && (await tx.first(botOfLane, { app: lane.app_id, uid: lane.bot_uid }))
+  const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
   if (next === undefined || bot?.enabled !== 1 || input.keepUntilMs === undefined) {
     await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
     return undefined
@@ -327,7 +322,7 @@ const repeatLater = async (tx: Tx, lane: LaneRow, { deliveryId, nowMs }: RecordA
 
 const nextOf = async (tx: Tx, lane: LaneRow, leaseId: LeaseId): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
-  const bot = next && (await tx.first(botOfLane, { app: lane.app_id, uid: lane.bot_uid }))
+  const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
   return next && bot && { leaseId, callback: toCallback(bot), head: toHead(lane, next) }
 }
 
