@@ -13,7 +13,12 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
-          include: ['packages/*/src/**/*.test.ts', 'tools/**/*.test.ts', 'bench/lib/**/*.test.ts'],
+          include: [
+            'packages/*/src/**/*.test.ts',
+            'tools/**/*.test.ts',
+            'bench/lib/**/*.test.ts',
+            'faults/lib/**/*.test.ts',
+          ],
         },
       },
       { extends: true, test: { name: 'blackbox', include: ['packages/*/test/**/*.test.ts'] } },

@@ -102,6 +102,8 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'PUT /bots/:uid': ['ERR_BOT_NOT_FOUND'],
   'POST /bots/:uid/secret/rotate': ['ERR_BOT_NOT_FOUND'],
   'DELETE /bots/:uid': ['ERR_BOT_NOT_FOUND'],
+  'POST /bots/:uid/resume': ['ERR_BOT_NOT_FOUND'],
+  'POST /bots/:uid/test': ['ERR_BOT_NOT_FOUND'],
   'POST /bots/:uid/replay': ['ERR_BOT_NOT_FOUND'],
   'GET /bots/:uid/stats': ['ERR_BOT_NOT_FOUND'],
   'GET /deliveries': [],

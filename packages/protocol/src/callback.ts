@@ -1,5 +1,6 @@
 /** What a bot receives: the envelope of a callback and the headers beside it. */
 import { type Static, Type } from 'typebox'
+import { type OptionalTrigger, optionalTriggers } from './bot-settings.ts'
 import { Message } from './entities.ts'
 
 export const CHAT_API_VERSION = '3.0'
@@ -25,7 +26,12 @@ export const Callback = Type.Object(
   { title: 'Callback' },
 )
 export type Callback = Static<typeof Callback>
-export type Trigger = Callback['trigger']
+
+/** What bots hear of: messages, and what else they have asked for. */
+export const triggers = ['after_message', ...optionalTriggers] as const
+export type Trigger = 'after_message' | OptionalTrigger
+/** Of the call that `POST /bots/{uid}/test` makes: no duty, and never stored. */
+export const TEST_TRIGGER = 'confab_test'
 
 /** Standard Webhooks headers, and ours. */
 export const callbackHeaders = {
@@ -42,4 +48,6 @@ export const callbackHeaders = {
   /** The sequence before this one, 0 for the first: a receiver that has not seen it has missed something. */
   previousSequence: 'confab-previous-sequence',
   trigger: 'confab-trigger',
+  /** 0: a person spoke. 1: a bot that was told by a person; and so on. To be handed on in what is sent because of it. */
+  hop: 'confab-hop',
 } as const

@@ -16,7 +16,16 @@ const summary = {
   sequence: Type.Integer({ description: 'Place in its lane: the conversation with this bot.' }),
   trigger: Type.String(),
   state: Type.Enum(deliveryStates),
-  attempts: Type.Integer({ description: 'How many were made, since the last replay if there was one.' }),
+  attempts: Type.Integer({
+    description: 'How many were made, since the last replay if there was one; without those that failed for our fault.',
+  }),
+  hop: Type.Optional(Type.Integer({ description: 'How many bots spoke in turn before it; left out where none did.' })),
+  reason: Type.Optional(
+    Type.String({ description: 'Why it was cancelled, where nobody did: `hop-limit` ends a chain of bots.' }),
+  ),
+  isParked: Type.Optional(
+    Type.Literal(true, { description: 'Its attempts are used up, and its conversation waits until somebody acts.' }),
+  ),
   createdAt: UnixSeconds,
   finishedAt: Type.Optional(UnixSeconds),
   replayedAt: Type.Optional(UnixSeconds),
@@ -43,7 +52,10 @@ export const Attempt = Type.Object(
   {
     number: Type.Integer({ description: 'From 1; a replay begins anew.' }),
     startedAt: Type.Integer({ description: 'Unix milliseconds.' }),
-    outcome: Type.String({ description: '`delivered`, `gone`, `refused`, or `retry:` and the reason.' }),
+    outcome: Type.String({
+      description:
+        '`delivered`, `gone`, `refused`, or `retry:` and the reason; `ours:` and the reason is no fault of the bot.',
+    }),
     status: Type.Optional(Type.Integer({ description: 'HTTP status of the answer.' })),
     error: Type.Optional(Type.String()),
     address: Type.Optional(Type.String({ description: 'The address dialled.' })),
@@ -134,8 +146,22 @@ export const StatsWindow = Type.Object({
 })
 export type StatsWindow = Static<typeof StatsWindow>
 
+export const breakerStates = ['closed', 'open', 'half-open'] as const
+export const Breaker = Type.Object(
+  {
+    state: Type.Enum(breakerStates),
+    openedAt: Type.Optional(UnixSeconds),
+    probeAt: Type.Optional(Type.Integer({ description: 'When one callback is tried, unix seconds.' })),
+    failedProbes: Type.Optional(Type.Integer()),
+  },
+  { description: 'While it is open nothing is sent and nothing is lost.' },
+)
+export type Breaker = Static<typeof Breaker>
+
 export const BotStats = Type.Object(
   {
+    breaker: Breaker,
+    parked: Type.Integer({ description: 'Conversations that wait until somebody acts.' }),
     pending: Type.Integer({ description: 'Deliveries that are still to be made.' }),
     oldestPendingAge: Type.Optional(Type.Number({ description: 'Seconds.' })),
     lastHour: StatsWindow,
@@ -144,3 +170,34 @@ export const BotStats = Type.Object(
   { title: 'BotStats' },
 )
 export type BotStats = Static<typeof BotStats>
+
+export const Resumed = Type.Object(
+  { resumed: Type.Integer({ description: 'How many conversations are due at once that had to wait.' }) },
+  { title: 'Resumed' },
+)
+export type Resumed = Static<typeof Resumed>
+
+const TestCall = Type.Object({
+  outcome: Type.String({ description: 'As of an attempt.' }),
+  status: Type.Optional(Type.Integer()),
+  error: Type.Optional(Type.String()),
+  address: Type.Optional(Type.String()),
+  phases: AttemptPhases,
+  response: Type.Optional(Type.String()),
+})
+export const CallbackTest = Type.Object(
+  {
+    ok: Type.Boolean({ description: 'It answered 2xx in time.' }),
+    verdict: Type.String({ description: 'For people.' }),
+    reached: Type.Boolean({ description: 'A connection came about.' }),
+    answered: Type.Boolean({ description: 'The answer was complete in time.' }),
+    acceptsWrongSignature: Type.Optional(
+      Type.Boolean({ description: 'It answered 2xx to a wrong signature too. Left out where that was not asked.' }),
+    ),
+    ms: Type.Number({ description: 'How long the first call took.' }),
+    call: TestCall,
+    wrongSignatureCall: Type.Optional(TestCall),
+  },
+  { title: 'CallbackTest' },
+)
+export type CallbackTest = Static<typeof CallbackTest>

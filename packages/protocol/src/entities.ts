@@ -17,6 +17,7 @@
  * - **Store**, **Bus**: the durable port; the port for hints and fan-out.
  */
 import { type Static, Type } from 'typebox'
+import { botSettings } from './bot-settings.ts'
 import { limits } from './limits.ts'
 
 export const UnixSeconds = Type.Integer({ minimum: 0, description: 'Unix seconds.' })
@@ -101,6 +102,7 @@ export const Bot = Type.Object(
       Type.String({ description: 'Never, unless the server is set to show it: `CONFAB_COMPAT_SHOW_BOT_PASSWORD`.' }),
     ),
     isAIBot: Type.Optional(Type.Literal(true)),
+    ...botSettings,
     createdAt: UnixSeconds,
     updatedAt: Type.Optional(UnixSeconds),
     signingSecret: Type.Optional(

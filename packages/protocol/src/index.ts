@@ -1,3 +1,4 @@
+export * from './bot-settings.ts'
 export * from './callback.ts'
 export * from './deliveries.ts'
 export * from './entities.ts'

@@ -8,6 +8,13 @@ export const limits = {
   urlLength: 3000,
   callbackUrlLength: 255,
   callbackCredentialLength: 50,
+  callbackTimeoutSeconds: 60,
+  repliesPerCallback: 10,
+  botConcurrency: 1000,
+  botCidrs: 20,
+  retryDelays: 20,
+  retryDelaySeconds: 86_400,
+  retryForSeconds: 30 * 86_400,
   /** The longest overlap of two signing secrets, and the one of who does not say. */
   secretOverlapSeconds: 604_800,
   secretOverlapSecondsDefault: 86_400,

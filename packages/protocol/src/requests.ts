@@ -3,6 +3,7 @@
  * Only shapes are checked here; rules that have a documented code of their own live with their feature.
  */
 import { type Static, Type } from 'typebox'
+import { botSettingChanges } from './bot-settings.ts'
 import { GroupChatSetting, GroupType, JsonObject, keyScopes, Scope, scopes, Tags, User } from './entities.ts'
 import { affixes, PageQuery } from './envelopes.ts'
 import { limits } from './limits.ts'
@@ -224,6 +225,7 @@ const callback = {
   useBasicAuth: Type.Optional(Type.Boolean()),
   username: Type.Optional(Credential),
   password: Type.Optional(Credential),
+  ...botSettingChanges,
 }
 const CallbackUrl = Type.String({
   minLength: 1,

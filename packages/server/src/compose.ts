@@ -2,27 +2,33 @@
  * The only place where parts meet. Opened in the order in which they need each other, closed in reverse: first nothing
  * new comes in, then what is under way ends, then the store goes.
  */
+import { SendMessage } from '@confab/protocol'
 import type { FastifyInstance } from 'fastify'
 import { apiKeyRoutes } from './apps/api-keys.routes.ts'
 import { makeAuthenticate } from './apps/authenticate.ts'
 import { makeManageApiKeys } from './apps/manage-api-keys.ts'
 import { botRoutes } from './bots/bots.routes.ts'
-import { makeManageBots } from './bots/manage-bots.ts'
+import { type BotId, makeManageBots } from './bots/manage-bots.ts'
 import { openVault } from './bots/open-vault.ts'
 import { resealSecrets } from './bots/reseal.ts'
+import { makeTestCallback } from './bots/test-callback.ts'
 import type { Bus } from './bus/bus.ts'
 import { openBus } from './bus/open-bus.ts'
+import { makePostReplies } from './callbacks/replies.ts'
+import { makeTeller, type Teller } from './callbacks/tell.ts'
 import type { Config } from './config/schema.ts'
 import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
 import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
+import type { CallbackPolicy } from './delivery/attempt.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
-import { makeAddressGuard } from './delivery/guard.ts'
+import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
 import type { Handover } from './delivery/handover.ts'
-import { makeSender } from './delivery/sender.ts'
+import { makeSender, type Sender } from './delivery/sender.ts'
 import { groupRoutes } from './groups/groups.routes.ts'
 import { makeManageGroups } from './groups/manage-groups.ts'
 import { makeManageMembers } from './groups/manage-members.ts'
 import { memberRoutes } from './groups/members.routes.ts'
+import { makeCheck } from './http/check.ts'
 import { openApiOf } from './http/openapi.ts'
 import type { Route } from './http/route.ts'
 import { buildServer } from './http/server.ts'
@@ -35,7 +41,7 @@ import { clearVault, type Vault } from './kernel/vault.ts'
 import { makeChangeMessages } from './messages/change-message.ts'
 import { makeListMessages } from './messages/list-messages.ts'
 import { messageRoutes } from './messages/messages.routes.ts'
-import { makeSendMessage } from './messages/send-message.ts'
+import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
 import { authTokenRoutes } from './users/auth-tokens.routes.ts'
@@ -48,6 +54,8 @@ import { Sweeper } from './workers/sweeper.ts'
 
 /** Subject on which nodes tell those who deliver that a lane is due. */
 const LANES_WAITING = 'lanes.waiting'
+/** Subject on which they hear that a bot is well again. */
+const BOT_RESUMED = 'bots.resumed'
 
 export interface World {
   readonly log: Logger
@@ -74,58 +82,99 @@ interface Kernel {
   readonly vault: Vault
 }
 
-const buildDispatcher = (config: Config, store: Store, metrics: Metrics, kernel: Kernel): Dispatcher => {
-  const { clock, ids, log, random, vault } = kernel
-  const guard = makeAddressGuard({ allow: config.callbackAllowCidrs })
-  return new Dispatcher({
-    store,
-    sender: makeSender({ guard, clock, userAgent: `Confab/${VERSION}`, vault }),
-    clock,
-    ids,
-    random,
-    log,
-    metrics,
-    maxInFlight: config.callbackConcurrency,
-    maxPerBot: config.botConcurrency,
-    timeoutMs: config.callbackTimeoutMs,
-    leaseMs: config.leaseMs,
-    schedule: { delaysMs: config.retryDelaysMs, maxAgeMs: config.retryForMs },
-  })
+interface Parts {
+  readonly store: Store
+  readonly bus: Bus
+  readonly metrics: Metrics
+  readonly kernel: Kernel
 }
 
-/** A node that delivers takes idle lanes over at once; what it has no room for, and all of one that does not, is told to the others. */
-const handoverOf = (dispatcher: Dispatcher | undefined, bus: Bus): Handover => ({
-  claimer: () => dispatcher?.claimer(),
-  accept: (claims, waiting) => {
-    dispatcher?.accept(claims, waiting)
-    if (waiting > 0) bus.publish(LANES_WAITING, '')
+const policyOf = (config: Config): CallbackPolicy => ({
+  timeoutMs: config.callbackTimeoutMs,
+  maxConcurrency: config.botConcurrency,
+  schedule: { delaysMs: config.retryDelaysMs, maxAgeMs: config.retryForMs },
+  poisonPolicy: config.poisonPolicy,
+  breaker: {
+    failureRate: config.breakerFailurePercent / 100,
+    minAttempts: config.breakerMinAttempts,
+    openMs: config.breakerOpenMs,
   },
 })
 
-const buildRoutes = (
-  config: Config,
-  store: Store,
-  parts: { handover: Handover; metrics: Metrics; kernel: Kernel; onKeysChanged: () => void; onBotsChanged: () => void },
-): readonly Route[] => {
-  const { clock, ids, log, vault } = parts.kernel
-  const { region, showBotPassword: showPassword } = config
-  const send = makeSendMessage({
-    store,
-    clock,
-    ids,
-    region,
-    handover: parts.handover,
-    onAccepted: () => parts.metrics.accepted(),
+const guardsOf = (config: Config): AddressGuards =>
+  makeAddressGuards({ allow: config.callbackAllowCidrs, forBots: config.botCidrs })
+
+const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
+  makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })
+
+/** What the accept path and the delivery of callbacks know of each other; each is made with it. */
+class Meeting {
+  readonly #bus: Bus
+  dispatcher: Dispatcher | undefined
+
+  constructor(bus: Bus) {
+    this.#bus = bus
+  }
+
+  /** A node that delivers takes idle lanes over at once; what it has no room for, and all of one that does not, is told to the others. */
+  readonly handover: Handover = {
+    claimer: () => this.dispatcher?.claimer(),
+    accept: (claims, waiting) => {
+      this.dispatcher?.accept(claims, waiting)
+      if (waiting > 0) this.#bus.publish(LANES_WAITING, '')
+    },
+  }
+
+  readonly lookForWork = (): void => {
+    this.dispatcher?.poke()
+    this.#bus.publish(LANES_WAITING, '')
+  }
+
+  readonly resume = (bot: BotId): void => {
+    this.dispatcher?.resume(bot)
+    this.#bus.publish(BOT_RESUMED, JSON.stringify(bot))
+  }
+
+  async listen(dispatcher: Dispatcher): Promise<void> {
+    this.dispatcher = dispatcher
+    await this.#bus.subscribe(LANES_WAITING, () => dispatcher.poke())
+    await this.#bus.subscribe(BOT_RESUMED, (bot) => dispatcher.resume(JSON.parse(bot) as BotId))
+  }
+}
+
+const buildSend = ({ store, metrics }: Parts, teller: Teller): SendMessageAs =>
+  makeSendMessage({ store, teller, onAccepted: () => metrics.accepted() })
+
+interface RouteParts extends Pick<Parts, 'store' | 'kernel'> {
+  readonly send: SendMessageAs
+  readonly sender: Sender
+  readonly teller: Teller
+  readonly onKeysChanged: () => void
+  readonly onBotsChanged: () => void
+  readonly onResume: (bot: BotId) => void
+}
+
+const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
+  const { store, kernel, send, sender, teller, onResume } = parts
+  const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
+  const shared = { store, ...kernel, teller }
+  const bots = makeManageBots({
+    ...shared,
+    guards: guardsOf(config),
+    showPassword,
+    onChange: parts.onBotsChanged,
+    onResume,
   })
+  const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
-    ...apiKeyRoutes(makeManageApiKeys({ store, clock, ids, onChange: parts.onKeysChanged })),
-    ...userRoutes(makeManageUsers({ store, clock, ids })),
-    ...authTokenRoutes(makeManageAuthTokens({ store, clock, ids })),
-    ...groupRoutes(makeManageGroups({ store, clock })),
-    ...memberRoutes(makeManageMembers({ store, clock })),
-    ...messageRoutes({ send, change: makeChangeMessages({ store, clock }), list: makeListMessages({ store }) }),
-    ...botRoutes(makeManageBots({ store, clock, ids, vault, log, showPassword, onChange: parts.onBotsChanged }), send),
-    ...deliveryRoutes(makeManageDeliveries({ store, clock, onChange: parts.onBotsChanged })),
+    ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: parts.onKeysChanged })),
+    ...userRoutes(makeManageUsers(shared)),
+    ...authTokenRoutes(makeManageAuthTokens(shared)),
+    ...groupRoutes(makeManageGroups(shared)),
+    ...memberRoutes(makeManageMembers(shared)),
+    ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
+    ...botRoutes({ bots, testCallback, sendMessage: send }),
+    ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
   ]
 }
 
@@ -139,13 +188,20 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     vault: clearVault,
   }
   const nothing = (): void => {}
-  const handover: Handover = { claimer: () => undefined, accept: nothing }
-  return buildRoutes(config, store, {
-    handover,
-    metrics: makeMetrics(),
+  return buildRoutes(config, {
+    store,
     kernel,
+    send: () => Promise.reject(new Error('there is no server')),
+    sender: buildSender(config, kernel),
+    teller: {
+      telling: () => {
+        throw new Error('there is no server')
+      },
+      told: nothing,
+    },
     onKeysChanged: nothing,
     onBotsChanged: nothing,
+    onResume: nothing,
   })
 }
 
@@ -190,16 +246,40 @@ class Opened {
   }
 }
 
+const buildDispatcher = (
+  config: Config,
+  { store, metrics, kernel }: Parts,
+  { sender, send }: { sender: Sender; send: SendMessageAs },
+): Dispatcher =>
+  new Dispatcher({
+    store,
+    ...kernel,
+    sender,
+    metrics,
+    maxInFlight: config.callbackConcurrency,
+    defaults: policyOf(config),
+    postReplies: makePostReplies({ store, send, checkMessage: makeCheck(SendMessage, 'reply') }),
+    leaseMs: config.leaseMs,
+  })
+
+interface Sending {
+  readonly sender: Sender
+  readonly send: SendMessageAs
+  readonly teller: Teller
+  readonly meeting: Meeting
+}
+
 const openDelivery = async (
   config: Config,
-  parts: { store: Store; bus: Bus; metrics: Metrics; kernel: Kernel },
+  parts: Parts,
+  { sender, send, meeting }: Sending,
 ): Promise<Dispatcher | undefined> => {
-  const { store, bus, metrics, kernel } = parts
+  const { store, metrics, kernel } = parts
   const { clock } = kernel
   // Nobody else can hold a lease in a store that one process owns.
   if (store.engine === 'sqlite') await store.lanes.seizeAll({ nowMs: clock.now() })
-  const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, store, metrics, kernel) : undefined
-  if (dispatcher !== undefined) await bus.subscribe(LANES_WAITING, () => dispatcher.poke())
+  const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, parts, { sender, send }) : undefined
+  if (dispatcher !== undefined) await meeting.listen(dispatcher)
   metrics.watch({
     lanes: () => dispatcher?.lanes ?? 0,
     inFlight: () => dispatcher?.inFlight ?? 0,
@@ -223,28 +303,21 @@ const startSweeper = (config: Config, { store, kernel }: { store: Store; kernel:
 
 const openHttp = async (
   config: Config,
-  parts: {
-    store: Store
-    bus: Bus
-    metrics: Metrics
-    kernel: Kernel
-    dispatcher: Dispatcher | undefined
-  },
+  { store, metrics, kernel }: Parts,
+  { sender, send, teller, meeting }: Sending,
 ): Promise<{ url: string; http: FastifyInstance }> => {
-  const { store, bus, metrics, kernel, dispatcher } = parts
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
-  const lookForWork = (): void => {
-    dispatcher?.poke()
-    bus.publish(LANES_WAITING, '')
-  }
   const routes = config.roles.includes('api')
-    ? buildRoutes(config, store, {
-        handover: handoverOf(dispatcher, bus),
-        metrics,
+    ? buildRoutes(config, {
+        store,
         kernel,
+        send,
+        sender,
+        teller,
         onKeysChanged: authenticate.forget,
-        onBotsChanged: lookForWork,
+        onBotsChanged: meeting.lookForWork,
+        onResume: meeting.resume,
       })
     : []
   const health = {
@@ -273,10 +346,15 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(() => bus.close())
     const metrics = makeMetrics()
     const parts = { store, bus, metrics, kernel }
-    const dispatcher = await openDelivery(config, parts)
+    const meeting = new Meeting(bus)
+    const { region, botHopLimit: hopLimit } = config
+    const teller = makeTeller({ ...kernel, region, hopLimit, handover: meeting.handover })
+    const sending = { sender: buildSender(config, kernel), send: buildSend(parts, teller), teller, meeting }
+    opened.add(() => sending.sender.close())
+    const dispatcher = await openDelivery(config, parts, sending)
     opened.add(async () => dispatcher?.stop())
     opened.add(startSweeper(config, parts))
-    const { http, url } = await openHttp(config, { ...parts, dispatcher })
+    const { http, url } = await openHttp(config, parts, sending)
     opened.add(async () => {
       await Promise.all([http.close(), dispatcher?.drain()])
     })

@@ -1,10 +1,12 @@
 import {
   Bot,
+  CallbackTest,
   CreateBot,
   ListBots,
   one,
   page,
   parseUid,
+  Resumed,
   RotateSecret,
   SendMessage,
   Success,
@@ -16,10 +18,19 @@ import { RawJson, type Route, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { answerSent, SendAnswer, type SendMessageAs } from '../messages/send-message.ts'
 import type { ManageBots } from './manage-bots.ts'
+import type { TestCallback } from './test-callback.ts'
 
 const tag = 'Bots'
 
-export const botRoutes = (bots: ManageBots, sendMessage: SendMessageAs): readonly Route[] => [
+export const botRoutes = ({
+  bots,
+  testCallback,
+  sendMessage,
+}: {
+  bots: ManageBots
+  testCallback: TestCallback
+  sendMessage: SendMessageAs
+}): readonly Route[] => [
   route({
     method: 'POST',
     path: '/bots',
@@ -73,6 +84,25 @@ export const botRoutes = (bots: ManageBots, sendMessage: SendMessageAs): readonl
     body: RotateSecret,
     answer: one(Bot),
     handle: async ({ app, params, body }) => ({ data: await bots.rotateSecret(app.id, parseUid(params.uid), body) }),
+  }),
+  route({
+    method: 'POST',
+    path: '/bots/:uid/resume',
+    tag,
+    summary:
+      'Say that a bot is well again: what waits for a retry or is parked is due at once, and its circuit breaker closes',
+    params: pathOf('uid'),
+    answer: one(Resumed),
+    handle: async ({ app, params }) => ({ data: { resumed: await bots.resume(app.id, parseUid(params.uid)) } }),
+  }),
+  route({
+    method: 'POST',
+    path: '/bots/:uid/test',
+    tag,
+    summary: 'Call the callback of a bot now, signed rightly and wrongly, and say what came of it',
+    params: pathOf('uid'),
+    answer: one(CallbackTest),
+    handle: async ({ app, params }) => ({ data: await testCallback(app.id, parseUid(params.uid)) }),
   }),
   route({
     method: 'DELETE',

@@ -1,6 +1,8 @@
 import {
   type AppId,
   type Bot,
+  type BotSettingChanges,
+  botSettingNames,
   type CreateBot,
   limits,
   parseUid,
@@ -8,7 +10,7 @@ import {
   type Uid,
   type UpdateBot,
 } from '@confab/protocol'
-import { callbackUrlProblem } from '../delivery/guard.ts'
+import { type AddressGuards, callbackUrlProblem } from '../delivery/guard.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -26,12 +28,20 @@ export interface ManageBots {
   update(appId: AppId, uid: Uid, body: UpdateBot): Promise<Bot>
   /** The secret that was the current one signs too until the overlap is over; whatever signed before it does no more. */
   rotateSecret(appId: AppId, uid: Uid, body: RotateSecret): Promise<Bot>
+  /** The bot is well again: its breaker closes, and what waits for a retry or is parked is due at once. Answers how many lanes. */
+  resume(appId: AppId, uid: Uid): Promise<number>
   /** What was not delivered is cancelled; the user and the messages stay. */
   remove(appId: AppId, uid: Uid): Promise<void>
 }
 
+export interface BotId {
+  readonly appId: AppId
+  readonly bot: Uid
+}
+
 export interface ManageBotsDeps {
-  readonly store: Pick<Store, 'bots'>
+  readonly store: Pick<Store, 'bots' | 'lanes'>
+  readonly guards: Pick<AddressGuards, 'problemOf'>
   readonly clock: Clock
   readonly ids: Ids
   readonly vault: Vault
@@ -40,11 +50,23 @@ export interface ManageBotsDeps {
   readonly showPassword: boolean
   /** Called when a bot may have work that waited for the change. */
   readonly onChange: () => void
+  /** Called when what is known of a bot does not count any more. */
+  readonly onResume: (bot: BotId) => void
 }
+
+/** Lanes that one transaction may lock. */
+const RESUME_STEP = 500
 
 const assertCallbackUrl = (url: string): void => {
   const problem = callbackUrlProblem(url)
   if (problem !== undefined) throw badRequest({ webhookURL: problem })
+}
+
+/** What a body says of settings beyond the contract. */
+const settingsIn = (body: BotSettingChanges, guards: ManageBotsDeps['guards']): BotSettingChanges => {
+  const problem = guards.problemOf(body.allowCidrs ?? [])
+  if (problem !== undefined) throw badRequest({ allowCidrs: problem })
+  return Object.fromEntries(botSettingNames.flatMap((name) => (body[name] === undefined ? [] : [[name, body[name]]])))
 }
 
 type ShowBots = (appId: AppId, bots: readonly Bot[]) => Promise<Bot[]>
@@ -65,12 +87,26 @@ const makeShowBots = ({ store, vault, showPassword }: ManageBotsDeps): ShowBots 
 }
 
 export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
-  const { store, clock, ids, vault, log, onChange } = deps
+  const { store, clock, ids, vault, log, guards, onChange, onResume } = deps
   const showAll = makeShowBots(deps)
   const show = async (appId: AppId, bot: Bot): Promise<Bot> => (await showAll(appId, [bot]))[0] ?? bot
+
+  const resume = async (appId: AppId, bot: Uid): Promise<number> => {
+    const nowMs = clock.now()
+    let resumed = 0
+    for (;;) {
+      const step = await store.lanes.resume({ appId, bot, limit: RESUME_STEP, nowMs })
+      resumed += step
+      if (step < RESUME_STEP) break
+    }
+    onResume({ appId, bot })
+    return resumed
+  }
+
   return {
     create: async (appId, body) => {
       assertCallbackUrl(body.webhookURL)
+      const settings = settingsIn(body, guards)
       const uid = parseUid(body.uid)
       // The contract throws credentials away on creation unless they are to be used.
       const { useBasicAuth = false } = body
@@ -87,6 +123,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
         username: useBasicAuth ? (body.username ?? null) : null,
         password: password === undefined ? null : vault.seal(password, passwordPlace({ appId, uid })),
         secret: vault.seal(signingSecret, secretPlace({ appId, uid })),
+        settings,
         now: toSeconds(nowMs),
         nowMs,
       })
@@ -100,16 +137,19 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
       return { ...rest, rows: await showAll(input.appId, rows) }
     },
 
-    update: async (appId, uid, { webhookURL, password, ...settings }) => {
+    update: async (appId, uid, body) => {
+      const { webhookURL, password, groupChatSetting, enabled, useBasicAuth, username } = body
       if (webhookURL !== undefined) assertCallbackUrl(webhookURL)
-      const bot = await store.bots.update({
-        ...definedOf(settings),
+      const { bot, isNewReceiver } = await store.bots.update({
+        ...definedOf({ groupChatSetting, enabled, useBasicAuth, username }),
+        settings: settingsIn(body, guards),
         appId,
         uid,
         now: toSeconds(clock.now()),
         ...(webhookURL !== undefined && { callbackUrl: webhookURL }),
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid })) }),
       })
+      if (isNewReceiver) await resume(appId, uid)
       onChange()
       return show(appId, bot)
     },
@@ -128,6 +168,12 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
       })
       log.info({ appId, uid, previousSecretExpiresAt }, 'bot.secret_rotated')
       return { ...(await show(appId, bot)), signingSecret, previousSecretExpiresAt }
+    },
+
+    resume: async (appId, uid) => {
+      const resumed = await resume(appId, uid)
+      log.info({ appId, uid, resumed }, 'bot.resumed')
+      return resumed
     },
 
     remove: (appId, uid) => store.bots.remove({ appId, uid, nowMs: clock.now() }),

@@ -1,5 +1,5 @@
 /** Which messages a bot hears. Pure: the store asks inside the transaction that accepts the message. */
-import type { GroupChatSetting, ReceiverType, Uid } from '@confab/protocol'
+import type { GroupChatSetting, Uid } from '@confab/protocol'
 
 const MENTION = /<@uid:([A-Za-z0-9_-]+)>/g
 
@@ -12,20 +12,16 @@ export const mentionedUids = (text: string): readonly Uid[] => {
 /** A command: the first character that is not white space is a slash. */
 export const isSlashed = (text: string): boolean => text.trimStart().startsWith('/')
 
-export interface RelayedMessage {
-  readonly receiverType: ReceiverType
-  readonly category: string
-  /** Text or caption. */
-  readonly text: string | null
-  readonly senderIsBot: boolean
-}
-
 /** What happened in a conversation is told by triggers of its own, not as a message. */
 const RELAYED_CATEGORIES: ReadonlySet<string> = new Set(['message', 'custom', 'interactive'])
 
-/** Bots do not hear bots: two that answer each other would never stop. */
-export const mayBeRelayed = (message: RelayedMessage): boolean =>
-  !message.senderIsBot && RELAYED_CATEGORIES.has(message.category)
+export const mayBeRelayed = (category: string): boolean => RELAYED_CATEGORIES.has(category)
+
+/** What a bot says within this time of what it heard is taken for an answer to it. */
+export const HOP_MEMORY_MS = 5 * 60_000
+
+/** Why a callback is not made although the bot asked for it: bots that answer each other would never stop. */
+export const HOP_LIMIT_REASON = 'hop-limit'
 
 /** Whether a group message is for this bot, a member of the group. */
 export const isForBot = (bot: { uid: Uid; groupChatSetting: GroupChatSetting }, text: string | null): boolean => {

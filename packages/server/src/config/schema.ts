@@ -2,6 +2,8 @@
  * Every setting of the server, in one closed table. The parser, the help text, `docs/reference/config.md`,
  * `.env.example` and the redacted print are derived from it; so is the type `Config`.
  */
+import { poisonPolicies } from '@confab/protocol'
+import { defaultBreaker } from '../delivery/breaker.ts'
 import { defaultSchedule } from '../delivery/schedule.ts'
 import * as value from './values.ts'
 
@@ -120,6 +122,15 @@ export const settings = {
     example: '10.0.0.0/8,fd00::/8',
     doc: 'Private address ranges to which callbacks may go. All others are refused, so that nobody reaches into your network.',
   }),
+  botCidrs: setting<readonly string[]>({
+    env: 'CONFAB_CALLBACK_BOT_CIDRS',
+    type: value.ranges,
+    default: [],
+    example: '10.1.0.0/16',
+    doc:
+      'Private address ranges that single bots may be given by `allowCidrs`, by whoever has a full-access key of their app. ' +
+      'What is allowed for all by CONFAB_CALLBACK_ALLOW_CIDRS needs no mention here.',
+  }),
   callbackTimeoutMs: setting({
     env: 'CONFAB_CALLBACK_TIMEOUT',
     type: value.duration(1000, 60_000),
@@ -149,6 +160,38 @@ export const settings = {
     type: value.integer(1, 10_000),
     default: 40,
     doc: 'How many attempts for one bot are under way at most, where the bot does not say otherwise.',
+  }),
+  poisonPolicy: setting<(typeof poisonPolicies)[number]>({
+    env: 'CONFAB_POISON_POLICY',
+    type: value.oneOf(poisonPolicies),
+    default: 'skip',
+    doc:
+      'What becomes of a conversation when the attempts at a callback are used up, where the bot does not say otherwise: `skip` to the ' +
+      'next callback, or `park` the conversation until somebody acts.',
+  }),
+  breakerFailurePercent: setting({
+    env: 'CONFAB_BREAKER_FAILURE_PERCENT',
+    type: value.integer(1, 100),
+    default: defaultBreaker.failureRate * 100,
+    doc: 'When so many of the attempts of the last minute have failed, the circuit breaker of the bot opens.',
+  }),
+  breakerMinAttempts: setting({
+    env: 'CONFAB_BREAKER_MIN_ATTEMPTS',
+    type: value.integer(1, 10_000),
+    default: defaultBreaker.minAttempts,
+    doc: 'Of fewer attempts in the last minute nothing is concluded.',
+  }),
+  breakerOpenMs: setting({
+    env: 'CONFAB_BREAKER_OPEN_FOR',
+    type: value.duration(0, 3_600_000),
+    default: defaultBreaker.openMs,
+    doc: 'How long an open circuit breaker waits before it lets one callback through to probe; twice as long after each that fails. `0s`: none ever opens.',
+  }),
+  botHopLimit: setting({
+    env: 'CONFAB_BOT_HOP_LIMIT',
+    type: value.integer(1, 1000),
+    default: 8,
+    doc: 'How many bots may answer each other in turn before one is not called any more. Only bots that ask for it hear other bots.',
   }),
   deliveryRetentionMs: setting({
     env: 'CONFAB_DELIVERY_RETENTION',

@@ -1,6 +1,6 @@
 /** What a setting's text may be, and what it means. A refusal says what is expected and never repeats the text. */
 import { type AppId, parseAppId } from '@confab/protocol'
-import ipaddr from 'ipaddr.js'
+import { isCidr } from '../delivery/guard.ts'
 import { type MasterKey, parseMasterKey } from '../kernel/vault.ts'
 
 export interface ValueType<T> {
@@ -123,14 +123,10 @@ const listOf = <T extends string>(
 export const someOf = <const T extends string>(options: readonly T[]): ValueType<readonly T[]> =>
   listOf(oneOf(options), `a comma-separated list of ${options.join(', ')}`, 'list')
 
-/** The short, octal and hexadecimal forms of IPv4 are refused: people disagree on what they mean. */
-const isRange = (text: string): boolean =>
-  ipaddr.IPv4.isValidCIDRFourPartDecimal(text) || (text.includes(':') && ipaddr.IPv6.isValidCIDR(text))
-
 const range: ValueType<string> = {
   expects: 'an address range such as 10.0.0.0/8',
   placeholder: 'range',
-  parse: (text) => (isRange(text) ? text : undefined),
+  parse: (text) => (isCidr(text) ? text : undefined),
   print: (value) => value,
 }
 

@@ -2,10 +2,23 @@
  * The words of delivery: what is to be sent, what one try of it came to. Pure types and rules; the sender makes
  * attempts, the dispatcher decides by them, the store remembers them.
  */
-import type { AppId, ConversationId, DeliveryId, GroupChatSetting, LeaseId, Trigger, Uid } from '@confab/protocol'
+import type {
+  AppId,
+  BotSettings,
+  ConversationId,
+  DeliveryId,
+  GroupChatSetting,
+  LeaseId,
+  PoisonPolicy,
+  TEST_TRIGGER,
+  Trigger,
+  Uid,
+} from '@confab/protocol'
+import type { BreakerLimits } from './breaker.ts'
+import type { RetrySchedule } from './schedule.ts'
 
-/** A bot's callback as it must be known to make an attempt. */
-export interface Callback {
+/** A callback as the store holds it; what is not set for the bot is decided by the server: see `settle.ts`. */
+export interface StoredCallback {
   readonly appId: AppId
   readonly bot: Uid
   readonly url: string
@@ -17,14 +30,22 @@ export interface Callback {
   readonly secrets: readonly string[]
   /** Signs too, until then (unix seconds): the secret before the last rotation. */
   readonly previousSecret?: { readonly secret: string; readonly expiresAt: number }
+  readonly settings: BotSettings
+}
+
+/** How the callbacks of one bot are made. */
+export interface CallbackPolicy {
   /** Total deadline of one attempt, from the first lookup to the last byte of the answer. */
   readonly timeoutMs: number
   /** How many lanes of this bot may have an attempt under way. */
   readonly maxConcurrency: number
+  readonly schedule: RetrySchedule
+  readonly poisonPolicy: PoisonPolicy
+  readonly breaker: BreakerLimits
 }
 
-/** A callback as the store holds it; what the server as a whole decides is added by the dispatcher. */
-export type StoredCallback = Omit<Callback, 'timeoutMs' | 'maxConcurrency'>
+/** A bot's callback as it must be known to make an attempt. */
+export interface Callback extends StoredCallback, CallbackPolicy {}
 
 /** The duty to bring one trigger to one callback, as the head of its lane. */
 export interface Delivery {
@@ -33,11 +54,13 @@ export interface Delivery {
   readonly conversationId: ConversationId
   /** Place in the lane, gap-free from 1. */
   readonly sequence: number
-  readonly trigger: Trigger
+  readonly trigger: Trigger | typeof TEST_TRIGGER
   /** What is sent, byte for byte, on every attempt. */
   readonly body: string
-  /** Attempts already on record. */
+  /** Attempts already on record that count. */
   readonly attempts: number
+  /** How many bots have spoken in turn before it. */
+  readonly hop: number
   /** When the duty arose, unix milliseconds. */
   readonly createdAtMs: number
 }
@@ -47,6 +70,8 @@ export interface LaneClaim {
   readonly leaseId: LeaseId
   readonly callback: Callback
   readonly head: Delivery
+  /** The bot's breaker is half open, and this is the one lane to find out with. */
+  readonly probe?: { readonly failedBefore: number }
 }
 
 /** Where the time of an attempt went; milliseconds since its start, as far as it came. */
@@ -69,7 +94,8 @@ export type FailureReason =
   | 'protocol'
   | 'url'
   | 'redirect'
-  | 'policy'
+  | 'secrets'
+  | 'stopped'
 
 /** What one attempt came to. A bot's failure is an expected value, never an exception. */
 export type AttemptOutcome =
@@ -79,6 +105,12 @@ export type AttemptOutcome =
   | { readonly kind: 'gone' }
   /** Our own rules forbid the address; no byte was sent. */
   | { readonly kind: 'refused' }
+  /** It failed for our fault: it costs the bot none of its attempts. */
+  | { readonly kind: 'ours'; readonly reason: FailureReason }
+
+/** As it is put on record. */
+export const outcomeText = (outcome: AttemptOutcome): string =>
+  'reason' in outcome ? `${outcome.kind}:${outcome.reason}` : outcome.kind
 
 /** One HTTP try of a delivery: append-only once recorded. */
 export interface Attempt {
@@ -94,4 +126,6 @@ export interface Attempt {
   readonly phases: Phases
   /** First bytes of the answer, as text. */
   readonly response: string | undefined
+  /** The whole answer, where it says that it is JSON: it may hold replies. Not put on record. */
+  readonly json?: string
 }

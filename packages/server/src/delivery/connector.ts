@@ -56,6 +56,32 @@ export interface DialObserver {
 const NEXT_ADDRESS_MS = 500
 const TCP_KEEP_ALIVE_MS = 60_000
 
+/** Other names were looked up of late: it is this one that cannot be. */
+const NAMES_ARE_FINE_MS = 60_000
+
+/** No name can be looked up, as far as this node knows: that is not the fault of whose name it is. */
+export class NoNamesError extends Error {
+  constructor(cause: Error) {
+    super('no name can be looked up', { cause })
+    this.name = 'NoNamesError'
+  }
+}
+
+/** Tells whose fault it is that a name could not be looked up for now (EAI_AGAIN). */
+export const attributeLookups = (resolve: Resolve, now: () => number = () => performance.now()): Resolve => {
+  let fine: { readonly hostname: string; readonly atMs: number }[] = []
+  return (hostname, callback) => {
+    resolve(hostname, (error, addresses) => {
+      const sinceMs = now() - NAMES_ARE_FINE_MS
+      const others = fine.filter((name) => name.hostname !== hostname && name.atMs > sinceMs)
+      // Two names are enough: one of them is another than any that is asked for.
+      if (error === null) fine = [...others.slice(-1), { hostname, atMs: now() }]
+      const isTemporary = error !== null && 'code' in error && error.code === 'EAI_AGAIN'
+      callback(isTemporary && others.length === 0 ? new NoNamesError(error) : error, addresses)
+    })
+  }
+}
+
 /**
  * One lookup per name at a time. `getaddrinfo` holds one of a few threads that the whole process shares, and cannot be
  * called off: without this, a bot whose name server hangs would take them all, one per attempt.

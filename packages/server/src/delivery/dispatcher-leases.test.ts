@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { StoredClaim } from '../storage/sql/lanes.ts'
+import type { StoredClaim } from '../storage/sql/lane-rows.ts'
 import { uidOf } from '../testing/builders.ts'
 import { startCallbackReceiver } from '../testing/callback-receiver.ts'
 import { type DeliveryRig, type DeliveryRigOptions, makeGate, textsOf } from '../testing/delivery-rig.ts'

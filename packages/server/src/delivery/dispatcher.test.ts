@@ -59,6 +59,8 @@ describe('a lane', () => {
       .poll(() => rig.deliveries(), POLL)
       .toEqual(['ann_user_bot/1 dead 1', 'ann_user_bot/2 dead 2', 'ann_user_bot/3 delivered 1'])
     expect(textsOf(bot.received)).toEqual(['gone', 'bad', 'bad', 'good'])
+    // Told when it is on record.
+    await expect.poll(() => rig.log.length, POLL).toBe(4)
     expect(rig.metrics).toEqual([
       'attempted gone',
       'handedOver',

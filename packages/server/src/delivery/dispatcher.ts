@@ -12,20 +12,25 @@
  * the lane next, and costs the bot none of its attempts.
  */
 import type { LeaseId } from '@confab/protocol'
+import type { PostReplies } from '../callbacks/replies.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
-import type { Claimer, Disposition, RecordAttempt, Recorded, StoredClaim } from '../storage/sql/lanes.ts'
+import type { ProbeResult } from '../storage/sql/breakers.ts'
+import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
+import type { RecordAttempt, Recorded } from '../storage/sql/lanes.ts'
 import type { Store } from '../storage/store.ts'
-import type { Attempt, LaneClaim } from './attempt.ts'
+import type { Attempt, Callback, CallbackPolicy, LaneClaim } from './attempt.ts'
 import { dispositionOf } from './disposition.ts'
 import { botKey, type ClaimedLane, FairQueue } from './fair-queue.ts'
 import type { Handover } from './handover.ts'
-import { Pace } from './pace.ts'
-import type { RetrySchedule } from './schedule.ts'
+import { BotHealth } from './health.ts'
+import { Look } from './look.ts'
+import { type DispatcherMetrics, reportAttempt } from './report.ts'
 import type { Sender } from './sender.ts'
+import { settle } from './settle.ts'
 
 /** A lease outlives two renewals that fail. */
 const RENEWALS_PER_LEASE = 3
@@ -35,20 +40,14 @@ const POLL_EVERY_MS = 1000
 const CLAIM_BATCH = 256
 /** Lanes claimed per attempt that may be under way: the next ones are at hand when one ends. */
 const LANES_PER_SLOT = 2
-const RECORD_AGAIN_MS = 500
+const AGAIN_MS = 500
 /** A claim that has waited longer than this for its turn is read again: the bot may have been changed, or be gone. */
 const STALE_MS = 250
 /** Work was left in the store: what is claimed between two looks makes the second worth its transaction. */
 const BEHIND_MS = 5
 
-export interface DispatcherMetrics {
-  attempted(outcome: string, seconds: number): void
-  handedOver(seconds: number): void
-  finished(state: 'delivered' | 'dead'): void
-}
-
 export interface DispatcherDeps {
-  readonly store: Pick<Store, 'lanes'>
+  readonly store: Pick<Store, 'lanes' | 'breakers'>
   readonly sender: Sender
   readonly clock: Clock
   readonly ids: Ids
@@ -57,26 +56,22 @@ export interface DispatcherDeps {
   readonly metrics: DispatcherMetrics
   /** Attempts under way on this node. */
   readonly maxInFlight: number
-  /** Attempts under way for one bot. */
-  readonly maxPerBot: number
-  readonly timeoutMs: number
+  /** For bots that do not say otherwise. */
+  readonly defaults: CallbackPolicy
+  readonly postReplies: PostReplies
   /** How long a lane is this node's without renewal: so long is the wait if the node dies. */
   readonly leaseMs: number
-  readonly schedule?: RetrySchedule
 }
 
 export class Dispatcher implements Handover {
   readonly #deps: DispatcherDeps
   readonly #node: string
-  readonly #pace = new Pace()
+  readonly #health: BotHealth
+  readonly #look: Look
   readonly #queue: FairQueue
   /** Attempts until they are on record, polls, and what is given back. */
   readonly #underWay = new Set<Promise<void>>()
   #state: 'new' | 'running' | 'stopping' | 'aborting' = 'new'
-  #polling = false
-  #again = false
-  #pollAtMs = 0
-  #pollTimer: NodeJS.Timeout | undefined
   #renewTimer: NodeJS.Timeout | undefined
   /** Work was left in the store for want of room, on the node or for these bots: look again as soon as there is some. */
   #behind: 'node' | ReadonlySet<string> = new Set()
@@ -84,9 +79,15 @@ export class Dispatcher implements Handover {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps
     this.#node = deps.ids.node()
+    this.#health = new BotHealth(deps)
     this.#queue = new FairQueue({
       maxInFlight: deps.maxInFlight,
-      limitOf: (bot, most) => this.#pace.limitOf(bot, most),
+      limitOf: (bot, most) => this.#health.limitOf(bot, most),
+    })
+    this.#look = new Look({
+      look: () => this.#claimDue(),
+      longestMs: POLL_EVERY_MS,
+      track: (look) => this.#track(look, 'the next poll looks again'),
     })
   }
 
@@ -109,25 +110,31 @@ export class Dispatcher implements Handover {
 
   claimer(): Claimer | undefined {
     if (this.#state !== 'running' || this.#roomForLanes() <= 0) return undefined
-    return this.#claimer(this.#queue.busy(this.#lanesPerBot))
+    return this.#claimer(this.#queue.full(LANES_PER_SLOT))
   }
 
   accept(claims: readonly StoredClaim[], waiting: number): void {
     const surplus = this.#take(claims)
     if (waiting + surplus === 0) return
     this.#behind = 'node'
-    if (this.#roomForLanes() > 0) this.#schedulePoll(BEHIND_MS)
+    if (this.#roomForLanes() > 0) this.#lookWithin(BEHIND_MS)
   }
 
   /** There may be something due: look now. */
   poke(): void {
-    this.#schedulePoll(0)
+    this.#lookWithin(0)
+  }
+
+  /** The bot is said to be well again: whatever was learnt about it is forgotten. */
+  resume(bot: Pick<Callback, 'appId' | 'bot'>): void {
+    this.#health.forget(botKey(bot))
+    this.poke()
   }
 
   /** Starts nothing more; resolves when nothing is under way. */
   async drain(): Promise<void> {
     if (this.#state !== 'aborting') this.#state = 'stopping'
-    clearTimeout(this.#pollTimer)
+    this.#look.stop()
     await this.#nothingUnderWay()
   }
 
@@ -143,7 +150,7 @@ export class Dispatcher implements Handover {
   /** Ends attempts under way, also while `stop` waits for them. */
   async abort(): Promise<void> {
     this.#state = 'aborting'
-    clearTimeout(this.#pollTimer)
+    this.#look.stop()
     clearInterval(this.#renewTimer)
     await this.#deps.sender.close({ abort: true })
     await this.#nothingUnderWay()
@@ -154,24 +161,25 @@ export class Dispatcher implements Handover {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  get #lanesPerBot(): number {
-    return this.#deps.maxPerBot * LANES_PER_SLOT
-  }
-
   #roomForLanes(): number {
     return this.#deps.maxInFlight * LANES_PER_SLOT - this.#queue.size
   }
 
   #claimer(busy: Record<string, number>): Claimer {
-    const { clock, ids, leaseMs } = this.#deps
-    const perBot = this.#lanesPerBot
-    for (const bot of this.#pace.paused()) busy[bot] = perBot
-    return { node: this.#node, leaseId: ids.lease(), untilMs: clock.now() + leaseMs, busy, perBot }
+    const { clock, ids, leaseMs, defaults } = this.#deps
+    for (const bot of this.#health.paused()) busy[bot] = Number.MAX_SAFE_INTEGER
+    return {
+      node: this.#node,
+      leaseId: ids.lease(),
+      untilMs: clock.now() + leaseMs,
+      busy,
+      perBot: defaults.maxConcurrency * LANES_PER_SLOT,
+      perSlot: LANES_PER_SLOT,
+    }
   }
 
-  #withDefaults({ callback, ...claim }: StoredClaim): LaneClaim {
-    const { timeoutMs, maxPerBot } = this.#deps
-    return { ...claim, callback: { ...callback, timeoutMs, maxConcurrency: maxPerBot } }
+  #settle({ callback, ...claim }: StoredClaim): LaneClaim {
+    return { ...claim, callback: settle(callback, this.#deps.defaults) }
   }
 
   /**
@@ -180,21 +188,23 @@ export class Dispatcher implements Handover {
    */
   #take(claims: readonly StoredClaim[]): number {
     const surplus: StoredClaim[] = []
-    for (const claim of claims) {
-      if (this.#mayHold(claim)) this.#queue.add(this.#withDefaults(claim))
-      else surplus.push(claim)
+    for (const stored of claims) {
+      const claim = this.#settle(stored)
+      if (this.#mayHold(claim)) this.#queue.add(claim)
+      else surplus.push(stored)
     }
     if (surplus.length > 0) this.#giveBackSoon(surplus)
     this.#pump()
     return surplus.length
   }
 
-  #mayHold({ callback, head }: StoredClaim): boolean {
+  #mayHold({ callback, head }: LaneClaim): boolean {
     if (this.#state !== 'running') return false
     // A lane that is held already, its lease having lapsed, stays one lane.
     if (this.#queue.holds(head.laneId)) return true
     const bot = botKey(callback)
-    return this.#roomForLanes() > 0 && this.#queue.lanesOf(bot) < this.#lanesPerBot && !this.#pace.isPaused(bot)
+    const most = callback.maxConcurrency * LANES_PER_SLOT
+    return this.#roomForLanes() > 0 && this.#queue.lanesOf(bot) < most && !this.#health.isPaused(bot)
   }
 
   #giveBackSoon(claims: readonly StoredClaim[]): void {
@@ -224,32 +234,43 @@ export class Dispatcher implements Handover {
       const claim = await this.#freshClaim(lane)
       if (claim === undefined) return
       lane.claim = claim
-      const attempt = await this.#deps.sender.send(claim.callback, claim.head)
+      const answered = await this.#deps.sender.send(claim.callback, claim.head)
+      const attempt = await this.#withReplies(claim, answered)
+      if (attempt === undefined) return
       if (this.#state === 'aborting' && attempt.outcome.kind !== 'delivered') {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
         return
       }
-      this.#notePace(claim, attempt)
-      const recorded = await this.#record(claim, attempt)
+      const { probe, pauseMs } = await this.#health.note(claim, attempt)
+      if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
+      const recorded = await this.#record(claim, attempt, probe)
       next = recorded?.next
       if (next !== undefined && !this.#mayKeep(claim)) {
         this.#giveBackSoon([next])
         next = undefined
       }
     } finally {
-      this.#queue.settle(lane, next && this.#withDefaults(next))
+      this.#queue.settle(lane, next && this.#settle(next))
       this.#afterWork(lane.claim)
     }
   }
 
-  /** Lanes of a bot that asks for less go back: they would take the room of others. */
-  #notePace({ callback }: LaneClaim, attempt: Attempt): void {
-    const bot = botKey(callback)
-    const pauseMs = this.#pace.note(bot, attempt)
-    if (pauseMs === undefined) return
-    this.#deps.log.info({ appId: callback.appId, bot: callback.bot, status: attempt.status, ms: pauseMs }, 'bot.slowed')
+  /** Replies are posted before the attempt is on record; if they cannot be, nothing is, and the callback is made again. */
+  async #withReplies(claim: LaneClaim, attempt: Attempt): Promise<Attempt | undefined> {
+    const { json, outcome } = attempt
+    if (outcome.kind !== 'delivered' || json === undefined) return attempt
+    const { postReplies, clock, leaseMs } = this.#deps
+    const posted = await this.#untilDone(claim, clock.now() + leaseMs, 'delivery.reply_failed', async () => ({
+      problem: await postReplies(claim.callback, claim.head, json),
+    }))
+    if (posted === undefined) return undefined
+    return posted.problem === undefined ? attempt : { ...attempt, error: posted.problem }
+  }
+
+  /** Lanes of a bot that is to be left alone go back: they would take the room of others. */
+  #leaveAlone(bot: string, pauseMs: number): void {
     const waiting = [...this.#queue.lanes()].filter((lane) => !lane.busy && botKey(lane.claim.callback) === bot)
-    this.#track(this.#giveBack(waiting, this.#deps.clock.now() + pauseMs), 'the leases lapse by themselves')
+    this.#track(this.#giveBack(waiting), 'the leases lapse by themselves')
     setTimeout(() => this.poke(), pauseMs).unref()
   }
 
@@ -258,7 +279,8 @@ export class Dispatcher implements Handover {
     if (performance.now() - waitingSince < STALE_MS) return claim
     const lease = { laneId: claim.head.laneId, leaseId: claim.leaseId }
     const found = await this.#deps.store.lanes.reread(lease)
-    if (found?.callback.enabled && this.#state === 'running') return this.#withDefaults(found)
+    if (found?.callback.enabled && this.#state === 'running')
+      return { ...this.#settle(found), ...(claim.probe && { probe: claim.probe }) }
     if (found !== undefined) await this.#release([lease])
     return undefined
   }
@@ -267,13 +289,14 @@ export class Dispatcher implements Handover {
     this.#pump()
     const bot = botKey(callback)
     const isBehind = this.#behind === 'node' || this.#behind.has(bot)
-    if (isBehind && this.#queue.lanesOf(bot) <= this.#lanesPerBot / 2) this.#schedulePoll(BEHIND_MS)
+    const most = callback.maxConcurrency * LANES_PER_SLOT
+    if (isBehind && this.#queue.lanesOf(bot) <= most / 2) this.#lookWithin(BEHIND_MS)
   }
 
-  async #record(claim: LaneClaim, attempt: Attempt): Promise<Recorded | undefined> {
-    const { clock, random, schedule, leaseMs } = this.#deps
+  async #record(claim: LaneClaim, attempt: Attempt, probe: ProbeResult | undefined): Promise<Recorded | undefined> {
+    const { clock, random, leaseMs } = this.#deps
     const nowMs = clock.now()
-    const disposition = dispositionOf(attempt, { nowMs, random, ...(schedule && { schedule }) })
+    const disposition = dispositionOf(attempt, { nowMs, random, policy: claim.callback })
     const input: RecordAttempt = {
       laneId: claim.head.laneId,
       leaseId: claim.leaseId,
@@ -281,92 +304,43 @@ export class Dispatcher implements Handover {
       attempt,
       disposition,
       keepUntilMs: this.#mayKeep(claim) ? nowMs + leaseMs : undefined,
+      ...(probe && { probe }),
       nowMs,
     }
-    const recorded = await this.#untilRecorded(input, nowMs + leaseMs)
-    this.#report(claim, attempt, disposition, recorded)
-    if (disposition.kind === 'retry') this.#schedulePoll(disposition.dueAtMs - clock.now())
+    // The attempt has happened: it is not made again blindly while the lane is ours.
+    const recorded = await this.#untilDone(claim, nowMs + leaseMs, 'delivery.record_failed', () =>
+      this.#deps.store.lanes.record(input),
+    )
+    reportAttempt(this.#deps, claim, attempt, disposition, recorded)
+    if (disposition.kind === 'retry') this.#lookWithin(disposition.dueAtMs - clock.now())
     return recorded
   }
 
   #mayKeep({ callback }: LaneClaim): boolean {
-    return this.#state === 'running' && !this.#pace.isPaused(botKey(callback))
+    return this.#state === 'running' && !this.#health.isPaused(botKey(callback))
   }
 
-  /** The attempt has happened: it is put on record again and again, never made again blindly, while the lane is ours. */
-  async #untilRecorded(input: RecordAttempt, untilMs: number): Promise<Recorded | undefined> {
-    const { store, clock, log } = this.#deps
+  /** Again and again until it succeeds, or the lane is not ours any more. */
+  async #untilDone<T>(
+    { head }: LaneClaim,
+    untilMs: number,
+    event: string,
+    work: () => Promise<T>,
+  ): Promise<T | undefined> {
+    const { clock, log } = this.#deps
     for (;;) {
       try {
-        return await store.lanes.record(input)
+        return await work()
       } catch (error) {
-        log.error({ err: error, deliveryId: input.deliveryId }, 'delivery.record_failed')
-        if (clock.now() + RECORD_AGAIN_MS >= untilMs || this.#state === 'aborting') return undefined
-        await new Promise((resolve) => setTimeout(resolve, RECORD_AGAIN_MS))
+        log.error({ err: error, deliveryId: head.id }, event)
+        if (clock.now() + AGAIN_MS >= untilMs || this.#state === 'aborting') return undefined
+        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
       }
     }
   }
 
-  #report(
-    { callback, head }: LaneClaim,
-    attempt: Attempt,
-    disposition: Disposition,
-    recorded: Recorded | undefined,
-  ): void {
-    const { metrics, log } = this.#deps
-    const outcome = attempt.outcome.kind === 'retry' ? attempt.outcome.reason : attempt.outcome.kind
-    metrics.attempted(outcome, attempt.phases.total / 1000)
-    if (attempt.number === 1) metrics.handedOver(Math.max(0, attempt.startedAtMs - head.createdAtMs) / 1000)
-    if (disposition.kind !== 'retry' && recorded?.fenced === false) metrics.finished(disposition.kind)
-    const line = {
-      deliveryId: head.id,
-      appId: callback.appId,
-      bot: callback.bot,
-      conversationId: head.conversationId,
-      sequence: head.sequence,
-      attempt: attempt.number,
-      outcome,
-      ...(attempt.status !== undefined && { status: attempt.status }),
-      ...(attempt.error !== undefined && { error: attempt.error }),
-      ms: Math.round(attempt.phases.total * 100) / 100,
-      next: disposition.kind === 'retry' ? new Date(disposition.dueAtMs).toISOString() : disposition.kind,
-      ...(recorded === undefined ? { recorded: false } : recorded.fenced && { fenced: true }),
-    }
-    if (disposition.kind === 'dead') log.warn(line, 'delivery.attempted')
-    else log.info(line, 'delivery.attempted')
-  }
-
-  /** The soonest wish counts. */
-  #schedulePoll(inMs: number): void {
-    if (this.#state !== 'running') return
-    const atMs = performance.now() + Math.max(0, Math.min(inMs, POLL_EVERY_MS))
-    if (this.#pollTimer !== undefined && this.#pollAtMs <= atMs) return
-    clearTimeout(this.#pollTimer)
-    this.#pollAtMs = atMs
-    this.#pollTimer = setTimeout(
-      () => {
-        this.#pollTimer = undefined
-        this.#track(this.#poll(), 'the next poll looks again')
-      },
-      Math.max(0, atMs - performance.now()),
-    )
-  }
-
-  async #poll(): Promise<void> {
-    if (this.#polling || this.#state !== 'running') {
-      // The poll under way may have looked before the wish arose: it looks once more.
-      this.#again = true
-      return
-    }
-    this.#polling = true
-    this.#again = false
-    let waitMs = POLL_EVERY_MS
-    try {
-      waitMs = await this.#claimDue()
-    } finally {
-      this.#polling = false
-      this.#schedulePoll(this.#again ? 0 : waitMs)
-    }
+  #lookWithin(ms: number): void {
+    if (this.#state === 'running') this.#look.within(ms)
   }
 
   /** Answers in how many milliseconds to look again. */
@@ -378,13 +352,13 @@ export class Dispatcher implements Handover {
       return POLL_EVERY_MS
     }
     const found = await store.lanes.claimDue({
-      claimer: this.#claimer(this.#queue.busy(1)),
+      claimer: this.#claimer(this.#queue.busy()),
       limit,
       nowMs: clock.now(),
     })
     this.#take(found.claims)
     const isFull = found.claims.length >= limit
-    this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.busy(this.#lanesPerBot)))
+    this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.full(LANES_PER_SLOT)))
     if (found.claims.length > 0 && found.hasMore && this.#roomForLanes() > 0) return BEHIND_MS
     return found.nextDueMs === undefined ? POLL_EVERY_MS : found.nextDueMs - clock.now()
   }

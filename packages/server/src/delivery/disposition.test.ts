@@ -10,12 +10,15 @@ const schedule = { delaysMs: [100, 1000], maxAgeMs: 4000 }
 
 const decide = (
   outcome: AttemptOutcome,
-  options: { number?: number; random?: number; byDefault?: boolean } = {},
+  options: { number?: number; random?: number; byDefault?: boolean; park?: boolean } = {},
 ): ReturnType<typeof dispositionOf> =>
   dispositionOf(makeAttempt(outcome, options.number ?? 1), {
     nowMs: NOW,
     random: () => options.random ?? 0.5,
-    ...(options.byDefault !== true && { schedule }),
+    policy: {
+      schedule: options.byDefault === true ? defaultSchedule : schedule,
+      poisonPolicy: options.park === true ? 'park' : 'skip',
+    },
   })
 
 const later = (ms: number) => ({ kind: 'retry', dueAtMs: NOW + ms })
@@ -31,7 +34,8 @@ const reasons = {
   protocol: true,
   url: true,
   redirect: true,
-  policy: true,
+  secrets: true,
+  stopped: true,
 } satisfies Record<FailureReason, true>
 const failures = (Object.keys(reasons) as FailureReason[]).map((reason): AttemptOutcome => ({ kind: 'retry', reason }))
 
@@ -51,6 +55,20 @@ describe('what an attempt means for its delivery', () => {
       expect(all).toEqual([later(100), later(1000), later(1000), later(1000), { kind: 'dead' }, { kind: 'dead' }])
     },
   )
+
+  it('parks the lane in place of giving up, where the bot wants that; 410 is no reason to', () => {
+    const failed = { kind: 'retry', reason: 'http' } as const
+    expect(decide(failed, { number: 4, park: true })).toEqual(later(1000))
+    expect(decide(failed, { number: 5, park: true })).toEqual({ kind: 'park' })
+    expect(decide({ kind: 'refused' }, { number: 5, park: true })).toEqual({ kind: 'park' })
+    expect(decide({ kind: 'gone' }, { park: true })).toEqual({ kind: 'dead' })
+  })
+
+  it('tries again for ever, soon and for nothing, what failed for our fault', () => {
+    for (const number of [1, 5, 1000]) {
+      expect(decide({ kind: 'ours', reason: 'dns' }, { number })).toEqual({ ...later(10_000), isFree: true })
+    }
+  })
 
   it('follows the schedule that is promised unless it is given another', () => {
     const failed = { kind: 'retry', reason: 'http' } as const

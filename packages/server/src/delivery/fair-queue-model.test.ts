@@ -117,7 +117,7 @@ describe('whatever happens in whatever order', () => {
         }
         expect([model.queue.size, model.queue.inFlight]).toEqual([0, 0])
         // Of every bot that is still remembered, whatever it has.
-        expect(model.queue.busy(Number.NEGATIVE_INFINITY)).toEqual({})
+        expect(model.queue.busy()).toEqual({})
       }),
     )
   })

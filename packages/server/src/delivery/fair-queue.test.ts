@@ -21,7 +21,7 @@ const serve = (queue: FairQueue, turns: number): (number | undefined)[] =>
 const isEmpty = (queue: FairQueue): void => {
   expect([queue.size, queue.inFlight, [...queue.lanes()]]).toEqual([0, 0, []])
   // Of every bot that is still remembered, whatever it has.
-  expect(queue.busy(Number.NEGATIVE_INFINITY)).toEqual({})
+  expect(queue.busy()).toEqual({})
 }
 
 describe('turns', () => {
@@ -118,7 +118,13 @@ describe('the books', () => {
     const queue = new FairQueue({ maxInFlight: 10 })
     for (const lane of [1, 2, 3]) queue.add(claimOf('a', lane))
     queue.add(claimOf('b', 4))
-    expect([queue.busy(1), queue.busy(2), queue.busy(4)]).toEqual([{ 'app/a': 3, 'app/b': 1 }, { 'app/a': 3 }, {}])
+    expect(queue.busy()).toEqual({ 'app/a': 3, 'app/b': 1 })
+    // Each may have ten attempts under way: one lane for ten of them is full, three for ten, and one for each is not.
+    expect([0.1, 0.3, 1].map((perSlot) => queue.full(perSlot))).toEqual([
+      { 'app/a': 3, 'app/b': 1 },
+      { 'app/a': 3 },
+      {},
+    ])
     expect(['app/a', 'app/b', 'app/c'].map((key) => queue.lanesOf(key))).toEqual([3, 1, 0])
     expect(botKey(claimOf('a', 1).callback)).toBe('app/a')
     const lane = mustNext(queue)

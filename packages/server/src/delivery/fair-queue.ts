@@ -20,6 +20,8 @@ interface BotShare {
   readonly ready: ClaimedLane[]
   lanes: number
   inFlight: number
+  /** Attempts that it may have under way, as its newest claim says. */
+  most: number
 }
 
 export const botKey = (callback: { appId: AppId; bot: Uid }): string => `${callback.appId}/${callback.bot}`
@@ -59,11 +61,16 @@ export class FairQueue {
     return this.#bots.get(key)?.lanes ?? 0
   }
 
-  /** Bot → lanes claimed, of bots that have at least as many. */
-  busy(atLeast: number): Record<string, number> {
-    const busy: Record<string, number> = {}
-    for (const [key, { lanes }] of this.#bots) if (lanes >= atLeast) busy[key] = lanes
-    return busy
+  /** Bot → lanes claimed. */
+  busy(): Record<string, number> {
+    return Object.fromEntries([...this.#bots].map(([key, { lanes }]) => [key, lanes]))
+  }
+
+  /** As `busy`, of the bots that have `perSlot` lanes or more for each attempt that they may have under way. */
+  full(perSlot: number): Record<string, number> {
+    const full: Record<string, number> = {}
+    for (const [key, { lanes, most }] of this.#bots) if (lanes >= most * perSlot) full[key] = lanes
+    return full
   }
 
   /** A lane that is held already, by a lease that has lapsed, stays one lane: it never has two attempts under way. */
@@ -77,6 +84,7 @@ export class FairQueue {
     const lane: ClaimedLane = { claim, busy: false, waitingSince: 0 }
     this.#lanes.set(claim.head.laneId, lane)
     const share = this.#share(botKey(claim.callback))
+    share.most = claim.callback.maxConcurrency
     share.lanes++
     this.#wait(share, lane)
   }
@@ -111,6 +119,7 @@ export class FairQueue {
       this.#forget(share, lane)
     } else {
       lane.claim = claim
+      share.most = claim.callback.maxConcurrency
       this.#wait(share, lane)
     }
     // The bot may have been passed over while it had too much under way.
@@ -129,7 +138,7 @@ export class FairQueue {
   #share(key: string): BotShare {
     let share = this.#bots.get(key)
     if (share === undefined) {
-      share = { key, ready: [], lanes: 0, inFlight: 0 }
+      share = { key, ready: [], lanes: 0, inFlight: 0, most: 0 }
       this.#bots.set(key, share)
     }
     return share

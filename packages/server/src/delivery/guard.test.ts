@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import ipaddr from 'ipaddr.js'
 import { describe, expect, it } from 'vitest'
-import { blockedRanges, callbackUrlProblem, isCidr, makeAddressGuard, parseCidr } from './guard.ts'
+import { blockedRanges, callbackUrlProblem, isCidr, makeAddressGuard, makeAddressGuards, parseCidr } from './guard.ts'
 
 const guard = makeAddressGuard({ allow: [] })
 const isAllowed = (address: string): boolean => guard.check(address).allowed
@@ -146,7 +146,6 @@ describe('CIDR', () => {
     ['10.0.0.0/', 'must be 0 to 32'],
     ['10.0.0.0/-1', 'must be 0 to 32'],
     ['10.0.0.0/8/8', 'more than one'],
-    ['10.1.2.3/8', 'did you mean 10.0.0.0/8?'],
     ['::ffff:10.0.0.0/104', 'write the IPv4 range'],
     ['fe80::1%eth0/64', 'not an IP address'],
     ['localhost/8', 'not an IP address'],
@@ -184,5 +183,67 @@ describe('callback URL', () => {
   ])('refuses %j', (url, why) => {
     expect(callbackUrlProblem(url)).toContain(why)
     expect(callbackUrlProblem(url)).not.toContain('secret')
+  })
+})
+
+describe('ranges of single bots', () => {
+  const guards = makeAddressGuards({ allow: ['127.0.0.0/8'], forBots: ['10.0.0.0/8', '192.168.1.0/24', 'fd00::/8'] })
+  const allows = (cidrs: readonly string[], address: string): boolean => guards.of(cidrs).check(address).allowed
+
+  it.each([
+    [[], '10.0.0.1', false],
+    [[], '127.0.0.1', true],
+    [['10.0.0.0/8'], '10.255.255.255', true],
+    [['10.1.0.0/16'], '10.1.2.3', true],
+    [['10.1.0.0/16'], '10.2.0.0', false],
+    [['10.1.2.3/32'], '10.1.2.3', true],
+    [['10.1.2.3/32'], '10.1.2.4', false],
+    [['10.1.0.0/16', '192.168.1.128/25'], '192.168.1.200', true],
+    [['10.1.0.0/16', '192.168.1.128/25'], '192.168.1.100', false],
+    // An IPv4 address is one, however it is written.
+    [['10.0.0.0/8'], '::ffff:10.0.0.1', true],
+    [['192.168.1.0/24'], '::ffff:10.0.0.1', false],
+    [['fd00::/8'], '::ffff:10.0.0.1', false],
+    [['fd00:1::/32'], 'fd00:1::5', true],
+    [['fd00:1::/32'], 'fd00:2::5', false],
+    [['fd00:1::/32'], 'fe80::1', false],
+  ] as const)('%j: %s %s', (cidrs, address, allowed) => {
+    expect(allows(cidrs, address)).toBe(allowed)
+    expect(guards.problemOf(cidrs)).toBeUndefined()
+  })
+
+  it('count for nothing where they are not to be given, beside others that are', () => {
+    expect(allows(['172.16.0.0/12'], '172.16.0.1')).toBe(false)
+    expect(allows(['0.0.0.0/0'], '10.0.0.1')).toBe(false)
+    expect(allows(['8.0.0.0/6'], '10.0.0.1')).toBe(false)
+    expect(allows(['172.16.0.0/12', '10.0.0.0/8'], '172.16.0.1')).toBe(false)
+  })
+
+  it('are those of one bot alone', () => {
+    expect(allows(['10.0.0.0/8'], '10.0.0.1')).toBe(true)
+    expect(allows(['192.168.1.0/24'], '10.0.0.1')).toBe(false)
+    expect(allows([], '10.0.0.1')).toBe(false)
+  })
+
+  it.each([
+    ['10.0.0.0/7', 'not among the ranges'],
+    ['11.0.0.0/7', 'bits beyond the prefix'],
+    ['0.0.0.0/0', 'not among the ranges'],
+    ['192.168.0.0/16', 'not among the ranges'],
+    ['fc00::/7', 'not among the ranges'],
+    ['::1/128', 'not among the ranges'],
+    ['10.0.0.1', 'a prefix length is missing'],
+    ['::ffff:10.0.0.0/104', 'write the IPv4 range'],
+  ])('refuses to give %s', (cidr, why) => {
+    expect(guards.problemOf([cidr])).toContain(why)
+    expect(guards.problemOf([cidr])).toContain(cidr)
+    expect(guards.problemOf(['10.0.0.0/8', cidr])).toBe(guards.problemOf([cidr]))
+  })
+
+  it('may be what all are allowed, with nothing to give beside it', () => {
+    const none = makeAddressGuards({ allow: ['127.0.0.0/8'], forBots: [] })
+    expect(none.problemOf(['127.0.0.1/32'])).toBeUndefined()
+    expect(none.problemOf(['10.0.0.0/8'])).toContain('not among the ranges')
+    expect(() => makeAddressGuards({ allow: [], forBots: ['10.0.0.1/8'] })).toThrow('did you mean')
   })
 })

@@ -5,6 +5,7 @@
  */
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { remembering } from '../kernel/remembering.ts'
 
 export type Verdict = { readonly allowed: true } | { readonly allowed: false; readonly reason: string }
 
@@ -115,6 +116,41 @@ export const makeAddressGuard = ({ allow }: { allow: readonly string[] }): Addre
       if (zone.length > 0) return refused('address with a zone')
       const hit = blockList.find(({ cidr }) => contains(cidr, address))
       return hit === undefined ? allowed : refused(hit.reason)
+    },
+  }
+}
+
+/** Who may be dialled: the same for all, but for the ranges that single bots are given. */
+export interface AddressGuards {
+  /** For a bot with these ranges of its own; those that are not to be given count for nothing. */
+  of(cidrs: readonly string[]): AddressGuard
+  /** What is wrong with the ranges that a bot is to be given, as an answer to whoever asks for them. */
+  problemOf(cidrs: readonly string[]): string | undefined
+}
+
+/**
+ * @param options `allow`: ranges for all; `forBots`: what single bots may be given beside them
+ * @throws Error if an entry is not a CIDR
+ */
+export const makeAddressGuards = (options: { allow: readonly string[]; forBots: readonly string[] }): AddressGuards => {
+  const { allow } = options
+  const givable = [...allow, ...options.forBots].map(parseCidr)
+  const isGivable = ({ base, bits }: Cidr): boolean =>
+    givable.some((range) => range.bits <= bits && contains(range, base))
+  const shared = makeAddressGuard({ allow })
+  const guardOf = remembering((cidrs) => {
+    const own = cidrs.split(',').filter((cidr) => isGivable(parseCidr(cidr)))
+    return makeAddressGuard({ allow: [...allow, ...own] })
+  })
+  return {
+    of: (cidrs) => (cidrs.length === 0 ? shared : guardOf(cidrs.join(','))),
+    problemOf: (cidrs) => {
+      for (const text of cidrs) {
+        const cidr = readCidr(text)
+        if (typeof cidr === 'string') return `"${text}" is not a CIDR: ${cidr}`
+        if (!isGivable(cidr)) return `${text} is not among the ranges that this server lets bots have`
+      }
+      return undefined
     },
   }
 }

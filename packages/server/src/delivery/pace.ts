@@ -1,5 +1,5 @@
 /**
- * Bots that have asked for less. A 429 or 503 is about the bot, not about the conversation that was told so: all its lanes
+ * Bots that are to be left alone for a while, because they have asked for it or their circuit breaker is open. A 429 or 503 is about the bot, not about the conversation that was told so: all its lanes
  * wait, and after that one attempt at a time goes out until one succeeds.
  *
  * Owned by the dispatcher of one node; every node learns by itself. Holds the bots that are slowed down, and no other.
@@ -44,6 +44,18 @@ export class Pace {
     slowed.untilMs = untilMs
     this.#slowed.set(bot, slowed)
     return pauseMs
+  }
+
+  /** For a reason that was found elsewhere. */
+  pause(bot: string, ms: number): void {
+    const slowed = this.#slowed.get(bot) ?? { untilMs: 0, pauses: 0 }
+    slowed.untilMs = Math.max(slowed.untilMs, this.#now() + ms)
+    this.#slowed.set(bot, slowed)
+  }
+
+  /** All is well again, whatever was asked for before. */
+  forget(bot: string): void {
+    this.#slowed.delete(bot)
   }
 
   isPaused(bot: string): boolean {

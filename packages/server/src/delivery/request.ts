@@ -19,21 +19,6 @@ export const readTarget = (text: string): Target | { readonly problem: string } 
   return { origin: url.origin, path: url.pathname + url.search }
 }
 
-const MAX_REMEMBERED = 1000
-
-/** Remembers what was made of as many texts as are likely to be busy at once. */
-export const remembering = <T>(make: (text: string) => T): ((text: string) => T) => {
-  const known = new Map<string, T>()
-  return (text) => {
-    const found = known.get(text)
-    if (found !== undefined) return found
-    if (known.size >= MAX_REMEMBERED) known.clear()
-    const made = make(text)
-    known.set(text, made)
-    return made
-  }
-}
-
 interface Credentials {
   readonly username: string
   readonly password: string
@@ -82,6 +67,8 @@ export const requestHeaders = ({ opened, delivery, attempt, timestamp, userAgent
     String(delivery.sequence - 1),
     callbackHeaders.trigger,
     delivery.trigger,
+    callbackHeaders.hop,
+    String(delivery.hop),
   ]
   if (opened.secrets.length > 0) {
     const signatures = opened.secrets.map((secret) => sign(keyOf(secret), { id, timestamp, body }))

@@ -22,6 +22,12 @@ export const MAX_RETRY_AFTER_MS = HOUR
 /** ± this share, so that what failed together is not tried again together. */
 export const JITTER = 0.2
 
+export const jittered = (ms: number, random: () => number): number =>
+  Math.round(ms * (1 - JITTER + 2 * JITTER * random()))
+
+/** After what was our fault: soon, and not all at once. */
+export const OUR_FAULT_DELAY_MS = 10 * SECOND
+
 export interface RetryQuestion {
   /** The number of the attempt that has just failed, from 1. */
   readonly attempt: number
@@ -50,6 +56,5 @@ export const retryDelayMs = (question: RetryQuestion): number | undefined => {
   const delay = delaysMs[attempt - 1] ?? delaysMs.at(-1)
   if (delay === undefined) return undefined
   if ((question.ageMs ?? plannedAgeMs(delaysMs, attempt)) + delay > maxAgeMs) return undefined
-  const jittered = delay * (1 - JITTER + 2 * JITTER * random())
-  return Math.round(Math.max(jittered, Math.min(question.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)))
+  return Math.max(jittered(delay, random), Math.min(question.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
 }

@@ -20,16 +20,31 @@ const MAX_KEEP_ALIVE_MS = 60_000
 
 export type Connect = (observer: DialObserver) => buildConnector.connector
 
-export class Connection implements DialObserver {
+/** Whom a connection leads to, and under which rules it was dialled: it serves no one with others. */
+export interface Destination {
+  /** Scheme, host and port. */
   readonly origin: string
+  /** Address ranges that this bot alone may be called at. */
+  readonly allowCidrs: readonly string[]
+}
+
+const keyOf = ({ origin, allowCidrs }: Destination): string =>
+  allowCidrs.length === 0 ? origin : `${origin} ${allowCidrs.join(',')}`
+
+export class Connection implements DialObserver {
+  readonly key: string
   readonly #client: Client
   #user: ConnectionUser | undefined
   /** Connecting or connected: the client knows only of the latter. */
   #socket: Socket | undefined
   #address: string | undefined
 
-  constructor(origin: string, connect: Connect, disconnected: (connection: Connection) => void) {
-    this.origin = origin
+  constructor(
+    { key, origin }: { key: string; origin: string },
+    connect: Connect,
+    disconnected: (connection: Connection) => void,
+  ) {
+    this.key = key
     this.#client = new Client(origin, {
       connect: connect(this),
       pipelining: 1,
@@ -85,8 +100,8 @@ export class Connection implements DialObserver {
 }
 
 export interface ConnectionPoolOptions {
-  readonly connect: Connect
-  /** Idle connections kept per origin, and in all. */
+  readonly connectTo: (destination: Destination) => Connect
+  /** Idle connections kept per destination, and in all. */
   readonly maxIdlePerOrigin: number
   readonly maxIdle: number
 }
@@ -102,23 +117,27 @@ export class ConnectionPool {
   }
 
   /** The one used last, so that those no longer needed run out. */
-  take(origin: string): Connection {
-    const idle = this.#idle.get(origin)
+  take(destination: Destination): Connection {
+    const key = keyOf(destination)
+    const idle = this.#idle.get(key)
     const connection = idle?.pop()
-    if (connection === undefined) return new Connection(origin, this.#options.connect, (it) => this.#forget(it))
+    if (connection === undefined) {
+      const { origin } = destination
+      return new Connection({ key, origin }, this.#options.connectTo(destination), (it) => this.#forget(it))
+    }
     this.#idleCount -= 1
-    if (idle?.length === 0) this.#idle.delete(origin)
+    if (idle?.length === 0) this.#idle.delete(key)
     return connection
   }
 
   giveBack(connection: Connection): void {
     connection.giveBack()
-    const idle = this.#idle.get(connection.origin)
+    const idle = this.#idle.get(connection.key)
     if (this.#idleCount >= this.#options.maxIdle || (idle?.length ?? 0) >= this.#options.maxIdlePerOrigin) {
       void connection.destroy()
       return
     }
-    if (idle === undefined) this.#idle.set(connection.origin, [connection])
+    if (idle === undefined) this.#idle.set(connection.key, [connection])
     else idle.push(connection)
     this.#idleCount += 1
   }
@@ -133,12 +152,12 @@ export class ConnectionPool {
 
   /** An idle connection was closed by its peer or by age. One in use tells its user instead. */
   #forget(connection: Connection): void {
-    const idle = this.#idle.get(connection.origin)
+    const idle = this.#idle.get(connection.key)
     const at = idle?.indexOf(connection) ?? -1
     if (idle === undefined || at < 0) return
     idle.splice(at, 1)
     this.#idleCount -= 1
-    if (idle.length === 0) this.#idle.delete(connection.origin)
+    if (idle.length === 0) this.#idle.delete(connection.key)
     void connection.destroy()
   }
 }

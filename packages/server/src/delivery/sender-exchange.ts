@@ -3,12 +3,12 @@ import type { Dispatcher } from 'undici'
 import type { Clock } from '../kernel/clock.ts'
 import type { Attempt, Phases } from './attempt.ts'
 import type { DialPhase } from './connector.ts'
-import type { Connection, ConnectionPool, ConnectionUser } from './sender-connection.ts'
-import { type Judgement, judgeFailure, judgeStatus, retry } from './sender-outcome.ts'
+import type { Connection, ConnectionPool, ConnectionUser, Destination } from './sender-connection.ts'
+import { type Judgement, judgeFailure, judgeStatus, ours, retry } from './sender-outcome.ts'
 
 /** No more of an answer is read. */
 const MAX_ANSWER_BYTES = 64 * 1024
-/** No more of it is kept. */
+/** No more of it is put on record. */
 const MAX_RESPONSE_BYTES = 2 * 1024
 
 export interface ExchangeOptions {
@@ -18,14 +18,21 @@ export interface ExchangeOptions {
   readonly pool: ConnectionPool
 }
 
-type Answer = { status: number; retryAfter: string | string[] | undefined }
+type HeaderValue = string | string[] | undefined
+interface Answer {
+  readonly status: number
+  readonly retryAfter: HeaderValue
+  /** It may hold replies, and is kept as a whole. */
+  readonly isJson: boolean
+}
+
+const isJson = (contentType: HeaderValue): boolean =>
+  /^application\/(?:[\w.-]+\+)?json(?:$|[ ;])/i.test((Array.isArray(contentType) ? contentType[0] : contentType) ?? '')
 
 const tenths = (ms: number): number => Math.round(ms * 10) / 10
 
 /** As text that every store takes: an incomplete character at a cut is dropped, and PostgreSQL has no NUL. */
-const asText = (chunks: readonly Buffer[], cut: boolean): string => {
-  const [first] = chunks
-  const bytes = first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
+const asText = (bytes: Buffer, cut: boolean): string => {
   const text = cut ? new TextDecoder().decode(bytes, { stream: true }) : bytes.toString('utf8')
   return text.replaceAll('\0', '\uFFFD')
 }
@@ -58,8 +65,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     )
   }
 
-  send(origin: string, request: Omit<Dispatcher.DispatchOptions, 'method'>): void {
-    const connection = this.#options.pool.take(origin)
+  send(destination: Destination, request: Omit<Dispatcher.DispatchOptions, 'method'>): void {
+    const connection = this.#options.pool.take(destination)
     this.#connection = connection
     connection.lend(this)
     connection.dispatch({ ...request, method: 'POST' }, this)
@@ -67,7 +74,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
 
   /** Gives up at once, for no fault of the receiver's. */
   stop(): void {
-    this.#settle(retry('reset', 'server stopping'))
+    this.#settle(ours('stopped', 'server stopping'))
   }
 
   reached(phase: DialPhase): void {
@@ -86,12 +93,14 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     status: number,
     headers: Record<string, string | string[] | undefined>,
   ): void {
-    if (status >= 200) this.#answer = { status, retryAfter: headers['retry-after'] }
+    if (status < 200) return
+    this.#answer = { status, retryAfter: headers['retry-after'], isJson: isJson(headers['content-type']) }
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#read += chunk.length
-    if (this.#keptBytes < MAX_RESPONSE_BYTES) this.#keep(chunk.subarray(0, MAX_RESPONSE_BYTES - this.#keptBytes))
+    const most = this.#answer?.isJson ? MAX_ANSWER_BYTES : MAX_RESPONSE_BYTES
+    if (this.#keptBytes < most) this.#keep(chunk.subarray(0, most - this.#keptBytes))
     if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined) this.#settle(this.#judgeAnswer(this.#answer))
   }
 
@@ -128,6 +137,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
       if (then === 'keep') this.#options.pool.giveBack(connection)
       else void connection.destroy()
     }
+    const kept = Buffer.concat(this.#kept)
+    const isWhole = this.#read === this.#keptBytes && then === 'keep'
     this.#resolve({
       number: this.#options.number,
       startedAtMs: this.#startedAtMs,
@@ -136,7 +147,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
       error,
       address,
       phases: { ...this.#phases, total: this.#elapsed() },
-      response: this.#answer === undefined ? undefined : asText(this.#kept, this.#read > this.#keptBytes),
+      response: this.#answer && asText(kept.subarray(0, MAX_RESPONSE_BYTES), this.#read > MAX_RESPONSE_BYTES),
+      ...(isWhole && this.#answer?.isJson && { json: kept.toString('utf8') }),
     })
   }
 }

@@ -1,6 +1,6 @@
 /** What a status or a failure means for the delivery, and how it is told to people. Pure. */
 import type { AttemptOutcome, FailureReason } from './attempt.ts'
-import { AddressRefusedError, DialError } from './connector.ts'
+import { AddressRefusedError, DialError, NoNamesError } from './connector.ts'
 import { MAX_RETRY_AFTER_MS } from './schedule.ts'
 
 export interface Judgement {
@@ -13,6 +13,8 @@ export const retry = (reason: FailureReason, error: string): Judgement => ({
   outcome: { kind: 'retry', reason },
   error,
 })
+
+export const ours = (reason: FailureReason, error: string): Judgement => ({ outcome: { kind: 'ours', reason }, error })
 
 const DAY = '(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)'
 /** The three forms of RFC 9110 5.6.7, as `Date.parse` alone would read a date into almost any text. */
@@ -84,9 +86,21 @@ const judgeSocketError = (error: Error): Judgement =>
     ? retry('protocol', 'the answer is not one to a POST')
     : retry('reset', 'the connection was closed before the answer was complete')
 
+/** What this machine has not got, whoever is called. */
+const OUR_CODES = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM', 'EADDRNOTAVAIL', 'ENETDOWN', 'ENETUNREACH'])
+
+/** Of several addresses that were tried, the one that says most: that one was answered is the bot's, whatever else failed. */
+const tellingCause = (cause: unknown): unknown =>
+  cause instanceof AggregateError
+    ? (cause.errors.find((error) => !OUR_CODES.has(codeOf(error) ?? '')) ?? cause.errors[0])
+    : cause
+
 const judgeDialError = ({ phase, cause }: DialError): Judgement => {
-  const words = codeOf(cause) === undefined && cause instanceof Error ? cause.message : wordsOf(cause)
-  return retry(phase, `${phaseWords[phase]}: ${words}`)
+  if (cause instanceof NoNamesError) return ours('dns', `${phaseWords.dns}: ${cause.message}`)
+  const telling = tellingCause(cause)
+  const words = codeOf(telling) === undefined && telling instanceof Error ? telling.message : wordsOf(telling)
+  const judge = OUR_CODES.has(codeOf(telling) ?? '') ? ours : retry
+  return judge(phase, `${phaseWords[phase]}: ${words}`)
 }
 
 const RESET_CODES = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT', 'UND_ERR_DESTROYED', 'UND_ERR_CLOSED'])

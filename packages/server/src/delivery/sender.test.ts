@@ -13,10 +13,10 @@ import {
   type CallbackReceiverOptions,
   startCallbackReceiver,
 } from '../testing/callback-receiver.ts'
-import type { Attempt, Callback, Delivery } from './attempt.ts'
+import type { Attempt, Delivery } from './attempt.ts'
 import type { Resolve } from './connector.ts'
 import { type AddressGuard, makeAddressGuard } from './guard.ts'
-import { makeSender, type Sender, type SenderOptions } from './sender.ts'
+import { makeSender, type SendableCallback, type Sender, type SenderOptions } from './sender.ts'
 
 const loopback = makeAddressGuard({ allow: ['127.0.0.0/8', '::1/128'] })
 const strict = makeAddressGuard({ allow: [] })
@@ -33,12 +33,17 @@ const receiverWith = async (options: CallbackReceiverOptions | Behave = {}): Pro
 }
 
 const senderWith = (options: Partial<SenderOptions> = {}): Sender => {
-  const sender = makeSender({ guard: loopback, clock: systemClock, userAgent: 'Confab/test', ...options })
+  const sender = makeSender({
+    guards: { of: () => loopback },
+    clock: systemClock,
+    userAgent: 'Confab/test',
+    ...options,
+  })
   toClose.push(() => sender.close({ abort: true }))
   return sender
 }
 
-const callbackTo = (url: string, more: Partial<Callback> = {}): Callback => ({
+const callbackTo = (url: string, more: Partial<SendableCallback> = {}): SendableCallback => ({
   appId: 'app' as AppId,
   bot: 'bot' as Uid,
   url,
@@ -47,7 +52,7 @@ const callbackTo = (url: string, more: Partial<Callback> = {}): Callback => ({
   groupChatSetting: 'none',
   secrets: [],
   timeoutMs: 5000,
-  maxConcurrency: 40,
+  settings: {},
   ...more,
 })
 
@@ -59,12 +64,13 @@ const delivery = (more: Partial<Delivery> = {}): Delivery => ({
   trigger: 'after_message',
   body: '{"trigger":"after_message"}',
   attempts: 0,
+  hop: 0,
   createdAtMs: 0,
   ...more,
 })
 
 /** One attempt by a sender of its own, at a receiver of its own. */
-const attemptAt = async (behave: Behave, more: Partial<Callback> = {}): Promise<Attempt> =>
+const attemptAt = async (behave: Behave, more: Partial<SendableCallback> = {}): Promise<Attempt> =>
   senderWith().send(callbackTo((await receiverWith(behave)).url, more), delivery())
 
 const timed = async <T>(work: Promise<T>): Promise<[T, number]> => {
@@ -98,7 +104,7 @@ describe('request', () => {
     const body = '{ "b": "żółć 👩‍👩‍👧 \\u2028 \u2028", "a":1.0 }'
     const credentials = { username: 'üser', password: 'pa:ss wörd' }
     const callback = callbackTo(`${receiver.url}?x=1&y=%C3%A9`, { secrets, credentials })
-    const attempt = await senderWith({ clock }).send(callback, delivery({ body, attempts: 4 }))
+    const attempt = await senderWith({ clock }).send(callback, delivery({ body, attempts: 4, hop: 2 }))
 
     expect(attempt).toMatchObject({
       number: 5,
@@ -126,6 +132,7 @@ describe('request', () => {
       'confab-sequence': '3',
       'confab-previous-sequence': '2',
       'confab-trigger': 'after_message',
+      'confab-hop': '2',
     })
     const signature = request?.headers['webhook-signature'] ?? ''
     const content = { id: 'dlv_01', timestamp: 1_700_000_000, body }
@@ -436,7 +443,10 @@ describe('forbidden addresses', () => {
     const four = await listen()
     for (const scheme of ['http', 'https']) {
       const url = `${scheme}://${host}:${four.port}/`
-      const attempt = await senderWith({ guard: strict }).send(callbackTo(url, { timeoutMs: 2000 }), delivery())
+      const attempt = await senderWith({ guards: { of: () => strict } }).send(
+        callbackTo(url, { timeoutMs: 2000 }),
+        delivery(),
+      )
       expect(attempt).toMatchObject({ outcome: { kind: 'refused' }, status: undefined, address: undefined })
       expect(attempt.error).toMatch(/^address \S+ is not allowed: /)
     }
@@ -446,7 +456,10 @@ describe('forbidden addresses', () => {
   it('are not dialled by a name with a dot at its end, whether or not the system knows it', async () => {
     const inner = await listen()
     const url = `http://localhost.:${inner.port}/`
-    const attempt = await senderWith({ guard: strict }).send(callbackTo(url, { timeoutMs: 2000 }), delivery())
+    const attempt = await senderWith({ guards: { of: () => strict } }).send(
+      callbackTo(url, { timeoutMs: 2000 }),
+      delivery(),
+    )
     expect(attempt.outcome.kind).not.toBe('delivered')
     expect(inner.connections()).toBe(0)
   })
@@ -470,7 +483,7 @@ describe('forbidden addresses', () => {
       { address: '::1', family: 6 },
       { address: '127.0.0.1', family: 4 },
     ]
-    const sender = senderWith({ guard, resolve: (_, callback) => callback(null, addresses) })
+    const sender = senderWith({ guards: { of: () => guard }, resolve: (_, callback) => callback(null, addresses) })
     const attempt = await sender.send(callbackTo(`http://mixed.example:${receiver.port}/`), delivery())
     expect(attempt).toMatchObject({ outcome: { kind: 'delivered' }, address: '127.0.0.1' })
     expect(forbidden.connections).toBe(0)
@@ -482,7 +495,7 @@ describe('forbidden addresses', () => {
     const guard = makeAddressGuard({ allow: ['127.0.0.1/32'] })
     const answers = ['127.0.0.1', '127.0.0.2', '127.0.0.1']
     const resolve: Resolve = (_, callback) => callback(null, [{ address: answers.shift() ?? '', family: 4 }])
-    const sender = senderWith({ guard, resolve })
+    const sender = senderWith({ guards: { of: () => guard }, resolve })
     const kinds: string[] = []
     for (const port of [receiver.port, inner.port, receiver.port]) {
       kinds.push((await sender.send(callbackTo(`http://rebind.example:${port}/`), delivery())).outcome.kind)
@@ -500,7 +513,7 @@ describe('forbidden addresses', () => {
         return checks === 1 ? { allowed: true } : { allowed: false, reason: 'it is another' }
       },
     }
-    const sender = senderWith({ guard })
+    const sender = senderWith({ guards: { of: () => guard } })
     const attempt = await sender.send(callbackTo(`${scheme}://127.0.0.1:${inner.port}/`), delivery())
     expect(attempt.outcome).toEqual({ kind: 'refused' })
     expect(attempt.error).toBe('address 127.0.0.1 is not allowed: it is another')
@@ -575,7 +588,7 @@ describe('close', () => {
     await receiver.waitFor(1, 2000)
     const closing = sender.close()
     expect(await sender.send(callbackTo(receiver.url), delivery())).toMatchObject({
-      outcome: { kind: 'retry', reason: 'reset' },
+      outcome: { kind: 'ours', reason: 'stopped' },
       error: 'server stopping',
     })
     await closing
@@ -596,7 +609,7 @@ describe('close', () => {
     const [, ms] = await timed(Promise.all([sender.close({ abort: true }), graceful]))
     expect(ms).toBeLessThan(500)
     for (const attempt of await attempts) {
-      expect(attempt).toMatchObject({ outcome: { kind: 'retry', reason: 'reset' }, error: 'server stopping' })
+      expect(attempt).toMatchObject({ outcome: { kind: 'ours', reason: 'stopped' }, error: 'server stopping' })
     }
     await until(() => receiver.open === 0)
   })

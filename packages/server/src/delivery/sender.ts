@@ -6,17 +6,18 @@
 import { signingKey } from '@confab/protocol'
 import { type OpenedCallback, openCallback } from '../bots/secrets.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { remembering } from '../kernel/remembering.ts'
 import { clearVault, SealedValueError, type Vault } from '../kernel/vault.ts'
-import type { Attempt, Callback, Delivery } from './attempt.ts'
-import { makeConnector, type Resolve, shareLookups, systemResolve } from './connector.ts'
-import type { AddressGuard } from './guard.ts'
-import { readTarget, remembering, requestHeaders, withoutSecrets } from './request.ts'
+import type { Attempt, Callback, Delivery, StoredCallback } from './attempt.ts'
+import { attributeLookups, makeConnector, type Resolve, shareLookups, systemResolve } from './connector.ts'
+import type { AddressGuards } from './guard.ts'
+import { readTarget, requestHeaders, withoutSecrets } from './request.ts'
 import { ConnectionPool } from './sender-connection.ts'
 import { Exchange } from './sender-exchange.ts'
-import { type Judgement, retry } from './sender-outcome.ts'
+import { type Judgement, ours, retry } from './sender-outcome.ts'
 
 export interface SenderOptions {
-  readonly guard: AddressGuard
+  readonly guards: Pick<AddressGuards, 'of'>
   readonly clock: Clock
   readonly userAgent: string
   /** Opens secrets and passwords; without one, only those that are stored in clear can be read. */
@@ -30,9 +31,12 @@ export interface SenderOptions {
   readonly maxIdle?: number
 }
 
+/** What an attempt needs to know of a callback. */
+export type SendableCallback = StoredCallback & Pick<Callback, 'timeoutMs'>
+
 export interface Sender {
   /** One attempt. Never rejects. */
-  send(callback: Callback, delivery: Delivery): Promise<Attempt>
+  send(callback: SendableCallback, delivery: Delivery): Promise<Attempt>
   /**
    * Starts nothing more and waits for the attempts under way, which their deadlines bound. With `abort`, also while
    * an earlier call waits, gives them up at once.
@@ -57,7 +61,7 @@ const withoutSending = (number: number, startedAtMs: number, { outcome, error }:
 /** No fault of the bot's: the key of this node is not the one of the store, or the value was changed there. */
 const openOrProblem = (
   vault: Vault,
-  callback: Callback,
+  callback: StoredCallback,
   now: number,
 ): OpenedCallback | { readonly problem: string } => {
   try {
@@ -68,12 +72,15 @@ const openOrProblem = (
   }
 }
 
-const makePool = ({ guard, resolve = systemResolve, ca, maxIdlePerOrigin, maxIdle }: SenderOptions): ConnectionPool =>
-  new ConnectionPool({
-    connect: makeConnector({ guard, resolve: shareLookups(resolve), ca }),
+const makePool = (options: SenderOptions): ConnectionPool => {
+  const { guards, ca, maxIdlePerOrigin, maxIdle } = options
+  const resolve = shareLookups(attributeLookups(options.resolve ?? systemResolve))
+  return new ConnectionPool({
+    connectTo: ({ allowCidrs }) => makeConnector({ guard: guards.of(allowCidrs), resolve, ca }),
     maxIdlePerOrigin: maxIdlePerOrigin ?? DEFAULT_MAX_IDLE_PER_ORIGIN,
     maxIdle: maxIdle ?? DEFAULT_MAX_IDLE,
   })
+}
 
 export const makeSender = (options: SenderOptions): Sender => {
   const { clock, userAgent, vault = clearVault } = options
@@ -83,19 +90,20 @@ export const makeSender = (options: SenderOptions): Sender => {
   const underWay = new Set<Exchange>()
   let closed = false
 
-  const send = async (callback: Callback, delivery: Delivery): Promise<Attempt> => {
+  const send = async (callback: SendableCallback, delivery: Delivery): Promise<Attempt> => {
     const number = delivery.attempts + 1
     const nowMs = clock.now()
-    if (closed) return withoutSending(number, nowMs, retry('reset', 'server stopping'))
+    if (closed) return withoutSending(number, nowMs, ours('stopped', 'server stopping'))
     const target = targetOf(callback.url)
     if ('problem' in target) return withoutSending(number, nowMs, retry('url', target.problem))
     const timestamp = toSeconds(nowMs)
     const opened = openOrProblem(vault, callback, timestamp)
-    if ('problem' in opened) return withoutSending(number, nowMs, retry('policy', opened.problem))
+    if ('problem' in opened) return withoutSending(number, nowMs, ours('secrets', opened.problem))
     const headers = requestHeaders({ opened, delivery, attempt: number, timestamp, userAgent, keyOf })
     const exchange = new Exchange({ number, timeoutMs: callback.timeoutMs, clock, pool })
     underWay.add(exchange)
-    exchange.send(target.origin, { path: target.path, headers, body: delivery.body })
+    const { allowCidrs = [] } = callback.settings
+    exchange.send({ origin: target.origin, allowCidrs }, { path: target.path, headers, body: delivery.body })
     const attempt = await exchange.done
     underWay.delete(exchange)
     const { response } = attempt

@@ -1,6 +1,16 @@
-import { errorCodes, type Guid, type MemberLists, type Scope, type Uid, type User } from '@confab/protocol'
-import type { Actor } from '../kernel/actor.ts'
+import {
+  errorCodes,
+  type Guid,
+  groupConversationId,
+  type MemberLists,
+  type Scope,
+  type Uid,
+  type User,
+} from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
+import { type Actor, actorUid } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import { messageJson } from '../messages/message.ts'
@@ -16,8 +26,12 @@ interface MemberOf {
   readonly uid: Uid
 }
 
+interface By {
+  readonly client: Client
+}
+
 export interface ManageMembers {
-  add(input: { app: App; actor: Actor; guid: Guid }, lists: MemberLists): Promise<readonly MemberOutcome[]>
+  add(input: { app: App; actor: Actor; guid: Guid } & By, lists: MemberLists): Promise<readonly MemberOutcome[]>
   list(input: {
     actor: Actor
     guid: Guid
@@ -26,7 +40,7 @@ export interface ManageMembers {
     page: PageRequest
   }): Promise<Page<User>>
   changeScope(input: MemberOf, scope: Scope): Promise<{ guid: Guid; uid: Uid; scope: Scope; joinedAt: number }>
-  kick(input: MemberOf): Promise<void>
+  kick(input: MemberOf & By): Promise<void>
   ban(input: MemberOf): Promise<void>
   unban(input: MemberOf): Promise<void>
   listBanned(input: { actor: Actor; guid: Guid; searchKey?: string; page: PageRequest }): Promise<Page<User>>
@@ -50,8 +64,18 @@ export const outcomesJson = (outcomes: readonly MemberOutcome[]): string => {
   return `{${lists.join(',')}}`
 }
 
-export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; clock: Clock }): ManageMembers => {
-  const { store, clock } = deps
+const aboutGroup = (app: App, actor: Actor, guid: Guid) => ({
+  appId: app.id,
+  conversationId: groupConversationId(guid),
+  sender: actorUid(actor),
+})
+
+export const makeManageMembers = (deps: {
+  store: Pick<Store, 'members'>
+  clock: Clock
+  teller: Teller
+}): ManageMembers => {
+  const { store, clock, teller } = deps
   const caseOf = ({ app, actor, guid, uid }: MemberOf) => ({
     actor,
     appCreatedAt: app.createdAt,
@@ -60,17 +84,31 @@ export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; clock: 
     now: toSeconds(clock.now()),
   })
   return {
-    add: async ({ app, actor, guid }, lists) => {
+    add: async ({ app, actor, guid, client }, lists) => {
       const changes = memberChanges(lists)
       if (changes.length === 0) throw badRequest({ members: 'name at least one user' })
-      return store.members.add({ actor, appCreatedAt: app.createdAt, guid, changes, now: toSeconds(clock.now()) })
+      const telling = teller.telling(client)
+      const { outcomes, told } = await store.members.add({
+        actor,
+        appCreatedAt: app.createdAt,
+        guid,
+        changes,
+        telling,
+      })
+      teller.told(told, aboutGroup(app, actor, guid))
+      return outcomes
     },
     list: (input) => store.members.list(input),
     changeScope: async (input, scope) => {
       const { joinedAt } = await store.members.changeScope({ ...caseOf(input), scope })
       return { guid: input.guid, uid: input.uid, scope, joinedAt }
     },
-    kick: async (input) => void (await store.members.kick(caseOf(input))),
+    kick: async (input) => {
+      const { app, actor, guid, uid, client } = input
+      const telling = teller.telling(client)
+      const { told } = await store.members.kick({ actor, appCreatedAt: app.createdAt, guid, uid, telling })
+      teller.told(told, aboutGroup(app, actor, guid))
+    },
     ban: async (input) => void (await store.members.ban(caseOf(input))),
     unban: async (input) => void (await store.members.unban(caseOf(input))),
     listBanned: (input) => store.members.listBanned(input),

@@ -39,8 +39,8 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     params: pathOf('guid'),
     body: MemberLists,
     answer: one(MemberResults),
-    handle: async ({ app, actor, params, body }) => {
-      const outcomes = await members.add({ app, actor, guid: parseGuid(params.guid) }, body)
+    handle: async ({ app, actor, client, params, body }) => {
+      const outcomes = await members.add({ app, actor, client, guid: parseGuid(params.guid) }, body)
       return new RawJson(`{"data":${outcomesJson(outcomes)}}`)
     },
   }),
@@ -84,7 +84,7 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     answer: one(Success),
     handle: async (request) => {
       const { guid, uid } = memberOf(request)
-      await members.kick(memberOf(request))
+      await members.kick({ ...memberOf(request), client: request.client })
       return succeeded(`The member with ${uid} has been kicked from the Group with ${guid}.`)
     },
   }),

@@ -1,7 +1,7 @@
 /** What a client says of itself: the headers of the client SDKs, with defaults for back ends that send none. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { CHAT_API_VERSION } from '@confab/protocol'
+import { CHAT_API_VERSION, callbackHeaders } from '@confab/protocol'
 import type { Client } from '../kernel/client.ts'
 import type { Clock } from '../kernel/clock.ts'
 
@@ -19,6 +19,11 @@ const platformOf = (resource: string | undefined): string | undefined =>
 /** `javascript@4.2.0` → `javascript`. */
 const languageOf = (sdk: string | undefined): string | undefined => sdk?.split('@')[0]
 
+const hopOf = (header: string | string[] | undefined): number => {
+  const text = textOf(header) ?? ''
+  return /^\d{1,4}$/.test(text) ? Number(text) : 0
+}
+
 /**
  * @param headers `resource` (the device), `sdk` (`<language>@<version>`), and, for clients that want to say it
  *   themselves, `platform` and `language`
@@ -32,5 +37,6 @@ export const clientOf = (headers: IncomingHttpHeaders, clock: Clock): Client => 
       language: textOf(headers.language) ?? languageOf(textOf(headers.sdk)) ?? 'http',
       resource: resource ?? 'rest-api',
     },
+    hop: hopOf(headers[callbackHeaders.hop]),
   }
 }

@@ -6,4 +6,6 @@ export interface Client {
   readonly resource: string
   /** `origin` of the callbacks that its messages cause. */
   readonly origin: Origin
+  /** How many bots have spoken in turn before what it sends; counts for bots alone. */
+  readonly hop: number
 }

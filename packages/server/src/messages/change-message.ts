@@ -1,9 +1,11 @@
 import { type EditMessage, type MessageId, parseMessageId } from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
-import { type Clock, toSeconds } from '../kernel/clock.ts'
+import type { Client } from '../kernel/client.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { App } from '../storage/sql/apps.ts'
+import type { MessageChanged } from '../storage/sql/messages.ts'
 import type { Store } from '../storage/store.ts'
 import type { StoredMessage } from './message.ts'
 
@@ -14,12 +16,16 @@ interface Which {
   readonly id: string
 }
 
+interface By {
+  readonly client: Client
+}
+
 export interface ChangeMessages {
   get(input: Which): Promise<StoredMessage>
   /** Answers the action message that tells of it. */
-  edit(input: Which, body: EditMessage): Promise<StoredMessage>
+  edit(input: Which & By, body: EditMessage): Promise<StoredMessage>
   /** Answers the action message that tells of it. */
-  remove(input: Which, options: { permanent: boolean }): Promise<StoredMessage>
+  remove(input: Which & By, options: { permanent: boolean }): Promise<StoredMessage>
 }
 
 export const messageIdOf = (id: string): MessageId => {
@@ -28,20 +34,25 @@ export const messageIdOf = (id: string): MessageId => {
   return parsed
 }
 
-export const makeChangeMessages = (deps: { store: Pick<Store, 'messages'>; clock: Clock }): ChangeMessages => {
-  const { store, clock } = deps
-  const change = ({ app, actor, id }: Which) => ({
+export const makeChangeMessages = (deps: { store: Pick<Store, 'messages'>; teller: Teller }): ChangeMessages => {
+  const { store, teller } = deps
+  const change = ({ app, actor, id, client }: Which & By) => ({
     actor,
     appCreatedAt: app.createdAt,
     id: messageIdOf(id),
-    now: toSeconds(clock.now()),
+    telling: teller.telling(client),
   })
+  const handOn = ({ app }: Which, { action, told }: MessageChanged): StoredMessage => {
+    const { conversationId, sender } = action
+    teller.told(told, { appId: app.id, conversationId, sender })
+    return action
+  }
   return {
     get: ({ actor, id }) => store.messages.find({ actor, id: messageIdOf(id) }),
     edit: async (input, { data, tags }) => {
       if (data === undefined && tags === undefined) throw badRequest({ data: 'or tags is required' })
-      return store.messages.edit({ ...change(input), data, tags: jsonText(tags) ?? undefined })
+      return handOn(input, await store.messages.edit({ ...change(input), data, tags: jsonText(tags) ?? undefined }))
     },
-    remove: (input, { permanent }) => store.messages.remove({ ...change(input), permanent }),
+    remove: async (input, { permanent }) => handOn(input, await store.messages.remove({ ...change(input), permanent })),
   }
 }

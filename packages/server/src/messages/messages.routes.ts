@@ -65,8 +65,8 @@ export const messageRoutes = (deps: {
     params: pathOf('id'),
     body: EditMessage,
     answer: one(Message),
-    handle: async ({ app, actor, params, body }) =>
-      answerOne(await deps.change.edit({ app, actor, id: params.id }, body)),
+    handle: async ({ app, actor, client, params, body }) =>
+      answerOne(await deps.change.edit({ app, actor, client, id: params.id }, body)),
   }),
   route({
     method: 'DELETE',
@@ -77,8 +77,10 @@ export const messageRoutes = (deps: {
     params: pathOf('id'),
     body: DeleteOptions,
     answer: one(Message),
-    handle: async ({ app, actor, params, body }) =>
-      answerOne(await deps.change.remove({ app, actor, id: params.id }, { permanent: body?.permanent ?? false })),
+    handle: async ({ app, actor, client, params, body }) =>
+      answerOne(
+        await deps.change.remove({ app, actor, client, id: params.id }, { permanent: body?.permanent ?? false }),
+      ),
   }),
   route({
     method: 'POST',

@@ -14,12 +14,10 @@ import {
   type SendMessage,
 } from '@confab/protocol'
 import { Type } from 'typebox'
-import type { Handover } from '../delivery/handover.ts'
+import type { Teller } from '../callbacks/tell.ts'
 import { type Actor, actorUid } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
-import type { Clock } from '../kernel/clock.ts'
-import type { Ids } from '../kernel/ids.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { Store } from '../storage/store.ts'
@@ -34,6 +32,8 @@ export interface SendInput {
   readonly client: Client
   /** The thread that the path of the request names. */
   readonly parentId?: MessageId
+  /** Its muid means one message whenever it comes again, not only for a day. */
+  readonly muidForEver?: boolean
 }
 
 interface Receiver {
@@ -89,14 +89,10 @@ const parentOf = ({ body, parentId }: SendInput): MessageId | null => {
 
 export const makeSendMessage = (deps: {
   store: Pick<Store, 'messages'>
-  clock: Clock
-  ids: Ids
-  region: string
-  /** Where claims of idle lanes go, so that their callbacks leave without another read of the store. */
-  handover: Handover
+  teller: Teller
   onAccepted?: () => void
 }): SendMessageAs => {
-  const { store, clock, ids, region, handover } = deps
+  const { store, teller } = deps
 
   const appendFor = (input: SendInput) => {
     const { app, actor, body, client } = input
@@ -107,24 +103,22 @@ export const makeSendMessage = (deps: {
       draft: draftMessage(body),
       tags: jsonText(body.tags),
       muid: body.muid ?? null,
+      muidForEver: input.muidForEver ?? false,
       parentId: parentOf(input),
       resource: client.resource,
-      origin: JSON.stringify(client.origin),
-      region,
     }
     return async (receiver: Receiver, { toMany }: { toMany: boolean }): Promise<StoredMessage> => {
-      const appended = await store.messages.append({
+      const { message, isNew, told } = await store.messages.append({
         ...shared,
         receiverType: receiver.type,
         receiver: receiver.id,
         toMany,
-        deliveryId: ids.delivery(),
-        claimer: handover.claimer(),
-        nowMs: clock.now(),
+        telling: teller.telling(client),
       })
-      handover.accept(appended.claims, appended.waiting)
-      if (appended.isNew) deps.onAccepted?.()
-      return appended.message
+      const { conversationId, sender } = message
+      teller.told(told, { appId: app.id, conversationId, sender })
+      if (isNew) deps.onAccepted?.()
+      return message
     }
   }
 

@@ -1,6 +1,7 @@
 /** Makes what tests of the store and of what stands on it need, tersely. Every world is an app of its own. */
 import { randomUUID } from 'node:crypto'
 import type { AppId, Bot, Group, Guid, MessageId, Uid, User } from '@confab/protocol'
+import type { Telling, Told } from '../callbacks/tell.ts'
 import type { Attempt, AttemptOutcome } from '../delivery/attempt.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -8,7 +9,7 @@ import { type Ids, makeIds } from '../kernel/ids.ts'
 import { draftMessage } from '../messages/draft.ts'
 import type { CallbackSettings } from '../storage/sql/bots.ts'
 import type { GroupProfile } from '../storage/sql/groups.ts'
-import type { Claimer } from '../storage/sql/lanes.ts'
+import type { Claimer } from '../storage/sql/lane-rows.ts'
 import type { MemberChange } from '../storage/sql/members.ts'
 import type { MessageCursor, MessageFilter, MessageScope, MessageSlice } from '../storage/sql/message-lists.ts'
 import type { Appended } from '../storage/sql/messages.ts'
@@ -51,7 +52,12 @@ export interface Sent {
   readonly muid?: string
   readonly parent?: MessageId
   readonly claimer?: Claimer
+  readonly hop?: number
+  readonly muidForEver?: boolean
 }
+
+/** What became of a message, and who is to be told of it. */
+export type SentIn = Omit<Appended, 'told'> & Told
 
 export interface World {
   readonly store: Store
@@ -68,7 +74,7 @@ export interface World {
   /** Members as `uid: scope`, or `banned`. */
   group(guid: string, profile?: Partial<GroupProfile> & { owner?: string; members?: MembersByUid }): Promise<Group>
   bot(uid: string, settings?: Partial<CallbackSettings>): Promise<Bot>
-  send(message: Sent): Promise<Appended>
+  send(message: Sent): Promise<SentIn>
   list(query?: {
     actor?: Actor
     scope?: MessageScope
@@ -104,6 +110,9 @@ export const makeAttempt = (outcome: AttemptOutcome, number = 1, more: Partial<A
   ...more,
 })
 
+/** Of bots in turn, in every world. */
+export const HOP_LIMIT = 3
+
 const everywhere: MessageScope = { kind: 'all' }
 
 const draftOf = (sent: Sent) =>
@@ -113,11 +122,25 @@ const draftOf = (sent: Sent) =>
     data: sent.data ?? { text: sent.text ?? 'hello' },
   })
 
-const sendIn = (
+/** What whoever does something brings along, so that bots hear of it. */
+export const tellingIn = (
+  { clock, ids }: Pick<World, 'clock' | 'ids'>,
+  { claimer, hop = 0 }: Pick<Sent, 'claimer' | 'hop'> = {},
+): Telling => ({
+  origin: '{"platform":"API"}',
+  region: 'test',
+  deliveryId: ids.delivery(),
+  claimer,
+  hop,
+  hopLimit: HOP_LIMIT,
+  nowMs: clock.now(),
+})
+
+const sendIn = async (
   world: Pick<World, 'store' | 'clock' | 'ids' | 'appCreatedAt' | 'app'>,
   sent: Sent,
-): Promise<Appended> =>
-  world.store.messages.append({
+): Promise<SentIn> => {
+  const { told, ...appended } = await world.store.messages.append({
     actor: sent.actor ?? world.app,
     sender: uidOf(sent.from ?? 'app_system'),
     appCreatedAt: world.appCreatedAt,
@@ -126,15 +149,14 @@ const sendIn = (
     draft: draftOf(sent),
     tags: sent.tags === undefined ? null : JSON.stringify(sent.tags),
     muid: sent.muid ?? null,
+    muidForEver: sent.muidForEver ?? false,
     toMany: false,
     parentId: sent.parent ?? null,
     resource: 'test',
-    origin: '{"platform":"API"}',
-    region: 'test',
-    deliveryId: world.ids.delivery(),
-    claimer: sent.claimer,
-    nowMs: world.clock.now(),
+    telling: tellingIn(world, sent),
   })
+  return { ...appended, ...told }
+}
 
 export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()): Promise<World> => {
   const ids = makeIds(clock)
@@ -176,6 +198,7 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
         useBasicAuth: false,
         username: null,
         password: null,
+        settings: {},
         ...settings,
         appId,
         uid: uidOf(uid),
@@ -198,6 +221,7 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
       untilMs: clock.now() + 30_000,
       busy: {},
       perBot: 1000,
+      perSlot: 2,
       ...settings,
     }),
     dispose: async () => {

@@ -5,8 +5,10 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { BreakerLimits } from '../delivery/breaker.ts'
 import { Dispatcher, type DispatcherDeps } from '../delivery/dispatcher.ts'
-import { makeAddressGuard } from '../delivery/guard.ts'
+import { makeAddressGuards } from '../delivery/guard.ts'
+import type { RetrySchedule } from '../delivery/schedule.ts'
 import { makeSender, type Sender } from '../delivery/sender.ts'
 import type { CallbackSettings } from '../storage/sql/bots.ts'
 import { openSqliteStore } from '../storage/sqlite/sqlite-store.ts'
@@ -41,7 +43,11 @@ export const openDeliveryStore = async (): Promise<DeliveryStore> => {
 
 export type Lanes = Store['lanes']
 
-export interface DeliveryRigOptions extends Partial<DispatcherDeps> {
+export interface DeliveryRigOptions extends Partial<Omit<DispatcherDeps, 'defaults'>> {
+  /** Attempts under way for one bot. */
+  readonly maxPerBot?: number
+  readonly schedule?: RetrySchedule
+  readonly breaker?: BreakerLimits
   /** Lays faults over the lanes of the store: what fails, or answers late. */
   readonly faults?: (lanes: Lanes) => Partial<Lanes>
   /** Lays delays over the sender. */
@@ -123,6 +129,7 @@ const recorders = () => {
       attempted: (outcome: string) => void metrics.push(`attempted ${outcome}`),
       handedOver: () => void metrics.push('handedOver'),
       finished: (state: string) => void metrics.push(`finished ${state}`),
+      breakerOpened: () => void metrics.push('breakerOpened'),
     },
   }
 }
@@ -130,27 +137,34 @@ const recorders = () => {
 /** A dispatcher that is not started. At once again and again is its schedule, unless it is given another. */
 export const makeDeliveryRig = async (
   { store, dataDir }: Pick<DeliveryStore, 'store' | 'dataDir'>,
-  { faults, slowed = (sender) => sender, ...deps }: DeliveryRigOptions = {},
+  {
+    faults,
+    slowed = (sender) => sender,
+    maxPerBot = 8,
+    schedule = { delaysMs: [0], maxAgeMs: 1000 },
+    // Never opens.
+    breaker = { failureRate: 1, minAttempts: 1, openMs: 0 },
+    ...deps
+  }: DeliveryRigOptions = {},
 ): Promise<DeliveryRig> => {
   const clock = makeHeldClock()
   const w = await makeWorld(store, clock)
   await w.users('ann', 'ben', 'cat', 'dan')
   const { log, metrics, logger, meters } = recorders()
   const receivers: CallbackReceiver[] = []
-  const guard = makeAddressGuard({ allow: ['127.0.0.0/8'] })
+  const guards = makeAddressGuards({ allow: ['127.0.0.0/8'], forBots: [] })
   const dispatcher = new Dispatcher({
-    store: { lanes: { ...store.lanes, ...faults?.(store.lanes) } },
-    sender: slowed(makeSender({ guard, clock, userAgent: 'Confab/test' })),
+    store: { ...store, lanes: { ...store.lanes, ...faults?.(store.lanes) } },
+    sender: slowed(makeSender({ guards, clock, userAgent: 'Confab/test' })),
     clock,
     ids: w.ids,
     random: () => 0.5,
     log: logger,
     metrics: meters,
     maxInFlight: 16,
-    maxPerBot: 8,
-    timeoutMs: 30_000,
+    defaults: { timeoutMs: 30_000, maxConcurrency: maxPerBot, schedule, poisonPolicy: 'skip', breaker },
+    postReplies: () => Promise.resolve(undefined),
     leaseMs: 30_000,
-    schedule: { delaysMs: [0], maxAgeMs: 1000 },
     ...deps,
   })
   return {

@@ -1,5 +1,7 @@
 import type { AppId, ConversationId, DeliveryId, LeaseId, Uid } from '@confab/protocol'
 import type { LaneClaim } from '../delivery/attempt.ts'
+import { defaultBreaker } from '../delivery/breaker.ts'
+import { defaultSchedule } from '../delivery/schedule.ts'
 
 /** A lane of `bot`, of the app `app`, with its first head. */
 export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxConcurrency = 10): LaneClaim => ({
@@ -12,8 +14,12 @@ export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxC
     credentials: undefined,
     groupChatSetting: 'none',
     secrets: [],
+    settings: {},
     timeoutMs: 1000,
     maxConcurrency,
+    schedule: defaultSchedule,
+    poisonPolicy: 'skip',
+    breaker: defaultBreaker,
   },
   head: {
     id: `dlv_${laneId}` as DeliveryId,
@@ -23,6 +29,7 @@ export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxC
     trigger: 'after_message',
     body: '',
     attempts: 0,
+    hop: 0,
     createdAtMs: 0,
   },
 })

@@ -52,7 +52,8 @@ export const startPostgres = async (): Promise<ThrowAwayServer | Missing> => {
         directory,
         signal: 'QUIT',
         ready: /ready to accept connections/,
-        failed: /FATAL|not found|cannot execute/,
+        // A client that calls while it recovers is told FATAL too.
+        failed: /FATAL(?!: +the database system is)|not found|cannot execute/,
       }),
     )
   } catch (error) {

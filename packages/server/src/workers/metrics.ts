@@ -10,6 +10,7 @@ export interface Metrics {
   /** From the moment the message was accepted to the start of the first attempt. */
   handedOver(seconds: number): void
   finished(state: 'delivered' | 'dead'): void
+  breakerOpened(): void
   /** Values that are asked for when they are read. */
   watch(gauges: {
     lanes: () => number
@@ -51,6 +52,11 @@ export const makeMetrics = (): Metrics => {
     labelNames: ['state'],
     registers,
   })
+  const opened = new Counter({
+    name: 'confab_breakers_opened_total',
+    help: 'How often the circuit breaker of a bot was opened by this node.',
+    registers,
+  })
   let refresh = (): Promise<void> => Promise.resolve()
   return {
     contentType: registry.contentType,
@@ -63,6 +69,7 @@ export const makeMetrics = (): Metrics => {
     attempted: (outcome, seconds) => attempts.observe({ outcome }, seconds),
     handedOver: (seconds) => handedOver.observe(seconds),
     finished: (state) => finished.inc({ state }),
+    breakerOpened: () => opened.inc(),
     watch: ({ lanes, inFlight, backlog }) => {
       const gauge = (name: string, help: string, read?: () => number): Gauge =>
         new Gauge({

@@ -133,7 +133,7 @@ describeEngines('secrets at rest', (engine) => {
       await say(of, 'ann', bot, 'hello')
       await vi.waitFor(async () => {
         const [attempt] = await attemptsOf(of, bot)
-        expect(attempt).toMatchObject({ outcome: 'retry:policy', status: null, address: null })
+        expect(attempt).toMatchObject({ outcome: 'ours:secrets', status: null, address: null })
         expect(attempt?.error).toMatch(/cannot be read/)
       }, WAIT_MS)
     }

@@ -331,7 +331,21 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
   },
   'GET /bots/:uid/stats': async ({ api }) => {
     const { data } = await api.ok('GET', '/bots/robot/stats')
-    expect(data).toMatchObject({ pending: 1, oldestPendingAge: expect.any(Number), lastHour: { pending: 1 } })
+    expect(data).toMatchObject({
+      breaker: { state: 'closed' },
+      parked: 0,
+      pending: 1,
+      oldestPendingAge: expect.any(Number),
+      lastHour: { pending: 1 },
+    })
+  },
+  'POST /bots/:uid/resume': async ({ api }) => {
+    expect((await api.ok('POST', '/bots/robot/resume')).data).toEqual({ resumed: expect.any(Number) })
+  },
+  'POST /bots/:uid/test': async ({ api }) => {
+    const { data } = await api.ok('POST', '/bots/robot/test')
+    expectKeys(data, ['ok', 'verdict', 'reached', 'answered', 'ms', 'call'])
+    expect(data).toMatchObject({ ok: false, reached: false, call: { outcome: expect.any(String) } })
   },
   'DELETE /bots/:uid': async ({ api }) => {
     expectKeys((await api.ok('DELETE', '/bots/robot')).data, SUCCESS)

@@ -35,6 +35,7 @@ export const botsConformance = (subject: Subject): void => {
       username: null,
       password: null,
       secret: 'whsec_x',
+      settings: {},
       now: 1,
       nowMs: 1,
     }
@@ -62,7 +63,8 @@ export const botsConformance = (subject: Subject): void => {
     await w.bot('bot', { username: 'u', password: 'p' })
     w.clock.advance(1000)
     const uid = uidOf('bot')
-    const update = (more: object) => w.store.bots.update({ appId: w.appId, uid, now: w.now(), ...more })
+    const change = (more: object) => w.store.bots.update({ appId: w.appId, uid, now: w.now(), ...more })
+    const update = async (more: object) => (await change(more)).bot
     expect(await update({ callbackUrl: 'http://new', useBasicAuth: true })).toMatchObject({
       webhookURL: 'http://new',
       groupChatSetting: 'allMessages',
@@ -74,6 +76,37 @@ export const botsConformance = (subject: Subject): void => {
     expect(sent.claims[0]?.callback).toMatchObject({ url: 'http://new', credentials: { username: 'u', password: 'p' } })
     expect(await update({ username: null, password: null, groupChatSetting: 'none' })).not.toHaveProperty('username')
     await expectCode(w.store.bots.update({ appId: w.appId, uid: uidOf('ann'), now: 1 }), 'ERR_BOT_NOT_FOUND')
+  })
+
+  test('settings beyond the contract are merged, and taken away by null', async () => {
+    const w = await worldOf(subject)
+    await w.user('ann')
+    const retryPolicy = { delaysSeconds: [1, 2], giveUpAfterSeconds: 60 }
+    const made = await w.bot('bot', { settings: { timeoutSeconds: 3, retryPolicy, maxConcurrency: null } })
+    expect(made).toMatchObject({ timeoutSeconds: 3, retryPolicy })
+    expect(made).not.toHaveProperty('maxConcurrency')
+    const uid = uidOf('bot')
+    const update = (settings: object) => w.store.bots.update({ appId: w.appId, uid, now: w.now(), settings })
+    const { bot } = await update({ timeoutSeconds: null, poisonPolicy: 'park' })
+    expect(bot).toMatchObject({ retryPolicy, poisonPolicy: 'park' })
+    expect(bot).not.toHaveProperty('timeoutSeconds')
+    const sent = await w.send({ from: 'ann', to: 'bot', claimer: w.claimer() })
+    expect(sent.claims[0]?.callback.settings).toEqual({ retryPolicy, poisonPolicy: 'park' })
+    expect(await w.store.bots.callback({ appId: w.appId, uid })).toMatchObject({ settings: { retryPolicy } })
+    await update({ retryPolicy: null, poisonPolicy: null })
+    expect((await w.store.bots.callback({ appId: w.appId, uid })).settings).toEqual({})
+  })
+
+  test('another URL, or being enabled again, is another receiver', async () => {
+    const w = await worldOf(subject)
+    await w.bot('bot')
+    const change = async (more: object) =>
+      (await w.store.bots.update({ appId: w.appId, uid: uidOf('bot'), now: 1, ...more })).isNewReceiver
+    expect(await change({ callbackUrl: 'http://127.0.0.1:1/bot' })).toBe(false)
+    expect(await change({ callbackUrl: 'http://127.0.0.1:2' })).toBe(true)
+    expect(await change({ enabled: true })).toBe(false)
+    expect(await change({ enabled: false })).toBe(false)
+    expect(await change({ enabled: true })).toBe(true)
   })
 
   test('lists are by the beginning of the uid, in pages', async () => {

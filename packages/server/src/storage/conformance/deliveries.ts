@@ -1,8 +1,8 @@
-import type { DeliveryId } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { type HeldClock, makeAttempt, makeHeldClock, uidOf, type World } from '../../testing/builders.ts'
 import type { DeliveryFilter, IdRange } from '../sql/delivery-walk.ts'
-import type { Disposition, StoredClaim } from '../sql/lanes.ts'
+import type { StoredClaim } from '../sql/lane-rows.ts'
+import type { Disposition } from '../sql/lanes.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
@@ -153,22 +153,30 @@ export const deliveriesConformance = (subject: Subject): void => {
     const w = await setUp(subject)
     const uid = uidOf('bot')
     const statsSince = (hour: string, day: string) =>
-      w.store.deliveries.stats({ appId: w.appId, bot: uid, hour: hour as DeliveryId, day: day as DeliveryId })
+      w.store.deliveries.stats({ appId: w.appId, bot: uid, hour, day, nowMs: w.clock.now() })
+    const quiet = { breaker: { state: 'closed' }, parked: 0 }
     const none = { delivered: 0, dead: 0, cancelled: 0, pending: 0, isSample: false }
-    expect(await statsSince('', '')).toEqual({ pending: 0, oldestMs: undefined, lastHour: none, lastDay: none })
+    expect(await statsSince('', '')).toEqual({
+      ...quiet,
+      pending: 0,
+      oldestMs: undefined,
+      lastHour: none,
+      lastDay: none,
+    })
     const ids = await sendMany(w, 4)
     for (const kind of ['delivered', 'dead', 'delivered'] as const) await finish(w, kind)
     const oldestMs = w.clock.now() - 1000
     const window = { delivered: 2, dead: 1, cancelled: 0, pending: 1, isSample: false, successRate: 2 / 3 }
     const attemptMs = { p50: 5, p95: 5, p99: 5 }
     expect(await statsSince(ids[1] ?? '', '')).toEqual({
+      ...quiet,
       pending: 1,
       oldestMs,
       lastHour: { ...none, pending: 1 },
       lastDay: { ...window, attemptMs },
     })
     await expectCode(
-      w.store.deliveries.stats({ appId: w.appId, bot: uidOf('ann'), hour: '', day: '' }),
+      w.store.deliveries.stats({ appId: w.appId, bot: uidOf('ann'), hour: '', day: '', nowMs: 0 }),
       'ERR_BOT_NOT_FOUND',
     )
   })

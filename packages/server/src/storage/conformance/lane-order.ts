@@ -1,7 +1,8 @@
 import { setImmediate as passing } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import { makeAttempt, type World } from '../../testing/builders.ts'
-import type { Recorded, StoredClaim } from '../sql/lanes.ts'
+import type { StoredClaim } from '../sql/lane-rows.ts'
+import type { Recorded } from '../sql/lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 /** Numbers in [0, 1) that are the same in every run. */

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { makeAttempt, uidOf, type World } from '../../testing/builders.ts'
-import type { Claimer, Disposition, StoredClaim } from '../sql/lanes.ts'
+import type { Claimer, StoredClaim } from '../sql/lane-rows.ts'
+import type { Disposition } from '../sql/lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 export const claimIn = (w: World, claimer: Partial<Claimer> = {}, limit = 100) =>
@@ -10,6 +11,7 @@ const OUTCOMES = {
   delivered: { kind: 'delivered' },
   dead: { kind: 'retry', reason: 'http' },
   retry: { kind: 'retry', reason: 'timeout' },
+  park: { kind: 'retry', reason: 'timeout' },
 } as const
 
 /** Puts an attempt at the claim's head on record. */

@@ -1,7 +1,7 @@
 import type { Scope } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import type { Actor } from '../../kernel/actor.ts'
-import { changesOf, guidOf, type MembersByUid, uidOf, type World } from '../../testing/builders.ts'
+import { changesOf, guidOf, type MembersByUid, tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const g = guidOf('g')
@@ -16,8 +16,10 @@ const membersOf = (w: World) => {
   })
   const { members } = w.store
   return {
-    add: (actor: Actor, who: MembersByUid) => members.add({ ...input(actor, ''), changes: changesOf(who) }),
-    kick: (actor: Actor, uid: string) => members.kick(input(actor, uid)),
+    add: async (actor: Actor, who: MembersByUid) =>
+      (await members.add({ ...input(actor, ''), changes: changesOf(who), telling: tellingIn(w) })).outcomes,
+    kick: async (actor: Actor, uid: string) =>
+      (await members.kick({ ...input(actor, uid), telling: tellingIn(w) })).action,
     ban: (actor: Actor, uid: string) => members.ban(input(actor, uid)),
     unban: (actor: Actor, uid: string) => members.unban(input(actor, uid)),
     scope: (actor: Actor, uid: string, scope: Scope) => members.changeScope({ ...input(actor, uid), scope }),

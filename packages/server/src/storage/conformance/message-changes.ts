@@ -1,16 +1,21 @@
 import type { MessageId } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { messageJson } from '../../messages/message.ts'
-import { guidOf, uidOf, type World } from '../../testing/builders.ts'
+import { guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
 const changesOf = (w: World) => {
-  const base = (id: MessageId, actor = w.app) => ({ actor, appCreatedAt: w.appCreatedAt, id, now: w.now() })
+  const base = (id: MessageId, actor = w.app) => ({
+    actor,
+    appCreatedAt: w.appCreatedAt,
+    id,
+    telling: tellingIn(w),
+  })
   return {
-    edit: (id: MessageId, data: unknown, actor = w.app, tags?: string) =>
-      w.store.messages.edit({ ...base(id, actor), data, tags }),
-    remove: (id: MessageId, actor = w.app, permanent = false) =>
-      w.store.messages.remove({ ...base(id, actor), permanent }),
+    edit: async (id: MessageId, data: unknown, actor = w.app, tags?: string) =>
+      (await w.store.messages.edit({ ...base(id, actor), data, tags })).action,
+    remove: async (id: MessageId, actor = w.app, permanent = false) =>
+      (await w.store.messages.remove({ ...base(id, actor), permanent })).action,
     find: (id: MessageId) => w.store.messages.find({ actor: w.app, id }),
   }
 }

@@ -1,7 +1,7 @@
 import type { Affix, ConversationId, MessageId } from '@confab/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { guidOf, uidOf, type World } from '../../testing/builders.ts'
+import { guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import type { MessageFilter, MessageScope } from '../sql/message-lists.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
@@ -74,8 +74,14 @@ export const messageListsConformance = (subject: Subject): void => {
     w.clock.advance(10_000)
     await w.send({ from: 'a', toGroup: 'g', category: 'custom', type: 'poll', data: { text: 'three', customData: {} } })
     const { message: gone } = await w.send({ from: 'a', to: 'b', text: 'four', tags: ['y'] })
-    await w.store.messages.remove({ actor: w.app, appCreatedAt: 1, id: gone.id, permanent: false, now: w.now() })
-    const kick = { actor: w.app, appCreatedAt: 1, guid: guidOf('g'), uid: uidOf('a'), now: w.now() }
+    await w.store.messages.remove({
+      actor: w.app,
+      appCreatedAt: 1,
+      id: gone.id,
+      permanent: false,
+      telling: tellingIn(w),
+    })
+    const kick = { actor: w.app, appCreatedAt: 1, guid: guidOf('g'), uid: uidOf('a'), telling: tellingIn(w) }
     await w.store.members.kick(kick)
     const texts = (filter: Partial<MessageFilter>) => textsIn(w)(all, filter)
     const [one, two, three, four] = ['one 100% sure', 'two under_score', 'three', 'four']

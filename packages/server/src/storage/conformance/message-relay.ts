@@ -1,11 +1,11 @@
 import type { GroupChatSetting } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { messageJson } from '../../messages/message.ts'
-import type { Appended } from '../sql/messages.ts'
+import { type SentIn, tellingIn } from '../../testing/builders.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 /** Which bots a message was given to: those whose idle lanes it claimed. */
-const heardBy = ({ claims }: Appended): string[] => claims.map(({ callback }) => callback.bot).sort()
+const heardBy = ({ claims }: SentIn): string[] => claims.map(({ callback }) => callback.bot).sort()
 
 export const messageRelayConformance = (subject: Subject): void => {
   test('a bot hears what is sent to it, whatever it hears of groups, in the bytes that others read', async () => {
@@ -79,7 +79,7 @@ export const messageRelayConformance = (subject: Subject): void => {
     expect(heardBy(await w.send({ from: 'one', toGroup: 'g', claimer: w.claimer() }))).toEqual([])
     expect(heardBy(await w.send({ from: 'one', to: 'two', claimer: w.claimer() }))).toEqual([])
     expect(heardBy(await w.send({ from: 'one', to: 'one', claimer: w.claimer() }))).toEqual([])
-    const input = { actor: w.app, appCreatedAt: w.appCreatedAt, guid: 'g' as never, now: w.now() }
+    const input = { actor: w.app, appCreatedAt: w.appCreatedAt, guid: 'g' as never, telling: tellingIn(w) }
     await w.store.members.kick({ ...input, uid: 'ann' as never })
     expect(await w.store.lanes.backlog({})).toEqual({ pending: 0, oldestMs: undefined })
     expect(heardBy(await w.send({ toGroup: 'g', claimer: w.claimer() }))).toEqual(['one', 'two'])

@@ -1,7 +1,7 @@
 import { limits, type MessageId } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { messageJson } from '../../messages/message.ts'
-import { uidOf, type World } from '../../testing/builders.ts'
+import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
 const found = (w: World, id: MessageId, actor = w.app) => w.store.messages.find({ actor, id })
@@ -156,7 +156,7 @@ export const messagesConformance = (subject: Subject): void => {
     const peer: World = { ...w, store: subject().peer }
     await w.user('a')
     await w.bot('b')
-    const send = (n: number) => (n % 2 ? w : peer).store.messages.append({ ...base, deliveryId: w.ids.delivery() })
+    const send = (n: number) => (n % 2 ? w : peer).store.messages.append({ ...base, telling: tellingIn(w) })
     const base = {
       actor: w.app,
       sender: uidOf('a'),
@@ -166,13 +166,10 @@ export const messagesConformance = (subject: Subject): void => {
       draft: { category: 'message' as const, type: 'text', dataHead: '{"text":"x"', text: 'x', mentions: [] },
       tags: null,
       muid: 'm',
+      muidForEver: false,
       toMany: false,
       parentId: null,
       resource: 'test',
-      origin: '{}',
-      region: 'test',
-      claimer: undefined,
-      nowMs: w.clock.now(),
     }
     const sent = await Promise.all(Array.from({ length: 50 }, (_, n) => send(n)))
     expect(new Set(sent.map(({ message }) => message.id)).size).toBe(1)
@@ -192,12 +189,12 @@ export const messagesConformance = (subject: Subject): void => {
     await expectCode(w.send({ from: 'a', to: 'c', parent: parent.id }), 'ERR_WRONG_MESSAGE_THREAD')
     await expectCode(w.send({ from: 'a', toGroup: 'g', parent: parent.id }), 'ERR_WRONG_MESSAGE_THREAD')
     await expectCode(w.send({ from: 'a', to: 'b', parent: '999999999' as MessageId }), 'ERR_MESSAGE_ID_NOT_FOUND')
-    const action = await w.store.members.kick({
+    const { action } = await w.store.members.kick({
       actor: w.app,
       appCreatedAt: w.appCreatedAt,
       guid: 'g' as never,
       uid: uidOf('b'),
-      now: w.now(),
+      telling: tellingIn(w),
     })
     await expectCode(w.send({ from: 'a', toGroup: 'g', parent: action.id }), 'ERR_WRONG_MESSAGE_THREAD_CATEGORY')
     const other = await worldOf(subject)

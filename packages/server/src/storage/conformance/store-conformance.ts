@@ -9,8 +9,10 @@ import type { Store } from '../store.ts'
 import { appsConformance } from './apps.ts'
 import { botsConformance } from './bots.ts'
 import { botSecretsConformance } from './bots-secrets.ts'
+import { breakersConformance } from './breakers.ts'
 import { deliveriesConformance } from './deliveries.ts'
 import { groupsConformance } from './groups.ts'
+import { hopsConformance } from './hops.ts'
 import { laneOrderConformance } from './lane-order.ts'
 import { lanesConformance } from './lanes.ts'
 import { leasesConformance } from './leases.ts'
@@ -22,6 +24,7 @@ import { messagesConformance } from './messages.ts'
 import { replaysConformance } from './replays.ts'
 import type { Opened, Subject } from './subject.ts'
 import { tokensConformance } from './tokens.ts'
+import { triggersConformance } from './triggers.ts'
 import { usersConformance } from './users.ts'
 
 interface Seen {
@@ -75,6 +78,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages', () => messagesConformance(subject))
     describe('messages: edit, delete, purge', () => messageChangesConformance(subject))
     describe('messages: which bots hear them', () => messageRelayConformance(subject))
+    describe('messages: which bots hear of changes', () => triggersConformance(subject))
     describe('messages: lists', () => messageListsConformance(subject))
     describe('bots', () => botsConformance(subject))
     describe('bots: secrets', () => botSecretsConformance(subject))
@@ -82,6 +86,8 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('leases', () => leasesConformance(subject))
     describe('deliveries', () => deliveriesConformance(subject))
     describe('replays', () => replaysConformance(subject))
+    describe('breakers and parked lanes', () => breakersConformance(subject))
+    describe('bots that hear bots', () => hopsConformance(subject))
     describe('lanes: order under load', () => laneOrderConformance(subject))
 
     test('the suite exercised every verb and saw every code that operations throw', () => {

@@ -72,6 +72,10 @@ CREATE TABLE bots (
   updated_at bigint,
   previous_secret text,
   previous_secret_expires_at bigint,
+  settings text,
+  breaker_until_ms bigint,
+  breaker_opened_at_ms bigint,
+  breaker_failed_probes bigint NOT NULL,
   CONSTRAINT bots_pkey PRIMARY KEY (app_id, uid)
 );
 
@@ -105,6 +109,8 @@ CREATE TABLE deliveries (
   bot_uid text COLLATE "C" NOT NULL,
   replayed_at_ms bigint,
   void_lease_id text COLLATE "C",
+  hop bigint NOT NULL,
+  reason text,
   CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
 
@@ -146,6 +152,8 @@ CREATE TABLE lanes (
   due_at_ms bigint,
   lease_id text,
   lease_node text,
+  hop bigint NOT NULL,
+  entered_at_ms bigint NOT NULL,
   CONSTRAINT lanes_app_id_bot_uid_conversation_id_key UNIQUE (app_id, bot_uid, conversation_id),
   CONSTRAINT lanes_pkey PRIMARY KEY (id)
 );

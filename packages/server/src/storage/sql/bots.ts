@@ -1,42 +1,19 @@
 /**
  * Bots. Secrets and passwords are opaque here: whoever writes them has sealed them, whoever uses them opens them.
  */
-import { type AppId, type Bot, type GroupChatSetting, limits, type Uid } from '@confab/protocol'
+import { type AppId, type Bot, type BotSettingChanges, type GroupChatSetting, limits, type Uid } from '@confab/protocol'
 import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { type BotRow, findBotRow, requireBot, settingsOf, toBot, toCallback } from './bot-rows.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
-import type { Bit, Schema } from './schema.ts'
+import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireUser } from './user-rows.ts'
-
-export type BotRow = Schema['bots']
-
-export const BOT_COLUMNS = [
-  'app_id',
-  'uid',
-  'callback_url',
-  'group_chat_setting',
-  'enabled',
-  'use_basic_auth',
-  'username',
-  'password',
-  'is_ai_bot',
-  'signing_secret',
-  'previous_secret',
-  'previous_secret_expires_at',
-  'created_at',
-  'updated_at',
-] as const
-const COLUMNS = BOT_COLUMNS.join(', ')
 
 const lockApp = statement<{ app: string }, { id: string }>(
   'bots.lock_app',
   'SELECT id FROM apps WHERE id = :app {FOR_UPDATE}',
-)
-const findBot = statement<{ app: string; uid: string }, BotRow>(
-  'bots.find',
-  `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid`,
 )
 const countBots = statement<{ app: string }, { n: number }>(
   'bots.count',
@@ -52,12 +29,13 @@ const insertBot = statement<{
   username: string | null
   password: string | null
   secret: string
+  settings: string | null
   now: number
 }>(
   'bots.insert',
   `INSERT INTO bots (app_id, uid, callback_url, group_chat_setting, enabled, use_basic_auth, username, password, is_ai_bot,
-                     signing_secret, created_at)
-   VALUES (:app, :uid, :url, :setting, :enabled, :useBasicAuth, :username, :password, 0, :secret, :now)`,
+                     signing_secret, settings, created_at)
+   VALUES (:app, :uid, :url, :setting, :enabled, :useBasicAuth, :username, :password, 0, :secret, :settings, :now)`,
 )
 /** Whatever was the previous one is gone: at most two secrets are valid. */
 const rotateSecret = statement<{
@@ -89,41 +67,6 @@ const emptyLanes = statement<{ app: string; uid: string }>(
   `UPDATE lanes SET pending = 0, due_at_ms = NULL, lease_id = NULL, lease_node = NULL WHERE app_id = :app AND bot_uid = :uid`,
 )
 
-/** As the contract answers it: what is empty or false is left out, and what is secret always. */
-export const toBot = (row: BotRow): Bot => ({
-  uid: row.uid,
-  webhookURL: row.callback_url,
-  groupChatSetting: row.group_chat_setting,
-  ...(row.enabled === 1 && { enabled: true as const }),
-  ...(row.use_basic_auth === 1 && { useBasicAuth: true as const }),
-  ...(row.username && { username: row.username }),
-  ...(row.is_ai_bot === 1 && { isAIBot: true as const }),
-  createdAt: row.created_at,
-  ...(row.updated_at !== null && { updatedAt: row.updated_at }),
-})
-
-export const toCallback = (row: BotRow): StoredCallback => ({
-  appId: row.app_id,
-  bot: row.uid,
-  url: row.callback_url,
-  enabled: row.enabled === 1,
-  credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
-  groupChatSetting: row.group_chat_setting,
-  secrets: [row.signing_secret],
-  ...(row.previous_secret !== null &&
-    row.previous_secret_expires_at !== null && {
-      previousSecret: { secret: row.previous_secret, expiresAt: row.previous_secret_expires_at },
-    }),
-})
-
-export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
-
-export const requireBot = async (tx: Tx, app: AppId, uid: Uid): Promise<BotRow> => {
-  const row = await findBotRow(tx, app, uid)
-  if (row === undefined) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
-  return row
-}
-
 const cancelBacklog = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promise<void> => {
   await tx.run(emptyLanes, { app, uid })
   await tx.run(cancelPending, { app, uid, nowMs })
@@ -143,6 +86,7 @@ export interface CallbackSettings {
   readonly useBasicAuth: boolean
   readonly username: string | null
   readonly password: string | null
+  readonly settings: BotSettingChanges
 }
 
 export interface StoredPassword {
@@ -151,6 +95,16 @@ export interface StoredPassword {
 }
 
 const bit = (value: boolean): Bit => (value ? 1 : 0)
+
+/** JSON, or nothing where nothing is set. */
+const settled = (before: object, changes: BotSettingChanges): string | null => {
+  const set = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null && value !== undefined)
+  return set.length === 0 ? null : JSON.stringify(Object.fromEntries(set))
+}
+
+/** Another receiver, or one that was switched off: what was learnt of the one before does not count. */
+const isNewReceiver = (row: BotRow, { callbackUrl, enabled }: Partial<CallbackSettings>): boolean =>
+  (callbackUrl !== undefined && callbackUrl !== row.callback_url) || (enabled === true && row.enabled === 0)
 
 export const bots = {
   create: write(
@@ -179,6 +133,7 @@ export const bots = {
         username,
         password,
         secret,
+        settings: settled({}, input.settings),
         now,
       })
       return toBot(await requireBot(tx, app, uid))
@@ -187,6 +142,12 @@ export const bots = {
 
   find: read(
     async (tx, { appId, uid }: { appId: AppId; uid: Uid }): Promise<Bot> => toBot(await requireBot(tx, appId, uid)),
+  ),
+
+  /** As whoever calls it must know it. */
+  callback: read(
+    async (tx, { appId, uid }: { appId: AppId; uid: Uid }): Promise<StoredCallback> =>
+      toCallback(await requireBot(tx, appId, uid)),
   ),
 
   list: read(
@@ -204,10 +165,14 @@ export const bots = {
     },
   ),
 
+  /** Answers also whether callbacks go to another receiver now. */
   update: write(
-    async (tx, input: Partial<CallbackSettings> & { appId: AppId; uid: Uid; now: number }): Promise<Bot> => {
+    async (
+      tx,
+      input: Partial<CallbackSettings> & { appId: AppId; uid: Uid; now: number },
+    ): Promise<{ bot: Bot; isNewReceiver: boolean }> => {
       const { appId: app, uid, now } = input
-      await requireBot(tx, app, uid)
+      const before = await requireBot(tx, app, uid, { lock: true })
       const changes = {
         ...(input.callbackUrl !== undefined && { callback_url: input.callbackUrl }),
         ...(input.groupChatSetting !== undefined && { group_chat_setting: input.groupChatSetting }),
@@ -215,12 +180,13 @@ export const bots = {
         ...(input.useBasicAuth !== undefined && { use_basic_auth: bit(input.useBasicAuth) }),
         ...(input.username !== undefined && { username: input.username }),
         ...(input.password !== undefined && { password: input.password }),
+        ...(input.settings !== undefined && { settings: settled(settingsOf(before), input.settings) }),
         updated_at: now,
       }
       await tx.query(
         tx.build.updateTable('bots').set(changes).where('app_id', '=', app).where('uid', '=', uid).compile(),
       )
-      return toBot(await requireBot(tx, app, uid))
+      return { bot: toBot(await requireBot(tx, app, uid)), isNewReceiver: isNewReceiver(before, input) }
     },
   ),
 

@@ -2,15 +2,15 @@
  * Deliveries for those who look after bots: found, cancelled, made again, swept. What works them is in `lanes.ts`, whose
  * invariants hold here too: whoever changes a delivery holds the lock of its lane, and nobody takes a lease away.
  */
-import type { AppId, Delivery, DeliveryDetail, DeliveryId, Uid } from '@confab/protocol'
+import type { AppId, Breaker, Delivery, DeliveryDetail, DeliveryId, Uid } from '@confab/protocol'
 import type { Selectable } from 'kysely'
 import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { definedOf } from '../../kernel/defined.ts'
-import { requireBot } from './bots.ts'
+import { type BotRow, requireBot } from './bot-rows.ts'
 import { windowOf } from './delivery-stats.ts'
 import { type DeliveryFilter, type IdRange, ROW, type Row, type Walk, walk } from './delivery-walk.ts'
-import { emptyLane, headOf, lockLane, setDue } from './lanes.ts'
+import { beginAnew, emptyLane, headOf, lockLane, PARKED_MS, setDue } from './lane-rows.ts'
 import type { Schema } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 
@@ -43,6 +43,10 @@ const waitingOf = statement<{ app: string; bot: string }, { pending: number; old
      WHERE d.lane_id = lanes.id AND d.state = 'pending' ORDER BY d.sequence LIMIT 1)) AS oldest_ms
    FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms IS NOT NULL`,
 )
+const countParked = statement<{ app: string; bot: string; dueMs: number }, { n: number }>(
+  'lanes.count_parked',
+  'SELECT count(*) AS n FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms = :dueMs',
+)
 const sweepable = statement<{ beforeMs: number; limit: number }, { id: DeliveryId }>(
   'deliveries.sweepable',
   `SELECT id FROM deliveries WHERE finished_at_ms < :beforeMs ORDER BY finished_at_ms LIMIT :limit {FOR_UPDATE_SKIP_LOCKED}`,
@@ -65,7 +69,10 @@ const summaryOf = async (tx: Tx, row: Row): Promise<Delivery> => {
     ...definedOf({
       finishedAt: seconds(row.finished_at_ms),
       replayedAt: seconds(row.replayed_at_ms),
-      dueAt: isHead ? seconds(row.due_at_ms) : undefined,
+      hop: row.hop === 0 ? undefined : row.hop,
+      reason: row.reason ?? undefined,
+      isParked: isHead && row.due_at_ms === PARKED_MS ? (true as const) : undefined,
+      dueAt: isHead && row.due_at_ms !== PARKED_MS ? seconds(row.due_at_ms) : undefined,
     }),
   }
 }
@@ -85,6 +92,11 @@ const makeAnew = async (
   nowMs: number,
 ): Promise<boolean> => {
   const lane = await tx.first(lockLane, { id: laneId })
+  if (lane?.due_at_ms === PARKED_MS && (await tx.first(headOf, { lane: laneId }))?.id === id) {
+    await tx.run(beginAnew, { id, nowMs })
+    await tx.run(setDue, { id: laneId, dueMs: nowMs })
+    return true
+  }
   if ((await tx.run(replayOne, { id, nowMs, lease: lane?.lease_id ?? null })) === 0) return false
   await tx.run(countInLane, { id: laneId, change: 1 })
   // Who holds the lease comes to it by itself.
@@ -103,6 +115,26 @@ const takeOut = async (tx: Tx, { id, lane_id: laneId }: Row, nowMs: number): Pro
   // The wait was for the one that is gone.
   else if (head.id !== before?.id) await tx.run(setDue, { id: laneId, dueMs: nowMs })
   return true
+}
+
+interface StatsQuestion {
+  readonly appId: AppId
+  readonly bot: Uid
+  /** Ids of an hour and of a day ago. */
+  readonly hour: string
+  readonly day: string
+  readonly nowMs: number
+}
+
+const breakerOf = (row: BotRow, nowMs: number): Breaker => {
+  const { breaker_until_ms: untilMs, breaker_opened_at_ms: openedMs, breaker_failed_probes: failedProbes } = row
+  if (untilMs === null) return { state: 'closed' }
+  return {
+    state: untilMs > nowMs ? 'open' : 'half-open',
+    ...(openedMs !== null && { openedAt: toSeconds(openedMs) }),
+    probeAt: toSeconds(untilMs),
+    failedProbes,
+  }
 }
 
 export const deliveries = {
@@ -166,10 +198,13 @@ export const deliveries = {
     },
   ),
 
-  stats: read(async (tx, { appId, bot, hour, day }: { appId: AppId; bot: Uid; hour: string; day: string }) => {
-    await requireBot(tx, appId, bot)
+  stats: read(async (tx, { appId, bot, hour, day, nowMs }: StatsQuestion) => {
+    const row = await requireBot(tx, appId, bot)
+    const parked = await tx.first(countParked, { app: appId, bot, dueMs: PARKED_MS })
     const waiting = await tx.first(waitingOf, { app: appId, bot })
     return {
+      breaker: breakerOf(row, nowMs),
+      parked: parked?.n ?? 0,
       pending: waiting?.pending ?? 0,
       oldestMs: waiting?.oldest_ms ?? undefined,
       lastHour: await windowOf(tx, { appId, bot, after: hour }),

@@ -26,7 +26,7 @@ export interface IdRange {
 
 /** With `deliveries` as d and `lanes` as l. */
 export const ROW = `d.id, d.app_id, d.bot_uid, d.lane_id, d.sequence, d.message_id, d.trigger, d.state, d.attempts,
-  d.created_at_ms, d.finished_at_ms, d.replayed_at_ms, l.conversation_id, l.lease_id, l.due_at_ms`
+  d.created_at_ms, d.finished_at_ms, d.replayed_at_ms, d.hop, d.reason, l.conversation_id, l.lease_id, l.due_at_ms`
 
 export type Row = Readonly<
   Omit<Schema['deliveries'], 'body' | 'void_lease_id'> &

@@ -5,8 +5,8 @@
  * - A delivery is written in the transaction of its message, with the next sequence of its lane; the lane's row is
  *   locked meanwhile, so sequences follow the order of messages and have no gaps.
  * - `due_at_ms` is when the lane may next be claimed: when its head is due, or, while it is leased, when the lease
- *   lapses. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot stay due and
- *   are not claimed until it is enabled again.
+ *   lapses. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot, and of one whose
+ *   circuit breaker is open, stay due and are not claimed until that changes. A parked lane is due at the end of time.
  * - Only the holder of the lease may finish the head. Every claim has a fresh lease id; a completion under an old one
  *   changes nothing but the list of attempts.
  * - `pending` counts the deliveries of the lane that are still to be made.
@@ -15,73 +15,24 @@
  *   with the head that is there then, so that a lane never has two attempts under way.
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
-import type { AppId, ConversationId, DeliveryId, DeliveryState, LeaseId, Trigger, Uid } from '@confab/protocol'
-import type { Attempt, Delivery, StoredCallback } from '../../delivery/attempt.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow, toCallback } from './bots.ts'
+import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
+import { type Attempt, outcomeText } from '../../delivery/attempt.ts'
+import { BOT_COLUMNS, type BotRow, findBotRow, requireBot, toCallback } from './bot-rows.ts'
+import { closeBreaker, isOpen, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
+import {
+  beginAnew,
+  type Claimer,
+  emptyLane,
+  headOf,
+  type LaneRow,
+  lockLane,
+  PARKED_MS,
+  roomOf,
+  type StoredClaim,
+  setDue,
+  toHead,
+} from './lane-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-
-export interface StoredClaim {
-  readonly leaseId: LeaseId
-  readonly callback: StoredCallback
-  readonly head: Delivery
-}
-
-/** Who claims, and until when. Lease ids are `leaseId` with a number behind it, one per lane. */
-export interface Claimer {
-  readonly node: string
-  readonly leaseId: LeaseId
-  readonly untilMs: number
-  /** `appId/uid` → lanes of that bot that are claimed already; bots at `perBot` get no more, theirs wait in the store. */
-  readonly busy: Readonly<Record<string, number>>
-  readonly perBot: number
-}
-
-interface LaneRow {
-  id: number
-  app_id: AppId
-  bot_uid: Uid
-  conversation_id: ConversationId
-}
-
-interface HeadRow {
-  id: DeliveryId
-  sequence: number
-  trigger: Trigger
-  body: string
-  attempts: number
-  created_at_ms: number
-}
-
-const enterLane = statement<
-  { app: string; bot: string; conversation: string; lease: string | null; node: string | null; dueMs: number },
-  { id: number; sequence: number; lease_id: string | null; due_at_ms: number }
->(
-  'lanes.enter',
-  `INSERT INTO lanes (app_id, bot_uid, conversation_id, next_sequence, pending, due_at_ms, lease_id, lease_node)
-   VALUES (:app, :bot, :conversation, 2, 1, :dueMs, :lease, :node)
-   ON CONFLICT (app_id, bot_uid, conversation_id) DO UPDATE SET
-     next_sequence = lanes.next_sequence + 1,
-     pending = lanes.pending + 1,
-     due_at_ms = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.due_at_ms ELSE lanes.due_at_ms END,
-     lease_id = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.lease_id ELSE lanes.lease_id END,
-     lease_node = CASE WHEN lanes.pending = 0 AND lanes.lease_id IS NULL THEN excluded.lease_node ELSE lanes.lease_node END
-   RETURNING id, next_sequence - 1 AS sequence, lease_id, due_at_ms`,
-)
-const insertDelivery = statement<{
-  id: string
-  app: string
-  bot: string
-  lane: number
-  sequence: number
-  message: number
-  trigger: string
-  body: string
-  nowMs: number
-}>(
-  'deliveries.insert',
-  `INSERT INTO deliveries (id, app_id, bot_uid, lane_id, sequence, message_id, trigger, body, state, attempts, created_at_ms)
-   VALUES (:id, :app, :bot, :lane, :sequence, :message, :trigger, :body, 'pending', 0, :nowMs)`,
-)
 
 const dueBots = statement<Record<string, never>, BotRow & { due_ms: number | null }>(
   'lanes.due_bots',
@@ -98,32 +49,21 @@ const leaseLane = statement<{ id: number; lease: string; node: string; untilMs: 
   'lanes.lease',
   'UPDATE lanes SET lease_id = :lease, lease_node = :node, due_at_ms = :untilMs WHERE id = :id',
 )
-export const setDue = statement<{ id: number; dueMs: number | null }>(
-  'lanes.set_due',
-  'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id',
-)
-/** A lane without a head is empty, whatever was counted: the next message finds it idle. */
-export const emptyLane = statement<{ id: number }>(
-  'lanes.empty',
-  'UPDATE lanes SET pending = 0, lease_id = NULL, lease_node = NULL, due_at_ms = NULL WHERE id = :id',
-)
 const nextDue = statement<{ app: string; bot: string; nowMs: number }, { due_ms: number | null }>(
   'lanes.next_due',
   `SELECT min(due_at_ms) AS due_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs`,
 )
-/** The duty of what was replayed arose anew with that. */
-export const headOf = statement<{ lane: number }, HeadRow>(
-  'lanes.head',
-  `SELECT id, sequence, trigger, body, attempts, coalesce(replayed_at_ms, created_at_ms) AS created_at_ms FROM deliveries
-   WHERE lane_id = :lane AND state = 'pending' ORDER BY sequence LIMIT 1`,
-)
-export const lockLane = statement<{ id: number }, LaneRow & { lease_id: string | null }>(
-  'lanes.lock',
-  'SELECT id, app_id, bot_uid, conversation_id, lease_id FROM lanes WHERE id = :id {FOR_UPDATE}',
-)
 const readLane = statement<{ id: number; lease: string }, LaneRow>(
   'lanes.read',
   'SELECT id, app_id, bot_uid, conversation_id FROM lanes WHERE id = :id AND lease_id = :lease',
+)
+const laterLanes = statement<
+  { app: string; bot: string; nowMs: number; limit: number },
+  { id: number; due_at_ms: number }
+>(
+  'lanes.later',
+  `SELECT id, due_at_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs AND lease_id IS NULL
+   ORDER BY due_at_ms LIMIT :limit {FOR_UPDATE}`,
 )
 const insertAttempt = statement<{
   delivery: string
@@ -187,72 +127,14 @@ const stateOf = statement<{ id: string }, { state: DeliveryState }>(
   'deliveries.state',
   'SELECT state FROM deliveries WHERE id = :id',
 )
-const toHead = (lane: { id: number; conversation_id: ConversationId }, row: HeadRow): Delivery => ({
-  id: row.id,
-  laneId: lane.id,
-  conversationId: lane.conversation_id,
-  sequence: row.sequence,
-  trigger: row.trigger,
-  body: row.body,
-  attempts: row.attempts,
-  createdAtMs: row.created_at_ms,
-})
-
-/** What a message owes one bot. */
-export interface Duty {
-  readonly bot: BotRow
-  readonly conversationId: ConversationId
-  readonly deliveryId: DeliveryId
-  readonly messageId: number
-  readonly trigger: Trigger
-  readonly body: string
-  readonly nowMs: number
-}
-
-export interface Enqueued {
-  readonly claim: StoredClaim | undefined
-  /** The lane is due and nobody works it: somebody should look. */
-  readonly isWaiting: boolean
-}
-
-/**
- * Writes the delivery into its lane. If the lane is idle and the caller wants it, the lane is claimed in the same
- * transaction: the caller may make the attempt without another read.
- */
-export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promise<Enqueued> => {
-  const { bot, conversationId, nowMs } = duty
-  const wanted = claimer !== undefined && roomOf(claimer, bot) > 0
-  const leaseId = wanted ? (`${claimer.leaseId}_${bot.uid}` as LeaseId) : null
-  const lane = await tx.first(enterLane, {
-    app: bot.app_id,
-    bot: bot.uid,
-    conversation: conversationId,
-    lease: leaseId,
-    node: wanted ? claimer.node : null,
-    dueMs: wanted ? claimer.untilMs : nowMs,
-  })
-  if (lane === undefined) throw new Error('lanes.enter returned no row')
-  const { deliveryId: id, messageId: message, trigger, body } = duty
-  const { app_id: app, uid } = bot
-  const { id: laneId, sequence } = lane
-  await tx.run(insertDelivery, { id, app, bot: uid, lane: laneId, sequence, message, trigger, body, nowMs })
-  if (leaseId === null || lane.lease_id !== leaseId) {
-    return { claim: undefined, isWaiting: lane.lease_id === null && lane.due_at_ms <= nowMs }
-  }
-  const head: HeadRow = { id, sequence: lane.sequence, trigger, body, attempts: 0, created_at_ms: nowMs }
-  const claimed = {
-    leaseId,
-    callback: toCallback(bot),
-    head: toHead({ id: lane.id, conversation_id: conversationId }, head),
-  }
-  return { claim: claimed, isWaiting: false }
-}
-
 /** What an attempt changes: the head is done with, one way or the other, or due again later. */
 export type Disposition =
   | { readonly kind: 'delivered' }
   | { readonly kind: 'dead' }
-  | { readonly kind: 'retry'; readonly dueAtMs: number }
+  /** `isFree`: for our fault, which costs the bot none of its attempts. */
+  | { readonly kind: 'retry'; readonly dueAtMs: number; readonly isFree?: boolean }
+  /** The lane waits until somebody acts. */
+  | { readonly kind: 'park' }
 
 export interface RecordAttempt {
   readonly laneId: number
@@ -262,6 +144,8 @@ export interface RecordAttempt {
   readonly disposition: Disposition
   /** Keep the lane and hand over its next head, if there is one; until then the lease runs. */
   readonly keepUntilMs: number | undefined
+  /** What it says of the bot's breaker, if the claim was a probe. */
+  readonly probe?: ProbeResult
   readonly nowMs: number
 }
 
@@ -269,6 +153,11 @@ export interface Recorded {
   /** The attempt is on record and decided nothing: the lease was lost, or the delivery cancelled or replayed meanwhile. */
   readonly fenced: boolean
   readonly next: StoredClaim | undefined
+}
+
+const dueAgainOf = (disposition: Disposition): number | undefined => {
+  if (disposition.kind === 'retry') return disposition.dueAtMs
+  return disposition.kind === 'park' ? PARKED_MS : undefined
 }
 
 /** A bot may answer anything; that must not keep its attempt off the record. */
@@ -279,7 +168,7 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
     delivery: deliveryId,
     number: attempt.number,
     startedMs: attempt.startedAtMs,
-    outcome: attempt.outcome.kind === 'retry' ? `retry:${attempt.outcome.reason}` : attempt.outcome.kind,
+    outcome: outcomeText(attempt.outcome),
     status: attempt.status ?? null,
     error: storable(attempt.error),
     address: attempt.address ?? null,
@@ -326,9 +215,6 @@ const nextOf = async (tx: Tx, lane: LaneRow, leaseId: LeaseId): Promise<StoredCl
   return next && bot && { leaseId, callback: toCallback(bot), head: toHead(lane, next) }
 }
 
-const roomOf = (claimer: Claimer, bot: BotRow): number =>
-  claimer.perBot - (claimer.busy[`${bot.app_id}/${bot.uid}`] ?? 0)
-
 const claimOf = async (
   tx: Tx,
   bot: BotRow,
@@ -349,6 +235,20 @@ const claimOf = async (
   return claims
 }
 
+interface ClaimDue {
+  readonly claimer: Claimer
+  readonly limit: number
+  readonly nowMs: number
+}
+
+/** What a bot has to claim: nothing while its breaker is open, one lane when it is half open. */
+const dueOf = async (tx: Tx, bot: BotRow, room: number, input: ClaimDue): Promise<StoredClaim[]> => {
+  if (!isOpen(bot)) return claimOf(tx, bot, room, input)
+  if (!(await mayProbe(tx, bot, input.claimer.untilMs))) return []
+  const claims = await claimOf(tx, bot, 1, input)
+  return claims.map((claim) => ({ ...claim, probe: { failedBefore: bot.breaker_failed_probes } }))
+}
+
 export const lanes = {
   /**
    * Claims lanes whose head is due, or whose lease has lapsed, bot by bot: what one bot has waiting never hides what
@@ -357,31 +257,33 @@ export const lanes = {
   claimDue: write(
     async (
       tx,
-      input: { claimer: Claimer; limit: number; nowMs: number },
+      input: ClaimDue,
     ): Promise<{ claims: readonly StoredClaim[]; hasMore: boolean; nextDueMs: number | undefined }> => {
+      const { nowMs, claimer, limit } = input
       const claims: StoredClaim[] = []
       let hasMore = false
       let nextDueMs: number | undefined
+      const lookAgainAt = (ms: number): void => {
+        nextDueMs = Math.min(nextDueMs ?? ms, ms)
+      }
       const waiting = (await tx.all(dueBots, {})).filter((bot) => bot.due_ms !== null)
       waiting.sort((a, b) => (a.due_ms ?? 0) - (b.due_ms ?? 0))
-      for (const bot of waiting) {
-        const room = Math.min(roomOf(input.claimer, bot), input.limit - claims.length)
-        let dueMs = bot.due_ms ?? undefined
-        if (room <= 0) {
-          hasMore ||= dueMs !== undefined && dueMs <= input.nowMs
+      for (const { due_ms: dueMs, ...bot } of waiting) {
+        if (dueMs === null) continue
+        const untilMs = openUntil(bot, nowMs)
+        if (dueMs > nowMs || untilMs !== undefined) {
+          lookAgainAt(Math.max(dueMs, untilMs ?? 0))
           continue
         }
-        if (dueMs !== undefined && dueMs <= input.nowMs) {
-          const claimed = await claimOf(tx, bot, room, input)
-          claims.push(...claimed)
-          if (claimed.length === room) {
-            hasMore = true
-            continue
-          }
-          const next = await tx.first(nextDue, { app: bot.app_id, bot: bot.uid, nowMs: input.nowMs })
-          dueMs = next?.due_ms ?? undefined
+        const room = Math.min(roomOf(claimer, bot), limit - claims.length)
+        const claimed = room <= 0 ? [] : await dueOf(tx, bot, room, input)
+        claims.push(...claimed)
+        if (isOpen(bot)) lookAgainAt(claimer.untilMs)
+        else if (claimed.length >= room) hasMore = true
+        else {
+          const next = await tx.first(nextDue, { app: bot.app_id, bot: bot.uid, nowMs })
+          if (next?.due_ms != null) lookAgainAt(next.due_ms)
         }
-        if (dueMs !== undefined) nextDueMs = Math.min(nextDueMs ?? dueMs, dueMs)
       }
       return { claims, hasMore, nextDueMs }
     },
@@ -393,17 +295,19 @@ export const lanes = {
     await writeAttempt(tx, input)
     if (lane?.lease_id !== input.leaseId) return { fenced: true, next: undefined }
     const { disposition, deliveryId: id, leaseId: lease, nowMs } = input
-    const { number: attempts, startedAtMs: startedMs } = input.attempt
-    const isRetry = disposition.kind === 'retry'
-    const state = isRetry ? 'pending' : disposition.kind
-    const finishedMs = isRetry ? null : nowMs
+    const { number, startedAtMs: startedMs } = input.attempt
+    const attempts = disposition.kind === 'retry' && disposition.isFree ? number - 1 : number
+    const again = dueAgainOf(disposition)
+    const state = disposition.kind === 'delivered' || disposition.kind === 'dead' ? disposition.kind : 'pending'
+    const finishedMs = again === undefined ? nowMs : null
+    if (input.probe !== undefined) await noteProbe(tx, { appId: lane.app_id, bot: lane.bot_uid }, input.probe)
     if ((await tx.run(updateDelivery, { id, state, attempts, finishedMs, lease, startedMs })) === 0) {
       const found = (await tx.first(stateOf, { id }))?.state
       if (found === 'pending') await tx.run(forgetVoid, { id })
       return { fenced: found === 'pending' || found === 'cancelled', next: await goOn(tx, lane, input) }
     }
-    if (!isRetry) return { fenced: false, next: await advance(tx, lane, input) }
-    await repeatLater(tx, lane, input, disposition.dueAtMs)
+    if (again === undefined) return { fenced: false, next: await advance(tx, lane, input) }
+    await repeatLater(tx, lane, input, again)
     return { fenced: false, next: undefined }
   }),
 
@@ -448,6 +352,23 @@ export const lanes = {
       }
     },
   ),
+
+  /**
+   * "I am back": closes the breaker of the bot, and makes due what waits for a retry or is parked. One step; answers how
+   * many lanes that were, `limit` if there may be more.
+   */
+  resume: write(async (tx, input: { appId: AppId; bot: Uid; limit: number; nowMs: number }): Promise<number> => {
+    const { appId, bot, limit, nowMs } = input
+    await requireBot(tx, appId, bot)
+    await closeBreaker(tx, { appId, bot })
+    const waiting = await tx.all(laterLanes, { app: appId, bot, nowMs, limit })
+    for (const { id, due_at_ms: dueMs } of waiting) {
+      const head = dueMs === PARKED_MS ? await tx.first(headOf, { lane: id }) : undefined
+      if (head !== undefined) await tx.run(beginAnew, { id: head.id, nowMs })
+      await tx.run(setDue, { id, dueMs: nowMs })
+    }
+    return waiting.length
+  }),
 
   /** For an engine that one process owns: at its start every lease is of a process that is gone. */
   seizeAll: write(async (tx, { nowMs }: { nowMs: number }): Promise<number> => tx.run(seizeLeases, { nowMs })),

@@ -2,20 +2,25 @@ import {
   type AppId,
   type ErrorCode,
   type Guid,
+  groupConversationId,
   type MemberLists,
   type Scope,
   SYSTEM_UID,
   type Uid,
   type User,
 } from '@confab/protocol'
+import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import { mayAddMembers, mayGiveScope, mayManageMember } from '../../groups/group.policy.ts'
-import type { Actor } from '../../kernel/actor.ts'
+import { type Actor, actorUid } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import type { StoredMessage } from '../../messages/message.ts'
+import { systemUser, userEntity } from '../../users/user.ts'
 import {
   assertAllowed,
   type GroupRow,
+  groupEntity,
   lockGroup,
   type Membership,
   membershipOf,
@@ -24,6 +29,7 @@ import {
 } from './group-rows.ts'
 import { contains, countOf, pageOf, prefix } from './lists.ts'
 import { writeGroupAction } from './message-rows.ts'
+import { botOf, subscribersIn, tellBots } from './outbox.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive, requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
 
@@ -139,6 +145,39 @@ interface MemberInput {
   readonly now: number
 }
 
+/** Tells the bots of the group that have asked for it, and those that it is about. */
+const tellOfMembers = async (
+  tx: Tx,
+  input: Omit<MemberInput, 'uid' | 'now'> & { telling: Telling },
+  news: {
+    trigger: 'group_member_added' | 'group_member_kicked'
+    by: UserRow | undefined
+    members: readonly UserRow[]
+    action: StoredMessage
+  },
+): Promise<Told> => {
+  const { actor, appCreatedAt, guid, telling } = input
+  const { trigger, by, members, action } = news
+  const app = actor.appId
+  const uids = members.map(({ uid }) => uid)
+  const bots = await subscribersIn(tx, { app, guid, uids, trigger, by: actorUid(actor) })
+  if (bots.length === 0) return nobodyTold
+  const data = {
+    group: groupEntity(await requireGroup(tx, app, guid)),
+    members: Object.fromEntries(members.map((row) => [row.uid, userEntity(toUser(row))])),
+    by: userEntity(by === undefined ? systemUser(appCreatedAt) : toUser(by)),
+  }
+  return tellBots(tx, telling, {
+    app,
+    conversationId: groupConversationId(guid),
+    messageId: Number(action.id),
+    trigger,
+    data: JSON.stringify(data),
+    byBot: await botOf(tx, actor),
+    bots,
+  })
+}
+
 const openCase = async (tx: Tx, { actor, guid, uid }: MemberInput): Promise<Case> => {
   const app = actor.appId
   const by = await requireActor(tx, actor)
@@ -172,14 +211,23 @@ export const members = {
   add: write(
     async (
       tx,
-      input: { actor: Actor; appCreatedAt: number; guid: Guid; changes: readonly MemberChange[]; now: number },
-    ): Promise<readonly MemberOutcome[]> => {
-      const { actor, appCreatedAt, guid, now } = input
+      input: {
+        actor: Actor
+        appCreatedAt: number
+        guid: Guid
+        changes: readonly MemberChange[]
+        telling: Telling
+      },
+    ): Promise<{ outcomes: readonly MemberOutcome[]; told: Told }> => {
+      const { actor, appCreatedAt, guid, telling } = input
+      const now = toSeconds(telling.nowMs)
       const app = actor.appId
       const by = await requireActor(tx, actor)
       const group = await lockGroup(tx, app, guid)
       assertAllowed(mayAddMembers(await standingOf(tx, actor, guid)))
       const outcomes: MemberOutcome[] = []
+      const added: UserRow[] = []
+      let last: StoredMessage | undefined
       for (const change of input.changes) {
         const failure = banForbidden(actor, group, change) ?? (await putMember(tx, app, guid, change, now))
         const on = failure === undefined ? await findActive(tx, app, change.uid) : undefined
@@ -195,8 +243,13 @@ export const members = {
             now,
           }))
         outcomes.push({ ...change, failure, action })
+        if (on === undefined || action === undefined || change.list === 'usersToBan') continue
+        added.push(on)
+        last = action
       }
-      return outcomes
+      if (last === undefined) return { outcomes, told: nobodyTold }
+      const news = { trigger: 'group_member_added' as const, by, members: added, action: last }
+      return { outcomes, told: await tellOfMembers(tx, input, news) }
     },
   ),
 
@@ -244,13 +297,22 @@ export const members = {
     },
   ),
 
-  kick: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
-    const found = await openCase(tx, input)
-    requireMembership(found)
-    assertNotOwner(input.actor, found)
-    await leave(tx, found.key)
-    return tell(tx, input, found, 'kicked')
-  }),
+  kick: write(
+    async (
+      tx,
+      input: Omit<MemberInput, 'now'> & { telling: Telling },
+    ): Promise<{ action: StoredMessage; told: Told }> => {
+      const member = { ...input, now: toSeconds(input.telling.nowMs) }
+      const found = await openCase(tx, member)
+      requireMembership(found)
+      assertNotOwner(input.actor, found)
+      await leave(tx, found.key)
+      const action = await tell(tx, member, found, 'kicked')
+      const members = [await requireUser(tx, found.app, input.uid)]
+      const news = { trigger: 'group_member_kicked' as const, by: found.by, members, action }
+      return { action, told: await tellOfMembers(tx, input, news) }
+    },
+  ),
 
   ban: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
     const found = await openCase(tx, input)

@@ -1,7 +1,6 @@
 import {
   type AppId,
   type ConversationId,
-  type DeliveryId,
   type Guid,
   groupConversationId,
   limits,
@@ -11,15 +10,15 @@ import {
   type Uid,
   userConversationId,
 } from '@confab/protocol'
-import { callbackBody } from '../../callbacks/payload.ts'
 import { isForBot, mayBeRelayed } from '../../callbacks/relay.ts'
+import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow } from './bots.ts'
+import { BOT_COLUMNS, type BotRow, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
-import { type Claimer, enqueue, type StoredClaim } from './lanes.ts'
 import {
   groupEntityJson,
   MESSAGE_COLUMNS,
@@ -30,6 +29,7 @@ import {
   writeMessage,
   writeMessageAction,
 } from './message-rows.ts'
+import { botOf, subscribersIn, tellBots } from './outbox.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
 
@@ -109,27 +109,20 @@ export interface AppendMessage {
   /** JSON, or nothing. */
   readonly tags: string | null
   readonly muid: string | null
+  /** The muid means one message whenever it comes again, not only for a day. */
+  readonly muidForEver: boolean
   /** One call has several receivers: its muid stands for one message to each. */
   readonly toMany: boolean
   readonly parentId: MessageId | null
   readonly resource: string
-  /** JSON. */
-  readonly origin: string
-  readonly region: string
-  /** Of the first bot; others get it with a number behind. */
-  readonly deliveryId: DeliveryId
-  readonly claimer: Claimer | undefined
-  readonly nowMs: number
+  readonly telling: Telling
 }
 
 export interface Appended {
   readonly message: StoredMessage
   /** False for the repetition of a muid: the message is the first one. */
   readonly isNew: boolean
-  /** Lanes that were idle and are now the caller's. */
-  readonly claims: readonly StoredClaim[]
-  /** Lanes that are due and that nobody works: somebody should look. */
-  readonly waiting: number
+  readonly told: Told
 }
 
 interface Receiver {
@@ -179,11 +172,11 @@ const checkThread = async (tx: Tx, app: AppId, parentId: MessageId, conversation
 
 /** The message that the muid stands for already. */
 const sentBefore = async (tx: Tx, input: AppendMessage, now: number): Promise<StoredMessage | undefined> => {
-  const { sender, muid, receiverType, receiver } = input
+  const { sender, muid, muidForEver, receiverType, receiver } = input
   if (muid === null) return undefined
   const app = input.actor.appId
   if (tx.dialect === 'postgres') await tx.first(lockMuid, { key: JSON.stringify([app, sender, muid]) })
-  const key = { app, sender, muid, since: now - limits.muidWindowSeconds }
+  const key = { app, sender, muid, since: muidForEver ? 0 : now - limits.muidWindowSeconds }
   const row = await (input.toMany
     ? tx.first(firstOfMuidTo, { ...key, receiverType, receiver })
     : tx.first(firstOfMuid, key))
@@ -201,48 +194,12 @@ const senderOf = async (
   return { row: await touch(tx, app, row, now), isBot }
 }
 
-/** One delivery per bot that is to hear the message, in the transaction of the message. */
-const enqueueAll = async (
-  tx: Tx,
-  input: AppendMessage,
-  message: StoredMessage,
-  bots: readonly BotRow[],
-): Promise<{ claims: readonly StoredClaim[]; waiting: number }> => {
-  if (bots.length === 0) return { claims: [], waiting: 0 }
-  const json = messageJson(message)
-  const claims: StoredClaim[] = []
-  let waiting = 0
-  for (const [index, bot] of bots.entries()) {
-    const { origin, region, nowMs } = input
-    const duty = {
-      bot,
-      conversationId: message.conversationId,
-      deliveryId: (index === 0 ? input.deliveryId : `${input.deliveryId}_${index}`) as DeliveryId,
-      messageId: Number(message.id),
-      trigger: 'after_message' as const,
-      body: callbackBody({
-        trigger: 'after_message',
-        messageJson: json,
-        appId: input.actor.appId,
-        origin,
-        region,
-        bot: bot.uid,
-      }),
-      nowMs,
-    }
-    const { claim, isWaiting } = await enqueue(tx, duty, input.claimer)
-    if (claim !== undefined) claims.push(claim)
-    if (isWaiting) waiting++
-  }
-  return { claims, waiting }
-}
-
 const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const { actor, draft, receiverType, sender } = input
   const app = actor.appId
-  const now = Math.floor(input.nowMs / 1000)
+  const now = toSeconds(input.telling.nowMs)
   const first = await sentBefore(tx, input, now)
-  if (first !== undefined) return { message: first, isNew: false, claims: [], waiting: 0 }
+  if (first !== undefined) return { message: first, isNew: false, told: nobodyTold }
   const from = await senderOf(tx, input, now)
   const to = receiverType === 'group' ? await receiverGroup(tx, input) : await receiverUser(tx, input)
   if (input.parentId !== null) await checkThread(tx, app, input.parentId, to.conversationId)
@@ -264,8 +221,17 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     parentId: input.parentId,
     now,
   })
-  const relayed = mayBeRelayed({ receiverType, category: draft.category, text: draft.text, senderIsBot: from.isBot })
-  return { message, isNew: true, ...(await enqueueAll(tx, input, message, relayed ? to.bots : [])) }
+  if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, isNew: true, told: nobodyTold }
+  const told = await tellBots(tx, input.telling, {
+    app,
+    conversationId: message.conversationId,
+    messageId: Number(message.id),
+    trigger: 'after_message',
+    data: messageJson(message),
+    byBot: from.isBot ? sender : undefined,
+    bots: to.bots,
+  })
+  return { message, isNew: true, told }
 }
 
 const requireMessage = async (tx: Tx, app: AppId, id: MessageId, lock = false): Promise<StoredMessage> => {
@@ -313,7 +279,56 @@ interface ChangeMessage {
   readonly actor: Actor
   readonly appCreatedAt: number
   readonly id: MessageId
-  readonly now: number
+  readonly telling: Telling
+}
+
+export interface MessageChanged {
+  /** The action message that tells of it. */
+  readonly action: StoredMessage
+  readonly told: Told
+}
+
+/** What was said, or the caption of what was shown. */
+const textOf = ({ data }: StoredMessage): string | null => {
+  const { text } = JSON.parse(data) as { text?: unknown }
+  return typeof text === 'string' ? text : null
+}
+
+/** Whose business the message is, be it by its old text or by its new one; one to one, it is everybody's. */
+const concerns = (message: StoredMessage, texts: readonly (string | null)[]) => (bot: BotRow) =>
+  message.receiverType === 'user' ||
+  texts.some((text) => isForBot({ uid: bot.uid, groupChatSetting: bot.group_chat_setting }, text))
+
+/** Writes the action message that tells of the change, and tells the bots that have asked for it. */
+const tellOfChange = async (
+  tx: Tx,
+  input: ChangeMessage,
+  change: {
+    action: 'edited' | 'deleted'
+    by: UserRow | undefined
+    message: StoredMessage
+    texts: readonly (string | null)[]
+  },
+): Promise<MessageChanged> => {
+  const { actor, appCreatedAt, telling } = input
+  const { action: what, by, message, texts } = change
+  const app = actor.appId
+  const now = toSeconds(telling.nowMs)
+  const action = await writeMessageAction(tx, { app, appCreatedAt, action: what, by, message, now })
+  const { receiverType, receiver, sender, conversationId } = message
+  const trigger = what === 'edited' ? ('message_edited' as const) : ('message_deleted' as const)
+  const parties = receiverType === 'group' ? { guid: receiver as Guid } : { uids: [receiver as Uid, sender as Uid] }
+  const subscribers = await subscribersIn(tx, { app, ...parties, trigger, by: actorUid(actor) })
+  const told = await tellBots(tx, telling, {
+    app,
+    conversationId,
+    messageId: Number(action.id),
+    trigger,
+    data: `{"message":${messageJson(action)}}`,
+    byBot: await botOf(tx, actor),
+    bots: subscribers.filter(concerns(message, texts)),
+  })
+  return { action, told }
 }
 
 export const messages = {
@@ -326,11 +341,11 @@ export const messages = {
     return message
   }),
 
-  /** Answers the action message that tells of it. */
   edit: write(
-    async (tx, input: ChangeMessage & { data: unknown; tags: string | undefined }): Promise<StoredMessage> => {
-      const { actor, appCreatedAt, id, now } = input
+    async (tx, input: ChangeMessage & { data: unknown; tags: string | undefined }): Promise<MessageChanged> => {
+      const { actor, id } = input
       const app = actor.appId
+      const now = toSeconds(input.telling.nowMs)
       const { message, by } = await openForChange(tx, actor, id)
       if (message.deletedAt !== null) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
       const draft = draftEdit(message, input.data ?? {})
@@ -339,19 +354,21 @@ export const messages = {
       const editor = actorUid(actor)
       await tx.run(editMessage, { id: Number(id), data, text: draft.text, tags, now, by: editor })
       const edited: StoredMessage = { ...message, data, tags, updatedAt: now, editedAt: now, editedBy: editor }
-      return writeMessageAction(tx, { app, appCreatedAt, action: 'edited', by, message: edited, now })
+      const texts = [textOf(message), draft.text]
+      return tellOfChange(tx, input, { action: 'edited', by, message: edited, texts })
     },
   ),
 
-  /** Marks the message, or removes its row for good. Answers the action message that tells of it. */
-  remove: write(async (tx, input: ChangeMessage & { permanent: boolean }): Promise<StoredMessage> => {
-    const { actor, appCreatedAt, id, now, permanent } = input
+  /** Marks the message, or removes its row for good. */
+  remove: write(async (tx, input: ChangeMessage & { permanent: boolean }): Promise<MessageChanged> => {
+    const { actor, id, permanent } = input
+    const now = toSeconds(input.telling.nowMs)
     const { message, by } = await openForChange(tx, actor, id)
     const deleter = actorUid(actor)
     if (permanent) await tx.run(deleteRow, { id: Number(id) })
     else await tx.run(markDeleted, { id: Number(id), now, by: deleter })
     const deleted: StoredMessage = { ...message, updatedAt: now, deletedAt: now, deletedBy: deleter }
-    return writeMessageAction(tx, { app: actor.appId, appCreatedAt, action: 'deleted', by, message: deleted, now })
+    return tellOfChange(tx, input, { action: 'deleted', by, message: deleted, texts: [textOf(message)] })
   }),
 
   /** Removes up to `limit` messages of a conversation or of a user for good; answers how many. */

@@ -1,6 +1,7 @@
 /** Everything that can be asked of the store: nouns, with their verbs. One verb, one transaction. */
 import { apiKeys, apps } from './apps.ts'
 import { bots } from './bots.ts'
+import { breakers } from './breakers.ts'
 import { deliveries } from './deliveries.ts'
 import { groups } from './groups.ts'
 import { lanes } from './lanes.ts'
@@ -20,6 +21,7 @@ export const operations = {
   members,
   messages: { ...messages, ...messageLists },
   bots,
+  breakers,
   masterKeys,
   lanes,
   deliveries,

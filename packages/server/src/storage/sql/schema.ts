@@ -112,6 +112,11 @@ export interface Schema {
     signing_secret: string
     previous_secret: string | null
     previous_secret_expires_at: number | null
+    /** JSON of what is set beyond the contract. */
+    settings: string | null
+    breaker_until_ms: number | null
+    breaker_opened_at_ms: number | null
+    breaker_failed_probes: number
     created_at: number
     updated_at: number | null
   }
@@ -126,6 +131,8 @@ export interface Schema {
     due_at_ms: number | null
     lease_id: LeaseId | null
     lease_node: string | null
+    hop: number
+    entered_at_ms: number
   }
   deliveries: {
     id: DeliveryId
@@ -142,6 +149,8 @@ export interface Schema {
     finished_at_ms: number | null
     replayed_at_ms: number | null
     void_lease_id: LeaseId | null
+    hop: number
+    reason: string | null
   }
   attempts: {
     id: Generated<number>

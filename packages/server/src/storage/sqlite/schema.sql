@@ -65,7 +65,7 @@ CREATE TABLE bots (
   is_ai_bot INTEGER NOT NULL,
   signing_secret TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER, previous_secret TEXT, previous_secret_expires_at INTEGER,
+  updated_at INTEGER, previous_secret TEXT, previous_secret_expires_at INTEGER, settings TEXT, breaker_until_ms INTEGER, breaker_opened_at_ms INTEGER, breaker_failed_probes INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (app_id, uid)
 ) STRICT;
 
@@ -95,7 +95,7 @@ CREATE TABLE deliveries (
   attempts INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
   finished_at_ms INTEGER
-, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT) STRICT;
+, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT, hop INTEGER NOT NULL DEFAULT 0, reason TEXT) STRICT;
 
 CREATE INDEX deliveries_by_bot ON deliveries (app_id, bot_uid, id);
 
@@ -134,7 +134,7 @@ CREATE TABLE lanes (
   pending INTEGER NOT NULL,
   due_at_ms INTEGER,
   lease_id TEXT,
-  lease_node TEXT,
+  lease_node TEXT, hop INTEGER NOT NULL DEFAULT 0, entered_at_ms INTEGER NOT NULL DEFAULT 0,
   UNIQUE (app_id, bot_uid, conversation_id)
 ) STRICT;
 

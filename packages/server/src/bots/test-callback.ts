@@ -1,0 +1,94 @@
+/**
+ * Calls the callback of a bot to see whether it would work: once as every callback is signed, and once with a signature
+ * that is wrong, which a bot must refuse. Nothing is stored, and no conversation hears of it.
+ */
+import { type AppId, type CallbackTest, type ConversationId, TEST_TRIGGER, type Uid } from '@confab/protocol'
+import { callbackBody } from '../callbacks/payload.ts'
+import { type Attempt, type Delivery, outcomeText } from '../delivery/attempt.ts'
+import type { SendableCallback, Sender } from '../delivery/sender.ts'
+import type { Clock } from '../kernel/clock.ts'
+import { definedOf } from '../kernel/defined.ts'
+import type { Ids } from '../kernel/ids.ts'
+import type { Store } from '../storage/store.ts'
+
+export type TestCallback = (appId: AppId, bot: Uid) => Promise<CallbackTest>
+
+export interface TestCallbackDeps {
+  readonly store: Pick<Store, 'bots'>
+  readonly sender: Sender
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly region: string
+  /** Where the bot does not say otherwise. */
+  readonly timeoutMs: number
+}
+
+type Call = CallbackTest['call']
+
+const callOf = ({ outcome, status, error, address, phases, response }: Attempt): Call => ({
+  outcome: outcomeText(outcome),
+  phases,
+  ...definedOf({ status, error, address, response }),
+})
+
+const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
+
+const verdictOf = (
+  right: Attempt,
+  wrong: Attempt | undefined,
+): Omit<CallbackTest, 'ms' | 'call' | 'wrongSignatureCall'> => {
+  const took = seconds(right.phases.total)
+  const answered = right.status !== undefined && right.outcome.kind !== 'ours'
+  const reached = answered || right.phases.connect !== undefined || right.phases.firstByte !== undefined
+  if (wrong === undefined) {
+    const what = reached ? 'It was reached, but did not take the callback' : 'It was not reached'
+    return { ok: false, reached, answered, verdict: `${what} (${took}): ${right.error ?? 'no answer'}.` }
+  }
+  const acceptsWrongSignature = wrong.outcome.kind === 'delivered'
+  const verdict = acceptsWrongSignature
+    ? `It took the callback in ${took}, but took one with a wrong signature too: anybody who knows its URL can speak to it.`
+    : `It took the callback in ${took} and refused one with a wrong signature.`
+  return { ok: true, reached, answered, acceptsWrongSignature, verdict }
+}
+
+export const makeTestCallback = ({ store, sender, clock, ids, region, timeoutMs }: TestCallbackDeps): TestCallback => {
+  const deliveryOf = (appId: AppId, bot: Uid): Delivery => ({
+    id: ids.delivery(),
+    laneId: 0,
+    conversationId: '' as ConversationId,
+    sequence: 1,
+    trigger: TEST_TRIGGER,
+    body: callbackBody({
+      trigger: TEST_TRIGGER,
+      messageJson: '{"text":"This is a test: nobody wrote it, and no answer is expected but 2xx."}',
+      appId,
+      origin: '{"platform":"API","language":"http","resource":"rest-api"}',
+      region,
+      bot,
+    }),
+    attempts: 0,
+    hop: 0,
+    createdAtMs: clock.now(),
+  })
+
+  return async (appId, bot) => {
+    const stored = await store.bots.callback({ appId, uid: bot })
+    const { timeoutSeconds } = stored.settings
+    const callback: SendableCallback = {
+      ...stored,
+      timeoutMs: timeoutSeconds === undefined ? timeoutMs : timeoutSeconds * 1000,
+    }
+    const right = await sender.send(callback, deliveryOf(appId, bot))
+    const { previousSecret: _, ...unsigned } = callback
+    const wrong =
+      right.outcome.kind === 'delivered'
+        ? await sender.send({ ...unsigned, secrets: [ids.signingSecret()] }, deliveryOf(appId, bot))
+        : undefined
+    return {
+      ...verdictOf(right, wrong),
+      ms: right.phases.total,
+      call: callOf(right),
+      ...(wrong && { wrongSignatureCall: callOf(wrong) }),
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * Replies in the answer to a callback: what a bot says is posted as its message, on the way that every message takes.
+ *
+ * Invariant: a callback has each of its replies posted at most once, however often it is made: the nth reply to a
+ * delivery has one muid for ever. They are posted before the delivery is put on record, so that none is forgotten.
+ */
+import { type AppId, type Callback, limits, type SendMessage, type Uid } from '@confab/protocol'
+import type { Delivery } from '../delivery/attempt.ts'
+import { AppError, badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
+import type { SendMessageAs } from '../messages/send-message.ts'
+import type { Store } from '../storage/store.ts'
+
+/** Answers what is wrong with the replies, if they cannot be posted: one line for people. Rejects if it is to be done again. */
+export type PostReplies = (
+  bot: { readonly appId: AppId; readonly bot: Uid },
+  delivery: Delivery,
+  json: string,
+) => Promise<string | undefined>
+
+export interface PostRepliesDeps {
+  readonly store: Pick<Store, 'apps' | 'bots'>
+  readonly send: SendMessageAs
+  /** @throws {AppError} if it is not the body of a message */
+  readonly checkMessage: (value: unknown) => unknown
+}
+
+const RESOURCE = 'callback-reply'
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const parse = (json: string): unknown => {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}
+
+/** What the answer asks to be said, in its order. Other JSON asks for nothing. */
+export const repliesIn = (json: string): readonly unknown[] => {
+  const answer = parse(json)
+  if (!isObject(answer)) return []
+  const { reply, replies } = answer
+  const first = reply === undefined || reply === null ? [] : [reply]
+  return replies === undefined || replies === null
+    ? first
+    : [...first, ...(Array.isArray(replies) ? replies : [replies])]
+}
+
+/** Where the message came from: to the sender, or in the group; in its thread, if it is of one. */
+const defaultsOf = ({ data }: Callback): SendMessage => ({
+  receiver: data.receiverType === 'group' ? data.receiver : data.sender,
+  receiverType: data.receiverType,
+  ...(data.parentId !== undefined && { parentMessageId: data.parentId }),
+})
+
+const clientOf = (hop: number): Client => ({
+  resource: RESOURCE,
+  origin: { platform: 'API', language: 'http', resource: RESOURCE },
+  hop,
+})
+
+const wordsOf = ({ code, details }: AppError): string => {
+  const why = Object.entries(details ?? {}).map(([field, what]) => `${field} ${what}`)
+  return [code, ...why].join(': ')
+}
+
+export const makePostReplies = ({ store, send, checkMessage }: PostRepliesDeps): PostReplies => {
+  const bodyOf = (reply: unknown, delivery: Delivery, n: number): SendMessage => {
+    if (typeof reply !== 'string' && !isObject(reply)) throw badRequest({ reply: 'must be a text or a message' })
+    // What a message callback carries is a message of ours.
+    const defaults = delivery.trigger === 'after_message' ? defaultsOf(JSON.parse(delivery.body) as Callback) : {}
+    const message = checkMessage(typeof reply === 'string' ? { data: { text: reply } } : reply) as SendMessage
+    if (message.multipleReceivers !== undefined) throw badRequest({ multipleReceivers: 'is not for replies' })
+    const { receiver: _, receiverType: __, ...inPlace } = message
+    const isElsewhere = message.receiver !== undefined || message.receiverType !== undefined
+    return { ...(isElsewhere ? message : { ...defaults, ...inPlace }), muid: `${delivery.id}:${n}` }
+  }
+
+  const postOne = async (bot: { appId: AppId; bot: Uid }, delivery: Delivery, reply: unknown, n: number) => {
+    const app = await store.apps.find({ id: bot.appId })
+    if (app === undefined) throw new AppError('AUTH_ERR_INVALID_APPID')
+    await store.bots.find({ appId: bot.appId, uid: bot.bot })
+    await send({
+      app,
+      actor: { kind: 'user', appId: bot.appId, uid: bot.bot },
+      body: bodyOf(reply, delivery, n),
+      client: clientOf(delivery.hop),
+      muidForEver: true,
+    })
+  }
+
+  return async (bot, delivery, json) => {
+    const replies = repliesIn(json)
+    if (replies.length > limits.repliesPerCallback) {
+      return `the replies were not posted: there are more than ${limits.repliesPerCallback}`
+    }
+    const problems: string[] = []
+    for (const [index, reply] of replies.entries()) {
+      try {
+        await postOne(bot, delivery, reply, index + 1)
+      } catch (error) {
+        // What is wrong with a reply stays wrong; what is wrong with us does not.
+        if (!(error instanceof AppError) || error.status >= 500) throw error
+        problems.push(`reply ${index + 1} was not posted: ${wordsOf(error)}`)
+      }
+    }
+    return problems.length === 0 ? undefined : problems.join('; ')
+  }
+}

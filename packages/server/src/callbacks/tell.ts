@@ -1,0 +1,69 @@
+/**
+ * How what happens comes to bots: whoever changes something brings a `Telling` along, the store writes in the same
+ * transaction what is owed to whom, and what it answers is handed to those who deliver.
+ */
+import type { AppId, DeliveryId, Uid } from '@confab/protocol'
+import type { Handover } from '../delivery/handover.ts'
+import type { Client } from '../kernel/client.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Ids } from '../kernel/ids.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
+import { HOP_LIMIT_REASON } from './relay.ts'
+
+/** What the callbacks carry of whoever caused them, and who may make them at once. */
+export interface Telling {
+  /** JSON. */
+  readonly origin: string
+  readonly region: string
+  /** Of the first bot; others get it with a number behind. */
+  readonly deliveryId: DeliveryId
+  readonly claimer: Claimer | undefined
+  /** What the client says of how many bots have spoken in turn before. */
+  readonly hop: number
+  readonly hopLimit: number
+  readonly nowMs: number
+}
+
+export interface Told {
+  /** Lanes that were idle and are now the caller's. */
+  readonly claims: readonly StoredClaim[]
+  /** Lanes that are due and that nobody works: somebody should look. */
+  readonly waiting: number
+  /** Bots that are not called, because too many have spoken in turn. */
+  readonly cut: readonly Uid[]
+}
+
+export const nobodyTold: Told = { claims: [], waiting: 0, cut: [] }
+
+export interface Teller {
+  telling(client: Client): Telling
+  told(told: Told, about: { readonly appId: AppId; readonly conversationId: string; readonly sender: string }): void
+}
+
+export interface TellerDeps {
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+  readonly region: string
+  /** Where claims of idle lanes go, so that their callbacks leave without another read of the store. */
+  readonly handover: Handover
+  /** How many bots may answer each other in turn. */
+  readonly hopLimit: number
+}
+
+export const makeTeller = ({ clock, ids, log, region, handover, hopLimit }: TellerDeps): Teller => ({
+  telling: ({ origin, hop }) => ({
+    origin: JSON.stringify(origin),
+    region,
+    deliveryId: ids.delivery(),
+    claimer: handover.claimer(),
+    hop,
+    hopLimit,
+    nowMs: clock.now(),
+  }),
+  told: ({ claims, waiting, cut: bots }, about) => {
+    handover.accept(claims, waiting)
+    if (bots.length > 0) log.warn({ ...about, bots, reason: HOP_LIMIT_REASON }, 'callback.cut')
+  },
+})

@@ -1,0 +1,82 @@
+/** Bots as rows: what every operation that concerns a bot reads. Secrets and passwords are as they were sealed. */
+import type { AppId, Bot, BotSettings, Uid } from '@confab/protocol'
+import type { StoredCallback } from '../../delivery/attempt.ts'
+import { AppError } from '../../kernel/app-error.ts'
+import type { Schema } from './schema.ts'
+import { statement, type Tx } from './seam.ts'
+
+export type BotRow = Schema['bots']
+
+export const BOT_COLUMNS = [
+  'app_id',
+  'uid',
+  'callback_url',
+  'group_chat_setting',
+  'enabled',
+  'use_basic_auth',
+  'username',
+  'password',
+  'is_ai_bot',
+  'signing_secret',
+  'previous_secret',
+  'previous_secret_expires_at',
+  'settings',
+  'breaker_until_ms',
+  'breaker_opened_at_ms',
+  'breaker_failed_probes',
+  'created_at',
+  'updated_at',
+] as const
+const COLUMNS = BOT_COLUMNS.join(', ')
+
+const findBot = statement<{ app: string; uid: string }, BotRow>(
+  'bots.find',
+  `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid`,
+)
+const lockBot = statement<{ app: string; uid: string }, BotRow>(
+  'bots.lock',
+  `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid {FOR_UPDATE}`,
+)
+
+export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
+
+export const requireBot = async (tx: Tx, app: AppId, uid: Uid, { lock = false } = {}): Promise<BotRow> => {
+  const row = await tx.first(lock ? lockBot : findBot, { app, uid })
+  if (row === undefined) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
+  return row
+}
+
+const noSettings: BotSettings = {}
+
+export const settingsOf = ({ settings }: Pick<BotRow, 'settings'>): BotSettings =>
+  // Written by us, from what the schema let through.
+  settings === null ? noSettings : (JSON.parse(settings) as BotSettings)
+
+/** As the contract answers it: what is empty or false is left out, and what is secret always. */
+export const toBot = (row: BotRow): Bot => ({
+  uid: row.uid,
+  webhookURL: row.callback_url,
+  groupChatSetting: row.group_chat_setting,
+  ...(row.enabled === 1 && { enabled: true as const }),
+  ...(row.use_basic_auth === 1 && { useBasicAuth: true as const }),
+  ...(row.username && { username: row.username }),
+  ...(row.is_ai_bot === 1 && { isAIBot: true as const }),
+  ...settingsOf(row),
+  createdAt: row.created_at,
+  ...(row.updated_at !== null && { updatedAt: row.updated_at }),
+})
+
+export const toCallback = (row: BotRow): StoredCallback => ({
+  appId: row.app_id,
+  bot: row.uid,
+  url: row.callback_url,
+  enabled: row.enabled === 1,
+  credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
+  groupChatSetting: row.group_chat_setting,
+  settings: settingsOf(row),
+  secrets: [row.signing_secret],
+  ...(row.previous_secret !== null &&
+    row.previous_secret_expires_at !== null && {
+      previousSecret: { secret: row.previous_secret, expiresAt: row.previous_secret_expires_at },
+    }),
+})

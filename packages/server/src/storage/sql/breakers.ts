@@ -1,0 +1,66 @@
+/**
+ * The circuit breaker of each bot, which all nodes share. Nodes count for themselves and open it; it is here that it is
+ * open. While it is, none of the bot's lanes is claimed; when its time is over, one node at a time gets one lane, to
+ * probe with, and what comes of that closes it or leaves it open for longer.
+ */
+import type { AppId, Uid } from '@confab/protocol'
+import type { BotRow } from './bot-rows.ts'
+import { statement, type Tx, write } from './seam.ts'
+
+interface BotId {
+  readonly appId: AppId
+  readonly bot: Uid
+}
+type Key = { app: string; bot: string }
+const keyOf = ({ appId, bot }: BotId): Key => ({ app: appId, bot })
+
+const openClosed = statement<Key & { untilMs: number; nowMs: number }>(
+  'breakers.open',
+  `UPDATE bots SET breaker_until_ms = :untilMs, breaker_opened_at_ms = :nowMs, breaker_failed_probes = 0
+   WHERE app_id = :app AND uid = :bot AND breaker_until_ms IS NULL`,
+)
+const close = statement<Key>(
+  'breakers.close',
+  `UPDATE bots SET breaker_until_ms = NULL, breaker_opened_at_ms = NULL, breaker_failed_probes = 0
+   WHERE app_id = :app AND uid = :bot AND breaker_until_ms IS NOT NULL`,
+)
+const takeProbe = statement<Key & { untilMs: number; was: number }>(
+  'breakers.take_probe',
+  'UPDATE bots SET breaker_until_ms = :untilMs WHERE app_id = :app AND uid = :bot AND breaker_until_ms = :was',
+)
+const stayOpen = statement<Key & { untilMs: number; failed: number }>(
+  'breakers.stay_open',
+  `UPDATE bots SET breaker_until_ms = :untilMs, breaker_failed_probes = breaker_failed_probes + :failed
+   WHERE app_id = :app AND uid = :bot AND breaker_until_ms IS NOT NULL`,
+)
+
+/** What came of a probe: the bot is well again, or it is left alone until then. One that failed for our fault is not counted. */
+export type ProbeResult =
+  | { readonly kind: 'passed' }
+  | { readonly kind: 'failed'; readonly untilMs: number; readonly isOurs: boolean }
+
+export const closeBreaker = (tx: Tx, id: BotId): Promise<number> => tx.run(close, keyOf(id))
+
+export const noteProbe = async (tx: Tx, id: BotId, result: ProbeResult): Promise<void> => {
+  if (result.kind === 'passed') await closeBreaker(tx, id)
+  else await tx.run(stayOpen, { ...keyOf(id), untilMs: result.untilMs, failed: result.isOurs ? 0 : 1 })
+}
+
+export const isOpen = ({ breaker_until_ms: untilMs }: BotRow): boolean => untilMs !== null
+
+/** Until when the bot is left alone, if that is not over. */
+export const openUntil = ({ breaker_until_ms: untilMs }: BotRow, nowMs: number): number | undefined =>
+  untilMs !== null && untilMs > nowMs ? untilMs : undefined
+
+/** Of several that ask at once one gets it. Until then nobody else does, should nothing come of it. */
+export const mayProbe = async (tx: Tx, row: BotRow, untilMs: number): Promise<boolean> =>
+  row.breaker_until_ms !== null &&
+  (await tx.run(takeProbe, { app: row.app_id, bot: row.uid, untilMs, was: row.breaker_until_ms })) === 1
+
+export const breakers = {
+  /** Answers whether it was closed until now. */
+  open: write(
+    async (tx, input: BotId & { untilMs: number; nowMs: number }): Promise<boolean> =>
+      (await tx.run(openClosed, { ...keyOf(input), untilMs: input.untilMs, nowMs: input.nowMs })) === 1,
+  ),
+}
