@@ -11,18 +11,37 @@ import { TAG_LENGTH } from './lib/ledger.ts'
 import type { Bench, Phase, Requirement, Scale } from './lib/phase.ts'
 import { machineLine, othersLine, printFindings, printRequirements } from './lib/print.ts'
 import { watchOthers } from './lib/process-usage.ts'
+import { type FirstStore, makeFirstStore } from './lib/seed.ts'
 import { startServer } from './lib/server-under-test.ts'
 import { accept } from './phases/accept.ts'
+import { backlog } from './phases/backlog.ts'
 import { callbacks } from './phases/callbacks.ts'
+import { delivery } from './phases/delivery.ts'
+import { isolation } from './phases/isolation.ts'
 import { latency } from './phases/latency.ts'
+import { peers } from './phases/peers.ts'
 import { postgres } from './phases/postgres.ts'
+import { recovery } from './phases/recovery.ts'
 
-const phases: readonly Phase[] = [accept, callbacks, latency, postgres]
+const phases: readonly Phase[] = [
+  ...[accept, callbacks, latency, postgres],
+  ...[delivery, peers, isolation, backlog, recovery],
+]
 
 const common = { connections: 128, conversations: 200, bots: 8 }
 const scales = {
-  full: { ...common, rounds: 3, warmUpMs: 3000, roundMs: 4000, maxMessages: 30_000 },
-  quick: { ...common, rounds: 2, warmUpMs: 1000, roundMs: 1500, maxMessages: 8000 },
+  full: {
+    ...common,
+    ...{ rounds: 3, warmUpMs: 3000, roundMs: 4000, maxMessages: 30_000 },
+    ...{ steadyMs: 60_000, peerMs: 15_000, isolationMs: 25_000, hangMs: 10_000 },
+    ...{ backlog: { pending: 1_000_000, lanes: 10_000 }, kills: 7, killAfterMs: 3000 },
+  },
+  quick: {
+    ...common,
+    ...{ rounds: 2, warmUpMs: 500, roundMs: 1000, maxMessages: 8000 },
+    ...{ steadyMs: 5000, peerMs: 3000, isolationMs: 1200, hangMs: 1000 },
+    ...{ backlog: { pending: 20_000, lanes: 1000 }, kills: 2, killAfterMs: 700 },
+  },
 } as const satisfies Record<string, Scale>
 
 const chosen = (names: readonly string[]): readonly Phase[] => {
@@ -30,7 +49,9 @@ const chosen = (names: readonly string[]): readonly Phase[] => {
   if (unknown !== undefined) {
     throw new Error(`there is no phase ${unknown}; there are ${phases.map(({ name }) => name).join(', ')}`)
   }
-  return names.length === 0 ? phases : phases.filter(({ name }) => names.includes(name))
+  const isChosen = ({ name, isHeavy }: Phase): boolean =>
+    names.length === 0 ? !(isHeavy && flags.quick) : names.includes(name)
+  return phases.filter(isChosen)
 }
 
 const { values: flags, positionals } = parseArgs({
@@ -43,6 +64,7 @@ const { values: flags, positionals } = parseArgs({
 })
 
 const children = new Children(process.env.CONFAB_BENCH_DIR)
+let first: FirstStore | undefined
 
 const benchOf = (phase: Phase): { bench: Bench; profileDir: string | undefined } => {
   const profileDir = flags.profile === undefined ? undefined : join(process.cwd(), flags.profile, phase.name)
@@ -52,6 +74,10 @@ const benchOf = (phase: Phase): { bench: Bench; profileDir: string | undefined }
     children,
     databaseUrl: process.env.CONFAB_BENCH_DATABASE_URL,
     startServer: (options = {}) => startServer(children, { ...options, ...(profileDir && { profileDir }) }),
+    firstStore: async () => {
+      first ??= await makeFirstStore({ children, startServer: (options) => startServer(children, options) })
+      return first
+    },
     freshTag: () => `r${String(++tags).padStart(TAG_LENGTH - 1, '0')}`,
   }
   return { bench, profileDir }

@@ -11,7 +11,8 @@ const GRACE_MS = 5000
 const hasEnded = (child: ChildProcess): boolean => child.exitCode !== null || child.signalCode !== null
 
 export class Children {
-  readonly #children = new Set<ChildProcess>()
+  /** With the signal that asks each to end. */
+  readonly #children = new Map<ChildProcess, NodeJS.Signals>()
   readonly #directories = new Set<string>()
   /** A file system that has its data on a disk, or the syncs cost nothing. */
   readonly #root: string
@@ -20,8 +21,8 @@ export class Children {
     this.#root = root
   }
 
-  add(child: ChildProcess): void {
-    this.#children.add(child)
+  add(child: ChildProcess, endsOn: NodeJS.Signals = 'SIGTERM'): void {
+    this.#children.set(child, endsOn)
     child.once('exit', () => this.#children.delete(child))
   }
 
@@ -42,20 +43,26 @@ export class Children {
   async end(child: ChildProcess): Promise<void> {
     if (hasEnded(child)) return
     const ended = new Promise((resolve) => child.once('exit', resolve))
-    child.kill('SIGTERM')
+    child.kill(this.#children.get(child) ?? 'SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), GRACE_MS)
     await ended
     clearTimeout(timer)
   }
 
+  /** Without asking it. */
+  async kill(child: ChildProcess): Promise<void> {
+    const ended = new Promise((resolve) => child.once('exit', resolve))
+    if (child.kill('SIGKILL')) await ended
+  }
+
   async endAll(): Promise<void> {
-    await Promise.all([...this.#children].map((child) => this.end(child)))
+    await Promise.all([...this.#children.keys()].map((child) => this.end(child)))
     this.#removeDirectories()
   }
 
   /** For the end that cannot wait. */
   killAll(): void {
-    for (const child of this.#children) child.kill('SIGKILL')
+    for (const child of this.#children.keys()) child.kill('SIGKILL')
     this.#removeDirectories()
   }
 

@@ -72,6 +72,20 @@ describe('the ledger', () => {
     expect([ledger.distinct, ledger.tally.lastAtMs]).toEqual([2, 20])
   })
 
+  it('keeps when what came more than once came for the second time', () => {
+    const ledger = new Ledger(TAG)
+    const [first = '', second = ''] = of(0, 1)
+    for (const [muid, atMs] of [
+      [first, 10],
+      [second, 20],
+      [first, 30],
+      [first, 40],
+    ] as const)
+      ledger.note(muid, atMs)
+    expect(ledger.again).toEqual([[first, 30]])
+    expect(ledger.tally.duplicates).toBe(2)
+  })
+
   it('finds nothing wrong exactly where nothing is', () => {
     const arrivals = fc.array(fc.record({ conversation: fc.nat(2), index: fc.nat(3) }), { maxLength: 12 })
     fc.assert(

@@ -10,6 +10,9 @@ export const MUID_LENGTH = TAG_LENGTH + CONVERSATION_DIGITS + INDEX_DIGITS + 2
 export const muidOf = (tag: string, conversation: number, index: number): string =>
   `${tag}-${String(conversation).padStart(CONVERSATION_DIGITS, '0')}-${String(index).padStart(INDEX_DIGITS, '0')}`
 
+export const conversationOf = (muid: string): number =>
+  Number(muid.slice(TAG_LENGTH + 1, TAG_LENGTH + 1 + CONVERSATION_DIGITS))
+
 export interface Tally {
   /** Messages that arrived at least once. */
   readonly distinct: number
@@ -24,6 +27,7 @@ export interface Tally {
 export class Ledger {
   readonly #tag: string
   readonly #arrivals = new Map<string, number>()
+  readonly #again = new Map<string, number>()
   readonly #next = new Map<number, number>()
   #duplicates = 0
   #outOfOrder = 0
@@ -52,6 +56,11 @@ export class Ledger {
     return [...this.#arrivals]
   }
 
+  /** When what came more than once came for the second time. */
+  get again(): readonly (readonly [muid: string, atMs: number])[] {
+    return [...this.#again]
+  }
+
   note(muid: string, atMs: number): void {
     if (!muid.startsWith(this.#tag)) {
       this.#strangers++
@@ -59,11 +68,12 @@ export class Ledger {
     }
     if (this.#arrivals.has(muid)) {
       this.#duplicates++
+      if (!this.#again.has(muid)) this.#again.set(muid, atMs)
       return
     }
     this.#arrivals.set(muid, atMs)
     this.#lastAtMs = atMs
-    const conversation = Number(muid.slice(TAG_LENGTH + 1, TAG_LENGTH + 1 + CONVERSATION_DIGITS))
+    const conversation = conversationOf(muid)
     const index = Number(muid.slice(-INDEX_DIGITS))
     if (index !== (this.#next.get(conversation) ?? 0)) this.#outOfOrder++
     this.#next.set(conversation, index + 1)

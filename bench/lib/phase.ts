@@ -1,5 +1,6 @@
 /** What a phase is, and what it is given. A phase is one file in `phases/`. */
 import type { Children } from './children.ts'
+import type { FirstStore } from './seed.ts'
 import type { ServerOptions, ServerUnderTest } from './server-under-test.ts'
 
 export interface Figure {
@@ -34,6 +35,17 @@ export interface Scale {
   readonly connections: number
   readonly conversations: number
   readonly bots: number
+  /** How long messages are counted while a backlog is kept. */
+  readonly steadyMs: number
+  /** The same for each peer, per round. */
+  readonly peerMs: number
+  readonly isolationMs: number
+  /** After which an attempt at a bot that hangs is given up. */
+  readonly hangMs: number
+  readonly backlog: { readonly pending: number; readonly lanes: number }
+  readonly kills: number
+  /** Of load before each. */
+  readonly killAfterMs: number
 }
 
 export interface Bench {
@@ -41,6 +53,8 @@ export interface Bench {
   readonly children: Children
   readonly databaseUrl: string | undefined
   startServer(options?: Omit<ServerOptions, 'profileDir'>): Promise<ServerUnderTest>
+  /** What stores are seeded from. */
+  firstStore(): Promise<FirstStore>
   /** For the messages of a round: differs from that of every other round. */
   freshTag(): string
 }
@@ -48,5 +62,7 @@ export interface Bench {
 export interface Phase {
   readonly name: string
   readonly title: string
+  /** Needs what a quick check has no time for: then it runs only if it is named. */
+  readonly isHeavy?: boolean
   run(bench: Bench): Promise<Findings>
 }

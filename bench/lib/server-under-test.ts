@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Children } from './children.ts'
+import { machineMs } from './now.ts'
 import { type CpuMs, cpuMs, peakMb, residentMb } from './process-usage.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../packages/server/bin/confab.js', import.meta.url))
@@ -22,11 +23,17 @@ export interface ServerUnderTest {
   peakMb(): number
   residentMb(): number
   stop(): Promise<void>
+  /** Ends it as a power failure of the process would. @returns when that was, in machine time */
+  kill(): Promise<number>
 }
 
 export interface ServerOptions {
   /** Unset: the embedded store, in a fresh folder. */
   readonly databaseUrl?: string
+  /** The folder of an embedded store that is there already. Unset: a fresh one. */
+  readonly dataDir?: string
+  /** Settings that differ from what the benchmark else uses. */
+  readonly settings?: Readonly<Record<string, string>>
   /** The program to run in place of this checkout's, to compare two. */
   readonly program?: string
   /** The folder for CPU profiles, if some are wanted. */
@@ -77,12 +84,13 @@ export const startServer = async (children: Children, options: ServerOptions = {
   const { child, logFile } = launch(children, options.program ?? PROGRAM, directory, {
     CONFAB_HOST: '127.0.0.1',
     CONFAB_PORT: '0',
-    CONFAB_DATA_DIR: join(directory, 'data'),
+    CONFAB_DATA_DIR: options.dataDir ?? join(directory, 'data'),
     CONFAB_APP_ID: appId,
     CONFAB_REST_API_KEY: apiKey,
     CONFAB_CALLBACK_ALLOW_CIDRS: '127.0.0.0/8',
     CONFAB_LOG_LEVEL: 'info',
     ...(options.databaseUrl === undefined ? {} : { CONFAB_DATABASE_URL: options.databaseUrl }),
+    ...options.settings,
     ...profilerSettings(options.profileDir),
   })
   const port = await listeningPort(child, logFile)
@@ -110,5 +118,11 @@ export const startServer = async (children: Children, options: ServerOptions = {
     peakMb: () => peakMb(pid),
     residentMb: () => residentMb(pid),
     stop: () => children.end(child),
+    kill: async () => {
+      const ended = children.kill(child)
+      const atMs = machineMs()
+      await ended
+      return atMs
+    },
   }
 }

@@ -12,7 +12,12 @@ const BATCH = 16
 export interface Conversation {
   readonly sender: string
   readonly receiver: string
+  /** What opens its app, if it is not the server's own. */
+  readonly headers?: Readonly<Record<string, string>>
 }
+
+export const messageBody = (receiver: string, muid: string): string =>
+  JSON.stringify({ category: 'message', type: 'text', receiver, receiverType: 'user', data: { text: TEXT }, muid })
 
 const inBatches = async <T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> => {
   for (let at = 0; at < items.length; at += BATCH) await Promise.all(items.slice(at, at + BATCH).map(work))
@@ -65,16 +70,9 @@ export class Messages {
     this.#sent = conversations.map(() => 0)
     const muid = muidOf(tag, 0, 0)
     this.#tail = `"}`
-    this.#heads = conversations.map(({ sender, receiver }) => {
-      const body = JSON.stringify({
-        category: 'message',
-        type: 'text',
-        receiver,
-        receiverType: 'user',
-        data: { text: TEXT },
-        muid,
-      })
-      const request = postText(path, { ...headers, onbehalfof: sender }, body)
+    this.#heads = conversations.map(({ sender, receiver, headers: own = {} }) => {
+      const body = messageBody(receiver, muid)
+      const request = postText(path, { ...headers, ...own, onbehalfof: sender }, body)
       return request.slice(0, -(muid.length + this.#tail.length))
     })
   }

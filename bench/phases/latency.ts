@@ -1,32 +1,20 @@
 /** From just before a message is written to the arrival of its callback, at a steady rate that leaves the machine air. */
 import { postText } from '../lib/frames.ts'
 import { muidOf } from '../lib/ledger.ts'
-import { sendOpen } from '../lib/load.ts'
 import type { Figure, Phase } from '../lib/phase.ts'
 import type { ReceiverVerbs } from '../lib/receiver.process.ts'
-import { median, medianRatio, quantile } from '../lib/statistics.ts'
+import { median, medianRatio } from '../lib/statistics.ts'
+import { type Sample, sendTimed, type Timed } from '../lib/timed.ts'
 import { Messages, peopleAskingBots } from '../lib/workload.ts'
 
 const PER_SECOND = 200
-const ARRIVE_WITHIN_MS = 10_000
-
-interface Sample {
-  readonly muid: string
-  readonly text: string
-}
-
-interface Round {
-  readonly p50: number
-  readonly p99: number
-  readonly missing: number
-  readonly refused: number
-}
+const MOST_MS = { p50: 5, p99: 25 } as const
 
 const figuresOf = (
   what: string,
   quantileName: 'p50' | 'p99',
-  ours: readonly Round[],
-  bare: readonly Round[],
+  ours: readonly Timed[],
+  bare: readonly Timed[],
 ): Figure => {
   const [values, limits] = [ours, bare].map((rounds) => rounds.map((round) => round[quantileName]))
   return {
@@ -35,6 +23,16 @@ const figuresOf = (
     unit: 'ms',
     limit: median(limits ?? []),
     ratio: medianRatio(values ?? [], limits ?? []),
+  }
+}
+
+const requirementOf = (quantileName: 'p50' | 'p99', ours: readonly Timed[]) => {
+  const value = median(ours.map((round) => round[quantileName]))
+  const most = MOST_MS[quantileName]
+  return {
+    text: `from sending to the callback, ${PER_SECOND} messages/s, ${quantileName} ≤ ${most} ms`,
+    value: value.toFixed(2),
+    met: value <= most,
   }
 }
 
@@ -48,32 +46,13 @@ export const latency: Phase = {
     const server = await bench.startServer()
     const conversations = await peopleAskingBots(server, { conversations: count, bots, receiverPort })
 
-    const send = async (port: number, forMs: number, sample: (tag: string, i: number) => Sample): Promise<Round> => {
+    const send = async (port: number, forMs: number, sample: (tag: string, i: number) => Sample): Promise<Timed> => {
       const tag = bench.freshTag()
       await ask('expect', { tag })
-      const number = Math.round((forMs * PER_SECOND) / 1000)
-      const muids: string[] = []
-      const request = (i: number): string => {
-        const { muid, text } = sample(tag, i)
-        muids[i] = muid
-        return text
-      }
-      const load = await sendOpen({ port, connections, perSecond: PER_SECOND, count: number, request })
-      await ask('arrived', { count: number, withinMs: ARRIVE_WITHIN_MS })
-      const arrivals = new Map(await ask('arrivals', null))
-      const latencies = muids.flatMap((muid, i) => {
-        const at = arrivals.get(muid)
-        return at === undefined ? [] : [at - (load.sentAtMs[i] ?? Number.NaN)]
-      })
-      return {
-        p50: quantile(latencies, 0.5),
-        p99: quantile(latencies, 0.99),
-        missing: number - latencies.length,
-        refused: load.refused,
-      }
+      return sendTimed({ ask, port, connections, perSecond: PER_SECOND, forMs, sample: (i) => sample(tag, i) })
     }
 
-    const ours = (forMs: number): Promise<Round> => {
+    const ours = (forMs: number): Promise<Timed> => {
       let messages: Messages | undefined
       return send(server.port, forMs, (tag, i) => {
         messages ??= new Messages({ tag, path: '/v3/messages', headers: server.headers, conversations })
@@ -81,7 +60,7 @@ export const latency: Phase = {
       })
     }
     let filler = ''
-    const bare = (forMs: number): Promise<Round> =>
+    const bare = (forMs: number): Promise<Timed> =>
       send(receiverPort, forMs, (tag, i) => {
         const muid = muidOf(tag, i % count, Math.floor(i / count))
         return { muid, text: postText('/hook', {}, JSON.stringify({ muid, filler })) }
@@ -90,7 +69,7 @@ export const latency: Phase = {
     await ours(warmUpMs)
     filler = 'x'.repeat(await ask('bodyBytes', null))
     await bare(warmUpMs / 2)
-    const found = { ours: [] as Round[], bare: [] as Round[] }
+    const found = { ours: [] as Timed[], bare: [] as Timed[] }
     for (let round = 0; round < rounds; round++) {
       found.bare.push(await bare(roundMs))
       found.ours.push(await ours(roundMs))
@@ -106,6 +85,8 @@ export const latency: Phase = {
       ],
       requirements: [
         { text: 'every message of the latency phase arrived', value: `${missing} missing`, met: missing === 0 },
+        requirementOf('p50', found.ours),
+        requirementOf('p99', found.ours),
       ],
       notes: [],
     }
