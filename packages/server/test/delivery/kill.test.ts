@@ -8,8 +8,8 @@ import { ConfabError, ConfabUnreachableError } from '@confab/bot-sdk'
 import { expect, test } from 'vitest'
 import { type Behaviour, type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
 import { freePort } from '../../src/testing/free-port.ts'
+import { type Arrival, judge, type SentMessage } from '../../src/testing/history.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
-import { type Arrival, judge, type SentMessage } from './history.ts'
 import { callbackOf, idOf, makeBot, makeGroup, makeUsers, pause, query, sequenceOf, until } from './support.ts'
 
 const KILLS = 20

@@ -53,3 +53,33 @@ test('a repetition is allowed of what was in flight at the end of a life, and of
   expect(of([arrival(1), arrival(1), arrival(2), arrival(3)]).needless).toEqual(['bot c: m1 (1)'])
   expect(of([arrival(1), arrival(2), arrival(1, { life: 1 }), arrival(3)]).needless).toEqual(['bot c: m1 (1)'])
 })
+
+test('an answer that may not have been heard may be asked for again, until the lane has gone on', () => {
+  const unheard = { unheard: true }
+  expect(of([arrival(1), arrival(2, unheard), arrival(2, unheard), arrival(2), arrival(3)])).toEqual({
+    ...clean,
+    repeated: 2,
+  })
+  expect(of([arrival(1), arrival(2, unheard), arrival(2), arrival(2), arrival(3)]).needless).toEqual(['bot c: m2 (2)'])
+  expect(of([arrival(1), arrival(2, unheard), arrival(3), arrival(2)]).needless).toEqual(['bot c: m2 (2)'])
+})
+
+test('what the bot will never want is over, and the lane goes on', () => {
+  const gone = { ok: false, gone: true }
+  expect(of([arrival(1), arrival(2, gone), arrival(3)])).toEqual({ ...clean, delivered: 2 })
+  expect(of([arrival(1), arrival(2, { ok: false }), arrival(3)]).reordered).not.toEqual([])
+})
+
+test('what was replayed comes again at its old place, and only that', () => {
+  expect(of([...good, arrival(1, { replayed: true }), arrival(2, { replayed: true })])).toEqual(clean)
+  expect(of([...good, arrival(1, { replayed: true }), arrival(2)]).needless).toEqual(['bot c: m2 (2)'])
+})
+
+test('a message may have hearers of its own, and a duty may end before it is done', () => {
+  const [one, two, three] = sent
+  const toNobody = { sent: [one!, two!, { ...three!, bots: [] }] }
+  expect(of(good.slice(0, 2), toNobody).lost).toEqual([])
+  expect(of(good, toNobody).phantom).toEqual(['bot m3 as 3'])
+  expect(of(good.slice(0, 2), { calledOff: (_, muid) => muid === 'm3' }).lost).toEqual([])
+  expect(of(good.slice(0, 1), { calledOff: (_, muid) => muid === 'm3' }).lost).toEqual(['bot m2'])
+})

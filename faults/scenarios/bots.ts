@@ -1,0 +1,120 @@
+/** A bot is changed while it has a backlog. */
+import { statuses } from '../lib/misbehaviours.ts'
+import { pick } from '../lib/random.ts'
+import { BOTS, type Run } from '../lib/run.ts'
+import type { Scenario } from '../lib/scenario.ts'
+import { pause, within } from '../lib/wait.ts'
+
+/** What has left before the answer to a change may still arrive; a claim at hand is good for a quarter of a second. */
+const IN_FLIGHT_MS = 500
+const failing = statuses.find(({ name }) => name === 'answers 500')
+
+/** Until `work` is done the bot fails, so that everything for it waits. */
+const withBacklog = async (run: Run, work: (bot: string) => Promise<void>): Promise<void> => {
+  const bot = pick(run.random, BOTS)
+  run.bots.choose = (one) => (one === bot ? failing : undefined)
+  await run.writing(100, 300)
+  await work(bot)
+}
+
+const arrivalsOf = ({ chronicle }: Run, bot: string): number =>
+  chronicle.arrivals.filter((arrival) => arrival.bot === bot).length
+
+const disabled: Scenario = {
+  name: 'bot-disabled',
+  faults: 'F22',
+  what: 'a bot with a backlog is disabled: nothing more comes, what is said meanwhile is not for it; enabled, it gets the rest',
+  inject: (run) =>
+    withBacklog(run, async (bot) => {
+      run.injected('F22 bot disabled with backlog')
+      await run.people.silence(bot)
+      await run.changeBot(bot, { enabled: false })
+      await pause(IN_FLIGHT_MS)
+      const before = arrivalsOf(run, bot)
+      await run.people.say(bot, 'unheard', [])
+      await run.writing(50, 200)
+      if (arrivalsOf(run, bot) > before) run.chronicle.wrong('callbacks to a disabled bot')
+      run.bots.choose = undefined
+      await run.changeBot(bot, { enabled: true })
+      run.people.speak(bot)
+    }),
+}
+
+const moved: Scenario = {
+  name: 'bot-moved',
+  faults: 'F22',
+  what: 'the URL of a bot with a backlog is changed: nothing more comes to the old one',
+  inject: (run) =>
+    withBacklog(run, async (bot) => {
+      run.injected('F22 URL changed with backlog')
+      const old = run.bots.receivers.get(bot)
+      run.bots.choose = undefined
+      const { url } = await run.bots.open(bot)
+      await run.changeBot(bot, { webhookURL: url })
+      await pause(IN_FLIGHT_MS)
+      const before = old?.received.length ?? 0
+      await run.writing(100, 200)
+      const late = (old?.received.length ?? 0) - before
+      if (late > 0) run.chronicle.wrong(`${late} callbacks to the old URL`)
+      await old?.close()
+    }),
+}
+
+const rotated: Scenario = {
+  name: 'secret-rotated',
+  faults: 'F22',
+  what: 'the secret of a bot with a backlog is rotated: every callback is signed with one that is valid',
+  inject: (run) =>
+    withBacklog(run, async (bot) => {
+      run.injected('F22 secret rotated with backlog')
+      const overlapSeconds = pick(run.random, [0, 60])
+      const { data } = await run.client.request<{ signingSecret: string }>('POST', `/bots/${bot}/secret/rotate`, {
+        body: { overlapSeconds },
+      })
+      run.bots.secrets.get(bot)?.push(data.signingSecret)
+      await pause(IN_FLIGHT_MS)
+      // Without an overlap the old one signs no more; with one, both do.
+      run.bots.secrets.set(bot, [data.signingSecret])
+      run.bots.choose = undefined
+    }),
+}
+
+const deleted: Scenario = {
+  name: 'bot-deleted',
+  faults: 'F22',
+  what: 'a bot with a backlog is deleted: nothing more comes, and what was not delivered is cancelled',
+  mayBe: ['cancelled'],
+  inject: (run) =>
+    withBacklog(run, async (bot) => {
+      run.injected('F22 bot deleted with backlog')
+      await run.people.silence(bot)
+      await run.client.request('DELETE', `/bots/${bot}`)
+      run.deleted.add(bot)
+      run.bots.choose = undefined
+      await pause(IN_FLIGHT_MS)
+      const before = arrivalsOf(run, bot)
+      await run.writing(100, 300)
+      if (arrivalsOf(run, bot) > before) run.chronicle.wrong('callbacks to a deleted bot')
+    }),
+  after: async (run) => {
+    const [bot = ''] = run.deleted
+    const rest = await run.deliveries({ bot, state: 'pending', limit: 1 })
+    const cancelled = await run.deliveries({ bot, state: 'cancelled', limit: 1 })
+    if (rest.length > 0 || cancelled.length === 0) run.chronicle.wrong('the backlog of a deleted bot is not cancelled')
+  },
+}
+
+const overloaded: Scenario = {
+  name: 'backlog-drained',
+  faults: 'F25',
+  what: 'all bots fail for a while, then all at once are well',
+  inject: async (run) => {
+    run.injected('F25 outage of all bots')
+    run.bots.choose = () => failing
+    await run.writing(300, 700)
+    run.bots.choose = undefined
+    await within(500, () => false)
+  },
+}
+
+export const botChanges: readonly Scenario[] = [disabled, moved, rotated, deleted, overloaded]
