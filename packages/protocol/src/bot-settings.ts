@@ -5,6 +5,9 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { limits } from './limits.ts'
 
+export const receiveModes = ['push', 'pull'] as const
+export type ReceiveMode = (typeof receiveModes)[number]
+
 export const poisonPolicies = ['skip', 'park'] as const
 export type PoisonPolicy = (typeof poisonPolicies)[number]
 
@@ -53,6 +56,9 @@ export const CircuitBreaker = Type.Object({
 export type CircuitBreaker = Static<typeof CircuitBreaker>
 
 const settings = {
+  receive: Type.Enum(receiveModes, {
+    description: 'Whether the bot is called (`push`), or fetches its updates (`pull`).',
+  }),
   timeoutSeconds: Type.Number({
     minimum: 1,
     maximum: limits.callbackTimeoutSeconds,
@@ -84,6 +90,7 @@ const nullable = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([sch
 
 /** As they are answered: those that are set. */
 export const botSettings = {
+  receive: Type.Optional(settings.receive),
   timeoutSeconds: Type.Optional(settings.timeoutSeconds),
   maxConcurrency: Type.Optional(settings.maxConcurrency),
   retryPolicy: Type.Optional(settings.retryPolicy),
@@ -99,6 +106,7 @@ export const botSettingNames = Object.keys(botSettings) as readonly (keyof BotSe
 
 /** As they are changed: null takes a setting away. */
 export const botSettingChanges = {
+  receive: nullable(settings.receive),
   timeoutSeconds: nullable(settings.timeoutSeconds),
   maxConcurrency: nullable(settings.maxConcurrency),
   retryPolicy: nullable(settings.retryPolicy),

@@ -58,7 +58,7 @@ export const Attempt = Type.Object(
     }),
     status: Type.Optional(Type.Integer({ description: 'HTTP status of the answer.' })),
     error: Type.Optional(Type.String()),
-    address: Type.Optional(Type.String({ description: 'The address dialled.' })),
+    address: Type.Optional(Type.String({ description: 'The address dialled, or refused.' })),
     phases: AttemptPhases,
     response: Type.Optional(Type.String({ description: 'First bytes of the answer, as text.' })),
   },

@@ -93,7 +93,9 @@ export type GroupChatSetting = (typeof groupChatSettings)[number]
 export const Bot = Type.Object(
   {
     uid: Type.String(),
-    webhookURL: Type.String({ description: 'The callback URL.' }),
+    webhookURL: Type.Optional(
+      Type.String({ description: 'The callback URL; a bot that fetches its updates may have none.' }),
+    ),
     groupChatSetting: Type.Optional(GroupChatSetting),
     enabled: Type.Optional(Type.Literal(true)),
     useBasicAuth: Type.Optional(Type.Literal(true)),

@@ -68,6 +68,14 @@ export const errorCodes = {
   ERR_BOT_NOT_FOUND: row(404, 'There is no bot on this uid.', 'Create the bot first; a plain user is not a bot.'),
   ERR_BOT_ALREADY_EXISTS: row(409, 'The user is a bot already.', 'Update the bot, or delete it first.'),
 
+  ERR_BOT_NOT_PULLING: row(409, 'The bot is called at its URL: it does not fetch its updates.', 'Set receive to pull.'),
+  ERR_BOT_ALREADY_CONSUMED: row(
+    409,
+    'Somebody else is fetching the updates of the bot.',
+    'Run one consumer per bot; one that has died is forgotten within seconds.',
+    true,
+  ),
+
   // Deliveries
   ERR_DELIVERY_NOT_FOUND: row(
     404,

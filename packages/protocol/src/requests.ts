@@ -232,7 +232,12 @@ const CallbackUrl = Type.String({
   maxLength: limits.callbackUrlLength,
   description: 'http or https URL.',
 })
-export const CreateBot = Type.Object({ uid: Identifier(limits.botUidLength), webhookURL: CallbackUrl, ...callback })
+/** Only a bot that fetches its updates needs no `webhookURL`. */
+export const CreateBot = Type.Object({
+  uid: Identifier(limits.botUidLength),
+  webhookURL: Type.Optional(CallbackUrl),
+  ...callback,
+})
 export type CreateBot = Static<typeof CreateBot>
 export const UpdateBot = Type.Object({ webhookURL: Type.Optional(CallbackUrl), ...callback })
 export type UpdateBot = Static<typeof UpdateBot>

@@ -10,8 +10,10 @@ import { makeManageApiKeys } from './apps/manage-api-keys.ts'
 import { botRoutes } from './bots/bots.routes.ts'
 import { type BotId, makeManageBots } from './bots/manage-bots.ts'
 import { openVault } from './bots/open-vault.ts'
+import { type FetchUpdates, makeFetchUpdates } from './bots/pull-updates.ts'
 import { resealSecrets } from './bots/reseal.ts'
 import { makeTestCallback } from './bots/test-callback.ts'
+import { updateRoutes } from './bots/updates.routes.ts'
 import type { Bus } from './bus/bus.ts'
 import { openBus } from './bus/open-bus.ts'
 import { makePostReplies } from './callbacks/replies.ts'
@@ -54,7 +56,9 @@ import { Sweeper } from './workers/sweeper.ts'
 
 /** Subject on which nodes tell those who deliver that a lane is due. */
 const LANES_WAITING = 'lanes.waiting'
-/** Subject on which they hear that a bot is well again. */
+/** Subject on which nodes tell those whom bots ask for updates that there are some. */
+const UPDATES_WAITING = 'updates.waiting'
+/** Subject on which those who deliver hear that a bot is well again. */
 const BOT_RESUMED = 'bots.resumed'
 
 export interface World {
@@ -130,9 +134,18 @@ class Meeting {
     this.#bus.publish(LANES_WAITING, '')
   }
 
+  readonly update = (bot: BotId): void => {
+    this.#bus.publish(UPDATES_WAITING, JSON.stringify(bot))
+  }
+
   readonly resume = (bot: BotId): void => {
     this.dispatcher?.resume(bot)
     this.#bus.publish(BOT_RESUMED, JSON.stringify(bot))
+  }
+
+  /** For a node that answers bots which fetch their updates. */
+  async wakes(updates: FetchUpdates): Promise<void> {
+    await this.#bus.subscribe(UPDATES_WAITING, (bot) => updates.wake(JSON.parse(bot) as BotId))
   }
 
   async listen(dispatcher: Dispatcher): Promise<void> {
@@ -149,13 +162,14 @@ interface RouteParts extends Pick<Parts, 'store' | 'kernel'> {
   readonly send: SendMessageAs
   readonly sender: Sender
   readonly teller: Teller
+  readonly updates: FetchUpdates
   readonly onKeysChanged: () => void
   readonly onBotsChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
 
 const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
-  const { store, kernel, send, sender, teller, onResume } = parts
+  const { store, kernel, send, sender, teller, updates, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
   const shared = { store, ...kernel, teller }
   const bots = makeManageBots({
@@ -174,6 +188,7 @@ const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
     ...memberRoutes(makeManageMembers(shared)),
     ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
+    ...updateRoutes(updates),
     ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
   ]
 }
@@ -199,6 +214,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
       },
       told: nothing,
     },
+    updates: makeFetchUpdates({ store, ...kernel }),
     onKeysChanged: nothing,
     onBotsChanged: nothing,
     onResume: nothing,
@@ -308,6 +324,7 @@ const openHttp = async (
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
+  const updates = makeFetchUpdates({ store, ...kernel })
   const routes = config.roles.includes('api')
     ? buildRoutes(config, {
         store,
@@ -315,11 +332,13 @@ const openHttp = async (
         send,
         sender,
         teller,
+        updates,
         onKeysChanged: authenticate.forget,
         onBotsChanged: meeting.lookForWork,
         onResume: meeting.resume,
       })
     : []
+  if (routes.length > 0) await meeting.wakes(updates)
   const health = {
     ready: async () => {
       await store.apps.list({})
@@ -348,7 +367,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const parts = { store, bus, metrics, kernel }
     const meeting = new Meeting(bus)
     const { region, botHopLimit: hopLimit } = config
-    const teller = makeTeller({ ...kernel, region, hopLimit, handover: meeting.handover })
+    const teller = makeTeller({ ...kernel, region, hopLimit, handover: meeting.handover, onUpdate: meeting.update })
     const sending = { sender: buildSender(config, kernel), send: buildSend(parts, teller), teller, meeting }
     opened.add(() => sending.sender.close())
     const dispatcher = await openDelivery(config, parts, sending)

@@ -95,9 +95,9 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
     const nowMs = clock.now()
     let resumed = 0
     for (;;) {
-      const step = await store.lanes.resume({ appId, bot, limit: RESUME_STEP, nowMs })
-      resumed += step
-      if (step < RESUME_STEP) break
+      const { madeDue, heldBack } = await store.lanes.resume({ appId, bot, limit: RESUME_STEP, nowMs })
+      resumed += madeDue + heldBack
+      if (madeDue < RESUME_STEP) break
     }
     onResume({ appId, bot })
     return resumed
@@ -105,8 +105,9 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
 
   return {
     create: async (appId, body) => {
-      assertCallbackUrl(body.webhookURL)
       const settings = settingsIn(body, guards)
+      if (body.webhookURL !== undefined) assertCallbackUrl(body.webhookURL)
+      else if (settings.receive !== 'pull') throw badRequest({ webhookURL: 'is required' })
       const uid = parseUid(body.uid)
       // The contract throws credentials away on creation unless they are to be used.
       const { useBasicAuth = false } = body
@@ -116,7 +117,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
       const bot = await store.bots.create({
         appId,
         uid,
-        callbackUrl: body.webhookURL,
+        callbackUrl: body.webhookURL ?? '',
         groupChatSetting: body.groupChatSetting ?? 'none',
         enabled: body.enabled ?? false,
         useBasicAuth,

@@ -79,10 +79,9 @@ export const makeTestCallback = ({ store, sender, clock, ids, region, timeoutMs 
       timeoutMs: timeoutSeconds === undefined ? timeoutMs : timeoutSeconds * 1000,
     }
     const right = await sender.send(callback, deliveryOf(appId, bot))
-    const { previousSecret: _, ...unsigned } = callback
     const wrong =
       right.outcome.kind === 'delivered'
-        ? await sender.send({ ...unsigned, secrets: [ids.signingSecret()] }, deliveryOf(appId, bot))
+        ? await sender.send({ ...callback, signAs: [ids.signingSecret()] }, deliveryOf(appId, bot))
         : undefined
     return {
       ...verdictOf(right, wrong),

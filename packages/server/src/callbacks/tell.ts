@@ -30,11 +30,13 @@ export interface Told {
   readonly claims: readonly StoredClaim[]
   /** Lanes that are due and that nobody works: somebody should look. */
   readonly waiting: number
+  /** Bots that have something new to fetch. */
+  readonly pulling: readonly Uid[]
   /** Bots that are not called, because too many have spoken in turn. */
   readonly cut: readonly Uid[]
 }
 
-export const nobodyTold: Told = { claims: [], waiting: 0, cut: [] }
+export const nobodyTold: Told = { claims: [], waiting: 0, pulling: [], cut: [] }
 
 export interface Teller {
   telling(client: Client): Telling
@@ -48,11 +50,13 @@ export interface TellerDeps {
   readonly region: string
   /** Where claims of idle lanes go, so that their callbacks leave without another read of the store. */
   readonly handover: Handover
+  /** Called when a bot has something new to fetch. */
+  readonly onUpdate: (bot: { readonly appId: AppId; readonly bot: Uid }) => void
   /** How many bots may answer each other in turn. */
   readonly hopLimit: number
 }
 
-export const makeTeller = ({ clock, ids, log, region, handover, hopLimit }: TellerDeps): Teller => ({
+export const makeTeller = ({ clock, ids, log, region, handover, hopLimit, onUpdate }: TellerDeps): Teller => ({
   telling: ({ origin, hop }) => ({
     origin: JSON.stringify(origin),
     region,
@@ -62,8 +66,9 @@ export const makeTeller = ({ clock, ids, log, region, handover, hopLimit }: Tell
     hopLimit,
     nowMs: clock.now(),
   }),
-  told: ({ claims, waiting, cut: bots }, about) => {
+  told: ({ claims, waiting, pulling, cut: bots }, about) => {
     handover.accept(claims, waiting)
+    for (const bot of pulling) onUpdate({ appId: about.appId, bot })
     if (bots.length > 0) log.warn({ ...about, bots, reason: HOP_LIMIT_REASON }, 'callback.cut')
   },
 })

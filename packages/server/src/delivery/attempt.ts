@@ -33,6 +33,9 @@ export interface StoredCallback {
   readonly settings: BotSettings
 }
 
+/** Whether it is to be called at all: it may be switched off, or fetch its updates itself. */
+export const mayBeCalled = ({ enabled, settings }: StoredCallback): boolean => enabled && settings.receive !== 'pull'
+
 /** How the callbacks of one bot are made. */
 export interface CallbackPolicy {
   /** Total deadline of one attempt, from the first lookup to the last byte of the answer. */
@@ -68,6 +71,8 @@ export interface Delivery {
 /** The right to work one lane, with its head. */
 export interface LaneClaim {
   readonly leaseId: LeaseId
+  /** When the lease lapses, if it is not renewed; unix milliseconds. */
+  readonly untilMs: number
   readonly callback: Callback
   readonly head: Delivery
   /** The bot's breaker is half open, and this is the one lane to find out with. */
@@ -121,7 +126,7 @@ export interface Attempt {
   readonly status: number | undefined
   /** One line for people; holds no secret. */
   readonly error: string | undefined
-  /** The address dialled, if it came to that. */
+  /** The address dialled, if it came to that, or the one that is not allowed. */
   readonly address: string | undefined
   readonly phases: Phases
   /** First bytes of the answer, as text. */

@@ -4,6 +4,7 @@ import { uidOf } from '../testing/builders.ts'
 import { startCallbackReceiver } from '../testing/callback-receiver.ts'
 import { type DeliveryRig, type DeliveryRigOptions, makeGate, textsOf } from '../testing/delivery-rig.ts'
 import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
+import type { Sender } from './sender.ts'
 
 const LEASE_MS = 30_000
 
@@ -80,6 +81,56 @@ describe('a lease', () => {
     expect(before).toMatchObject([{ pending: 2, lease: taken?.leaseId }])
     expect(rig.metrics).toEqual(['attempted delivered', 'handedOver'])
     expect(textsOf(bot.received)).toEqual(['1'])
+  })
+
+  it('that lapsed before its attempt began is not worked: another node has the lane', async () => {
+    const taken: StoredClaim[] = []
+    // The process sleeps between the answer of the store and the attempt.
+    const rig = await rigWith({
+      faults: (lanes) => ({
+        claimDue: async (input) => {
+          const found = await lanes.claimDue(input)
+          if (found.claims.length === 0) return found
+          rig.w.clock.advance(LEASE_MS)
+          taken.push(...(await claimAsOther(rig)))
+          return found
+        },
+      }),
+    })
+    const bot = await rig.bot('bot')
+    await rig.leave({ from: 'ann', to: 'bot', text: '1' })
+    rig.dispatcher.start()
+    await expect.poll(() => taken.length, POLL).toBe(1)
+    await expect.poll(() => rig.dispatcher.lanes, POLL).toBe(0)
+    await pause(50)
+    expect(bot.received).toEqual([])
+    expect(await rig.lanes()).toMatchObject([{ lease: taken[0]?.leaseId }])
+  })
+
+  it('that lapsed while an attempt was under way, and came back, puts it on record as if nothing had been', async () => {
+    const gate = makeGate()
+    const slowed = (sender: Sender): Sender => ({
+      ...sender,
+      send: async (...args) => {
+        const attempt = await sender.send(...args)
+        await gate.opened
+        return attempt
+      },
+    })
+    const rig = await rigWith({ slowed })
+    const bot = await rig.bot('bot')
+    rig.dispatcher.start()
+    for (const text of ['1', '2']) await rig.say({ from: 'ann', to: 'bot', text })
+    await bot.waitFor(1, WAIT_MS)
+    const [before] = await rig.lanes()
+    rig.w.clock.advance(LEASE_MS)
+    rig.dispatcher.poke()
+    await expect.poll(async () => (await rig.lanes())[0]?.lease, POLL).not.toBe(before?.lease)
+    gate.open()
+    await expect
+      .poll(() => rig.deliveries(), POLL)
+      .toEqual(['ann_user_bot/1 delivered 1', 'ann_user_bot/2 delivered 1'])
+    expect(textsOf(bot.received)).toEqual(['1', '2'])
   })
 
   it('that lapsed and came back is worked after the attempt under way, not beside it', async () => {

@@ -22,7 +22,7 @@ import type { ProbeResult } from '../storage/sql/breakers.ts'
 import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
 import type { RecordAttempt, Recorded } from '../storage/sql/lanes.ts'
 import type { Store } from '../storage/store.ts'
-import type { Attempt, Callback, CallbackPolicy, LaneClaim } from './attempt.ts'
+import { type Attempt, type Callback, type CallbackPolicy, type LaneClaim, mayBeCalled } from './attempt.ts'
 import { dispositionOf } from './disposition.ts'
 import { botKey, type ClaimedLane, FairQueue } from './fair-queue.ts'
 import type { Handover } from './handover.ts'
@@ -234,6 +234,10 @@ export class Dispatcher implements Handover {
       const claim = await this.#freshClaim(lane)
       if (claim === undefined) return
       lane.claim = claim
+      if (this.#hasLapsed(claim)) {
+        await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
+        return
+      }
       const answered = await this.#deps.sender.send(claim.callback, claim.head)
       const attempt = await this.#withReplies(claim, answered)
       if (attempt === undefined) return
@@ -243,7 +247,9 @@ export class Dispatcher implements Handover {
       }
       const { probe, pauseMs } = await this.#health.note(claim, attempt)
       if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
-      const recorded = await this.#record(claim, attempt, probe)
+      const recorded = await this.#record(lane, attempt, probe)
+      // Put on record under the lease that holds: what was claimed anew is done with.
+      if (recorded?.fenced === false) lane.renewed = undefined
       next = recorded?.next
       if (next !== undefined && !this.#mayKeep(claim)) {
         this.#giveBackSoon([next])
@@ -253,6 +259,11 @@ export class Dispatcher implements Handover {
       this.#queue.settle(lane, next && this.#settle(next))
       this.#afterWork(lane.claim)
     }
+  }
+
+  /** This process has slept, or its store was long in answering: the lane may be another node's by now. */
+  #hasLapsed({ untilMs }: LaneClaim): boolean {
+    return this.#deps.clock.now() >= untilMs
   }
 
   /** Replies are posted before the attempt is on record; if they cannot be, nothing is, and the callback is made again. */
@@ -279,7 +290,7 @@ export class Dispatcher implements Handover {
     if (performance.now() - waitingSince < STALE_MS) return claim
     const lease = { laneId: claim.head.laneId, leaseId: claim.leaseId }
     const found = await this.#deps.store.lanes.reread(lease)
-    if (found?.callback.enabled && this.#state === 'running')
+    if (found !== undefined && mayBeCalled(found.callback) && this.#state === 'running')
       return { ...this.#settle(found), ...(claim.probe && { probe: claim.probe }) }
     if (found !== undefined) await this.#release([lease])
     return undefined
@@ -293,13 +304,13 @@ export class Dispatcher implements Handover {
     if (isBehind && this.#queue.lanesOf(bot) <= most / 2) this.#lookWithin(BEHIND_MS)
   }
 
-  async #record(claim: LaneClaim, attempt: Attempt, probe: ProbeResult | undefined): Promise<Recorded | undefined> {
+  async #record(lane: ClaimedLane, attempt: Attempt, probe: ProbeResult | undefined): Promise<Recorded | undefined> {
     const { clock, random, leaseMs } = this.#deps
+    const { claim } = lane
     const nowMs = clock.now()
     const disposition = dispositionOf(attempt, { nowMs, random, policy: claim.callback })
-    const input: RecordAttempt = {
+    const input: Omit<RecordAttempt, 'leaseId'> = {
       laneId: claim.head.laneId,
-      leaseId: claim.leaseId,
       deliveryId: claim.head.id,
       attempt,
       disposition,
@@ -309,7 +320,8 @@ export class Dispatcher implements Handover {
     }
     // The attempt has happened: it is not made again blindly while the lane is ours.
     const recorded = await this.#untilDone(claim, nowMs + leaseMs, 'delivery.record_failed', () =>
-      this.#deps.store.lanes.record(input),
+      // The lane may have been claimed anew meanwhile, its lease having lapsed.
+      this.#deps.store.lanes.record({ ...input, leaseId: lane.claim.leaseId }),
     )
     reportAttempt(this.#deps, claim, attempt, disposition, recorded)
     if (disposition.kind === 'retry') this.#lookWithin(disposition.dueAtMs - clock.now())
@@ -367,13 +379,14 @@ export class Dispatcher implements Handover {
     const held = [...this.#queue.lanes()]
     if (held.length === 0) return
     const leases = held.map(({ claim }) => ({ laneId: claim.head.laneId, leaseId: claim.leaseId }))
-    const kept = new Set(
-      await this.#deps.store.lanes.renew({ leases, untilMs: this.#deps.clock.now() + this.#deps.leaseMs }),
-    )
+    const untilMs = this.#deps.clock.now() + this.#deps.leaseMs
+    const kept = new Set(await this.#deps.store.lanes.renew({ leases, untilMs }))
     for (const [index, lane] of held.entries()) {
       const lease = leases[index]
       const isSame = lane.claim.leaseId === lease?.leaseId
-      if (isSame && !lane.busy && !kept.has(lane.claim.head.laneId)) this.#queue.drop(lane)
+      if (!isSame) continue
+      if (kept.has(lane.claim.head.laneId)) this.#queue.extend(lane, untilMs)
+      else if (!lane.busy) this.#queue.drop(lane)
     }
   }
 

@@ -3,7 +3,7 @@
  * one bot take turns among themselves; no bot has more attempts under way than it may, nor has the node.
  */
 import type { AppId, Uid } from '@confab/protocol'
-import type { LaneClaim } from './attempt.ts'
+import type { Delivery, LaneClaim } from './attempt.ts'
 
 export interface ClaimedLane {
   claim: LaneClaim
@@ -23,6 +23,10 @@ interface BotShare {
   /** Attempts that it may have under way, as its newest claim says. */
   most: number
 }
+
+/** Not even replayed since. */
+const isSameDuty = (one: Delivery, other: Delivery): boolean =>
+  one.id === other.id && one.attempts === other.attempts && one.createdAtMs === other.createdAtMs
 
 export const botKey = (callback: { appId: AppId; bot: Uid }): string => `${callback.appId}/${callback.bot}`
 
@@ -77,8 +81,14 @@ export class FairQueue {
   add(claim: LaneClaim): void {
     const held = this.#lanes.get(claim.head.laneId)
     if (held !== undefined) {
-      if (held.busy) held.renewed = claim
-      else held.claim = claim
+      if (!held.busy) {
+        held.claim = claim
+        return
+      }
+      held.renewed = claim
+      const { leaseId, untilMs } = claim
+      // The attempt under way goes on record under the fresh lease: it is the same one, and nobody else made it.
+      if (isSameDuty(held.claim.head, claim.head)) held.claim = { ...held.claim, leaseId, untilMs }
       return
     }
     const lane: ClaimedLane = { claim, busy: false, waitingSince: 0 }
@@ -105,6 +115,11 @@ export class FairQueue {
       return lane
     }
     return undefined
+  }
+
+  /** The lease was renewed until then. */
+  extend(lane: ClaimedLane, untilMs: number): void {
+    lane.claim = { ...lane.claim, untilMs }
   }
 
   /** The attempt is on record: the lane waits for its turn with its next head, or is done with. */

@@ -2,7 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { Clock } from '../kernel/clock.ts'
 import type { Attempt, Phases } from './attempt.ts'
-import type { DialPhase } from './connector.ts'
+import { AddressRefusedError, type DialPhase } from './connector.ts'
 import type { Connection, ConnectionPool, ConnectionUser, Destination } from './sender-connection.ts'
 import { type Judgement, judgeFailure, judgeStatus, ours, retry } from './sender-outcome.ts'
 
@@ -48,6 +48,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
   #connection: Connection | undefined
   #settled = false
   #answer: Answer | undefined
+  /** The address that is not allowed. */
+  #refused: string | undefined
   #read = 0
   readonly #kept: Buffer[] = []
   #keptBytes = 0
@@ -109,6 +111,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
   }
 
   onResponseError(_: unknown, error: Error): void {
+    if (error instanceof AddressRefusedError) this.#refused = error.address
     this.#settle(judgeFailure(error))
   }
 
@@ -131,7 +134,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     this.#settled = true
     clearTimeout(this.#deadline)
     const connection = this.#connection
-    const address = connection?.address
+    const address = this.#refused ?? connection?.address
     this.#connection = undefined
     if (connection !== undefined) {
       if (then === 'keep') this.#options.pool.giveBack(connection)

@@ -447,8 +447,9 @@ describe('forbidden addresses', () => {
         callbackTo(url, { timeoutMs: 2000 }),
         delivery(),
       )
-      expect(attempt).toMatchObject({ outcome: { kind: 'refused' }, status: undefined, address: undefined })
+      expect(attempt).toMatchObject({ outcome: { kind: 'refused' }, status: undefined })
       expect(attempt.error).toMatch(/^address \S+ is not allowed: /)
+      expect(attempt.error).toContain(` ${attempt.address} `)
     }
     expect(four.connections()).toBe(0)
   })

@@ -32,7 +32,10 @@ export interface SenderOptions {
 }
 
 /** What an attempt needs to know of a callback. */
-export type SendableCallback = StoredCallback & Pick<Callback, 'timeoutMs'>
+export interface SendableCallback extends StoredCallback, Pick<Callback, 'timeoutMs'> {
+  /** Secrets in clear that sign in place of its own; its own are kept out of what is told of the answer all the same. */
+  readonly signAs?: readonly string[]
+}
 
 export interface Sender {
   /** One attempt. Never rejects. */
@@ -99,7 +102,8 @@ export const makeSender = (options: SenderOptions): Sender => {
     const timestamp = toSeconds(nowMs)
     const opened = openOrProblem(vault, callback, timestamp)
     if ('problem' in opened) return withoutSending(number, nowMs, ours('secrets', opened.problem))
-    const headers = requestHeaders({ opened, delivery, attempt: number, timestamp, userAgent, keyOf })
+    const signing = callback.signAs === undefined ? opened : { ...opened, secrets: callback.signAs }
+    const headers = requestHeaders({ opened: signing, delivery, attempt: number, timestamp, userAgent, keyOf })
     const exchange = new Exchange({ number, timeoutMs: callback.timeoutMs, clock, pool })
     underWay.add(exchange)
     const { allowCidrs = [] } = callback.settings

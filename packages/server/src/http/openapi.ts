@@ -75,7 +75,10 @@ const operationOf = (route: Route): object => ({
   parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
   ...(route.body && { requestBody: { required: !takesNull(route.body), content: json(referring(route.body)) } }),
   responses: {
-    200: { description: 'Done.', content: json(referring(route.answer)) },
+    200: {
+      description: 'Done.',
+      content: { [route.isStream ? 'text/event-stream' : 'application/json']: { schema: referring(route.answer) } },
+    },
     default: { description: 'Not done; see `error.code`.', content: json({ $ref: '#/components/schemas/Error' }) },
   },
 })

@@ -17,6 +17,8 @@ export interface RouteRequest<P = unknown, Q = unknown, B = unknown> {
   /** The API key that opened the app for this request. */
   readonly apiKey: string
   readonly client: Client
+  /** Ends when nobody waits for the answer any more, or the server stops: for those who wait long. */
+  readonly signal: AbortSignal
   readonly params: P
   readonly query: Q
   readonly body: B
@@ -36,6 +38,8 @@ export interface Route {
   readonly query: TSchema | undefined
   readonly body: TSchema | undefined
   readonly answer: TSchema
+  /** It answers with a stream of events, each of which holds what `answer` says. */
+  readonly isStream: boolean
   readonly handle: (request: RouteRequest) => Promise<unknown>
 }
 
@@ -57,10 +61,12 @@ export const route = <
   query?: Q
   body?: B
   answer: TSchema
+  isStream?: boolean
   handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
 }): Route => ({
   access: 'fullAccess',
   onBehalfOf: 'none',
+  isStream: false,
   ...definition,
   params: definition.params,
   query: definition.query,
@@ -75,5 +81,14 @@ export class RawJson {
 
   constructor(text: string) {
     this.text = text
+  }
+}
+
+/** A stream of events (`text/event-stream`) that goes on until its reader leaves. */
+export class EventStream {
+  readonly chunks: AsyncIterable<string>
+
+  constructor(chunks: AsyncIterable<string>) {
+    this.chunks = chunks
   }
 }

@@ -5,6 +5,7 @@
  * answer. Handlers contain no `try`: errors become answers in `error-mapping.ts` alone.
  */
 
+import { Readable } from 'node:stream'
 import { limits, parseUid } from '@confab/protocol'
 import Fastify, {
   type FastifyInstance,
@@ -25,7 +26,7 @@ import { drainOnClose } from './drain.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
 import { acceptJson } from './json-body.ts'
 import { type Health, registerOperations } from './operations.ts'
-import { RawJson, type Route } from './route.ts'
+import { EventStream, RawJson, type Route } from './route.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -79,7 +80,26 @@ const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyReques
   request.caller = caller
 }
 
-const handlerOf = (deps: HttpDeps, route: Route) => {
+/** Ends with the connection, and when the server stops. */
+const signalOf = (reply: FastifyReply, stopping: AbortSignal): AbortSignal => {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
+  return AbortSignal.any([gone.signal, stopping])
+}
+
+const sendEvents = (reply: FastifyReply, { chunks }: EventStream): FastifyReply =>
+  reply
+    .type('text/event-stream')
+    .header('cache-control', 'no-store')
+    // Proxies that buffer would keep the events.
+    .header('x-accel-buffering', 'no')
+    .send(Readable.from(chunks))
+
+interface HandlerDeps extends HttpDeps {
+  readonly stopping: AbortSignal
+}
+
+const handlerOf = (deps: HandlerDeps, route: Route) => {
   const checkParams = makeCheck(route.params, 'path')
   const checkQuery = makeQueryCheck(route.query)
   const checkBody = makeCheck(route.body, 'body')
@@ -94,10 +114,14 @@ const handlerOf = (deps: HttpDeps, route: Route) => {
       get client() {
         return clientOf(request.headers, deps.clock)
       },
+      get signal() {
+        return signalOf(reply, deps.stopping)
+      },
       params: checkParams(request.params),
       query: checkQuery(request.query),
       body: checkBody(request.body ?? null),
     })
+    if (answer instanceof EventStream) return sendEvents(reply, answer)
     if (!(answer instanceof RawJson)) return answer
     return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
   }
@@ -105,12 +129,12 @@ const handlerOf = (deps: HttpDeps, route: Route) => {
 
 const asIs = (text: unknown): string => text as string
 
-const registerRoutes = (app: FastifyInstance, deps: HttpDeps): void => {
+const registerRoutes = (app: FastifyInstance, deps: HandlerDeps): void => {
   for (const route of deps.routes) {
     app.route({
       method: route.method,
       url: PREFIX + route.path,
-      schema: { response: { 200: route.answer } },
+      schema: route.isStream ? {} : { response: { 200: route.answer } },
       onRequest: callerOf(deps, route),
       handler: handlerOf(deps, route),
     })
@@ -175,6 +199,9 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     fail(request, reply, new AppError(isOtherVersion ? 'ERR_INVALID_API_VERSION' : 'ERR_API_NOT_FOUND'))
   })
   registerOperations(app, deps)
-  registerRoutes(app, deps)
+  const stop = new AbortController()
+  // Whoever waits long would keep the server from stopping.
+  app.addHook('preClose', async () => stop.abort())
+  registerRoutes(app, { ...deps, stopping: stop.signal })
   return app
 }

@@ -6,6 +6,7 @@ import { defaultSchedule } from '../delivery/schedule.ts'
 /** A lane of `bot`, of the app `app`, with its first head. */
 export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxConcurrency = 10): LaneClaim => ({
   leaseId: lease as LeaseId,
+  untilMs: Number.MAX_SAFE_INTEGER,
   callback: {
     appId: 'app' as AppId,
     bot: bot as Uid,

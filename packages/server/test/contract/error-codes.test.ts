@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithPostgres } from '../../src/testing/services.ts'
 import { Api } from '../support/api.ts'
-import { deliveryOf } from '../support/faults.ts'
+import { consumedBot, deliveryOf } from '../support/faults.ts'
 import { makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 
@@ -45,6 +45,8 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   ERR_BOT_NOT_FOUND: ({ fails, ann }) => fails('GET', `/bots/${ann}`),
   ERR_BOT_ALREADY_EXISTS: ({ fails, bot }) =>
     fails('POST', '/bots', { body: { uid: bot, webhookURL: 'https://bot.example' } }),
+  ERR_BOT_NOT_PULLING: ({ fails, bot }) => fails('GET', `/bots/${bot}/updates`),
+  ERR_BOT_ALREADY_CONSUMED: async ({ fails, api }) => fails('GET', `/bots/${await consumedBot(api)}/updates`),
   ERR_DELIVERY_NOT_FOUND: ({ fails }) => fails('GET', '/deliveries/dlv_unknown'),
   ERR_DELIVERY_NOT_PENDING: async (world) =>
     world.fails('POST', `/deliveries/${await deliveryOf(world, 'cancelled')}/cancel`),

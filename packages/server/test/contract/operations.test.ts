@@ -1,6 +1,7 @@
 /** Every operation of the table, once, with the properties that the contract shows for its answer. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
+import { openStream } from '../support/pulling.ts'
 import { nameOf, routes } from '../support/routes.ts'
 import { toGroup, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
@@ -338,6 +339,25 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
       oldestPendingAge: expect.any(Number),
       lastHour: { pending: 1 },
     })
+  },
+  'GET /bots/:uid/updates': async ({ api }) => {
+    await api.ok('PUT', '/bots/robot', { body: { receive: 'pull' } })
+    const { data, meta } = await api.ok('GET', '/bots/robot/updates', { query: { timeoutSeconds: 5 } })
+    expectKeys(data[0], ['offset', 'id', 'attempt', 'sequence', 'previousSequence', 'trigger', 'hop', 'callback'])
+    expect(data[0]).toMatchObject({ offset: 1, trigger: 'after_message', callback: { bot: 'robot' } })
+    expect(meta).toEqual({ next: { offset: 1 } })
+  },
+  'GET /bots/:uid/updates/stream': async ({ api }) => {
+    const stream = await openStream(api.server, 'robot')
+    expect([stream.status, stream.contentType]).toEqual([200, 'text/event-stream'])
+    await expect.poll(() => stream.updates.length).toBe(1)
+    expect(stream.updates[0]).toMatchObject({ offset: 2, attempt: expect.any(Number), callback: { bot: 'robot' } })
+    stream.leave()
+    api.used.add('GET /bots/:uid/updates/stream')
+  },
+  'POST /bots/:uid/updates/acknowledge': async ({ api }) => {
+    const { data } = await api.ok('POST', '/bots/robot/updates/acknowledge', { body: { offset: 2 } })
+    expect(data).toEqual({ acknowledged: 1 })
   },
   'POST /bots/:uid/resume': async ({ api }) => {
     expect((await api.ok('POST', '/bots/robot/resume')).data).toEqual({ resumed: expect.any(Number) })

@@ -2,6 +2,7 @@
 import type { Route } from '../../src/http/route.ts'
 import type { Api, CallOptions, Json } from './api.ts'
 import { sampleOf } from './cases.ts'
+import { openStream } from './pulling.ts'
 import { nameOf } from './routes.ts'
 import { makeScene, type Scene, toGroup, toUser } from './scene.ts'
 
@@ -25,6 +26,8 @@ const attachments = [{ url: 'https://x.example/a' }]
 
 export const makeWorld = async (api: Api): Promise<World> => {
   const scene = await makeScene(api)
+  // Before the app has all the bots that it may have.
+  await makeFetcher(api)
   const { ann, bob, group } = scene
   const [outsider, banned, quiet] = ['outsider', 'banned', 'quiet']
   for (const uid of [outsider, banned]) await api.ok('POST', '/users', { body: { uid, name: uid } })
@@ -43,6 +46,22 @@ export const makeWorld = async (api: Api): Promise<World> => {
     image: await send({ ...toUser(bob), type: 'image', data: { attachments } }),
     custom: await send({ ...toUser(bob), category: 'custom', type: 'x', data: { customData: {} } }),
   }
+}
+
+const FETCHER = 'fetcher'
+
+/** A bot that fetches its updates. */
+const makeFetcher = async (api: Api): Promise<void> => {
+  if ((await api.call('GET', `/bots/${FETCHER}`)).status === 200) return
+  await api.ok('POST', '/users', { body: { uid: FETCHER, name: FETCHER } })
+  await api.ok('POST', '/bots', { body: { uid: FETCHER, receive: 'pull', enabled: true } })
+}
+
+/** A bot whose updates somebody fetches; while one does, another cannot begin. */
+export const consumedBot = async (api: Api): Promise<string> => {
+  await makeFetcher(api)
+  await openStream(api.server, FETCHER)
+  return FETCHER
 }
 
 /** What makes a request, which would be right, fail. */
@@ -148,6 +167,8 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
     path.startsWith('/deliveries')
       ? { names: { id: await deliveryOf(world, 'ownerless') } }
       : { names: { uid: world.ann } },
+  ERR_BOT_NOT_PULLING: () => ({ body: { offset: 0 } }),
+  ERR_BOT_ALREADY_CONSUMED: async ({ api }) => ({ names: { uid: await consumedBot(api) } }),
   ERR_DELIVERY_NOT_FOUND: () => ({ names: { id: 'dlv_unknown' } }),
   ERR_DELIVERY_NOT_PENDING: async (world) => ({ names: { id: await deliveryOf(world, 'cancelled') } }),
   ERR_DELIVERY_PENDING: async (world) => ({ names: { id: await deliveryOf(world, 'pending') } }),

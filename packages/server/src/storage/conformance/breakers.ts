@@ -8,7 +8,7 @@ import { expectCode, type Subject, worldOf } from './subject.ts'
 
 const setUp = async (subject: Subject): Promise<World> => {
   const w = await worldOf(subject)
-  await w.users('ann', 'ben', 'cat')
+  await w.users('ann', 'ben', 'cat', 'dan')
   await w.bot('bot')
   return w
 }
@@ -116,8 +116,14 @@ export const breakersConformance = (subject: Subject): void => {
     expect(await headsIn(w)).toEqual([])
     const resume = (limit = 100) =>
       w.store.lanes.resume({ appId: w.appId, bot: uidOf('bot'), limit, nowMs: w.clock.now() })
+    // Sent while it is open: nothing but the breaker holds it back.
+    await w.send({ from: 'dan', to: 'bot' })
     // The third is under way: it is not touched.
-    expect([await resume(1), await resume(1), await resume(1)]).toEqual([1, 1, 0])
+    expect([await resume(1), await resume(1), await resume(1)]).toEqual([
+      { madeDue: 1, heldBack: 1 },
+      { madeDue: 1, heldBack: 0 },
+      { madeDue: 0, heldBack: 0 },
+    ])
     expect(await breakerOf(w)).toEqual({ state: 'closed' })
     const again = await headsIn(w)
     expect(again.map(({ head }) => [head.conversationId, head.attempts]).sort()).toEqual(
@@ -125,6 +131,7 @@ export const breakersConformance = (subject: Subject): void => {
         [first.head.conversationId, 1],
         // What is parked begins anew.
         [second.head.conversationId, 0],
+        ['bot_user_dan', 0],
       ].sort(),
     )
     await expectCode(

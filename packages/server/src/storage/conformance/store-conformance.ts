@@ -25,6 +25,7 @@ import { replaysConformance } from './replays.ts'
 import type { Opened, Subject } from './subject.ts'
 import { tokensConformance } from './tokens.ts'
 import { triggersConformance } from './triggers.ts'
+import { updatesConformance } from './updates.ts'
 import { usersConformance } from './users.ts'
 
 interface Seen {
@@ -87,6 +88,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('deliveries', () => deliveriesConformance(subject))
     describe('replays', () => replaysConformance(subject))
     describe('breakers and parked lanes', () => breakersConformance(subject))
+    describe('updates', () => updatesConformance(subject))
     describe('bots that hear bots', () => hopsConformance(subject))
     describe('lanes: order under load', () => laneOrderConformance(subject))
 

@@ -79,6 +79,15 @@ CREATE TABLE bots (
   CONSTRAINT bots_pkey PRIMARY KEY (app_id, uid)
 );
 
+CREATE TABLE consumers (
+  app_id text COLLATE "C" NOT NULL,
+  bot_uid text COLLATE "C" NOT NULL,
+  consumer text COLLATE "C" NOT NULL,
+  until_ms bigint NOT NULL,
+  last_offset bigint NOT NULL,
+  CONSTRAINT consumers_pkey PRIMARY KEY (app_id, bot_uid)
+);
+
 CREATE TABLE conversations (
   app_id text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
@@ -111,6 +120,8 @@ CREATE TABLE deliveries (
   void_lease_id text COLLATE "C",
   hop bigint NOT NULL,
   reason text,
+  pulled_by text COLLATE "C",
+  pull_offset bigint,
   CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
 
@@ -123,6 +134,8 @@ CREATE INDEX deliveries_failed ON public.deliveries USING btree (app_id, state, 
 CREATE INDEX deliveries_finished ON public.deliveries USING btree (finished_at_ms) WHERE (finished_at_ms IS NOT NULL);
 
 CREATE INDEX deliveries_pending ON public.deliveries USING btree (lane_id, sequence) WHERE (state = 'pending'::text);
+
+CREATE INDEX deliveries_pulled ON public.deliveries USING btree (app_id, bot_uid, pull_offset) WHERE (pull_offset IS NOT NULL);
 
 CREATE TABLE groups (
   app_id text COLLATE "C" NOT NULL,

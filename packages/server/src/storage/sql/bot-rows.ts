@@ -52,10 +52,16 @@ export const settingsOf = ({ settings }: Pick<BotRow, 'settings'>): BotSettings 
   // Written by us, from what the schema let through.
   settings === null ? noSettings : (JSON.parse(settings) as BotSettings)
 
+/** Whether callbacks go out to it. */
+export const isCalled = (row: Pick<BotRow, 'enabled' | 'settings'>): boolean => row.enabled === 1 && !pulls(row)
+
+/** Whether it fetches its updates itself. */
+export const pulls = (row: Pick<BotRow, 'settings'>): boolean => settingsOf(row).receive === 'pull'
+
 /** As the contract answers it: what is empty or false is left out, and what is secret always. */
 export const toBot = (row: BotRow): Bot => ({
   uid: row.uid,
-  webhookURL: row.callback_url,
+  ...(row.callback_url !== '' && { webhookURL: row.callback_url }),
   groupChatSetting: row.group_chat_setting,
   ...(row.enabled === 1 && { enabled: true as const }),
   ...(row.use_basic_auth === 1 && { useBasicAuth: true as const }),

@@ -3,9 +3,9 @@
  */
 import { type AppId, type Bot, type BotSettingChanges, type GroupChatSetting, limits, type Uid } from '@confab/protocol'
 import type { StoredCallback } from '../../delivery/attempt.ts'
-import { AppError } from '../../kernel/app-error.ts'
+import { AppError, badRequest } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
-import { type BotRow, findBotRow, requireBot, settingsOf, toBot, toCallback } from './bot-rows.ts'
+import { type BotRow, findBotRow, pulls, requireBot, settingsOf, toBot, toCallback } from './bot-rows.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
 import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
@@ -56,6 +56,10 @@ const deleteBot = statement<{ app: string; uid: string }>(
   'DELETE FROM bots WHERE app_id = :app AND uid = :uid',
 )
 
+const forgetConsumer = statement<{ app: string; uid: string }>(
+  'consumers.forget',
+  'DELETE FROM consumers WHERE app_id = :app AND bot_uid = :uid',
+)
 const cancelPending = statement<{ app: string; uid: string; nowMs: number }>(
   'bots.cancel_pending',
   `UPDATE deliveries SET state = 'cancelled', finished_at_ms = :nowMs WHERE state = 'pending'
@@ -75,6 +79,7 @@ const cancelBacklog = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promi
 /** Removes the bot, if the user is one. What was not delivered is cancelled; the user and the messages stay. */
 export const dropBot = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promise<boolean> => {
   if ((await tx.run(deleteBot, { app, uid })) === 0) return false
+  await tx.run(forgetConsumer, { app, uid })
   await cancelBacklog(tx, app, uid, nowMs)
   return true
 }
@@ -103,8 +108,8 @@ const settled = (before: object, changes: BotSettingChanges): string | null => {
 }
 
 /** Another receiver, or one that was switched off: what was learnt of the one before does not count. */
-const isNewReceiver = (row: BotRow, { callbackUrl, enabled }: Partial<CallbackSettings>): boolean =>
-  (callbackUrl !== undefined && callbackUrl !== row.callback_url) || (enabled === true && row.enabled === 0)
+const isNewReceiver = (before: BotRow, after: BotRow): boolean =>
+  after.callback_url !== before.callback_url || after.enabled > before.enabled || pulls(after) !== pulls(before)
 
 export const bots = {
   create: write(
@@ -186,7 +191,11 @@ export const bots = {
       await tx.query(
         tx.build.updateTable('bots').set(changes).where('app_id', '=', app).where('uid', '=', uid).compile(),
       )
-      return { bot: toBot(await requireBot(tx, app, uid)), isNewReceiver: isNewReceiver(before, input) }
+      const after = await requireBot(tx, app, uid)
+      if (after.callback_url === '' && !pulls(after)) {
+        throw badRequest({ webhookURL: 'is required, unless the bot fetches its updates: receive is pull' })
+      }
+      return { bot: toBot(after), isNewReceiver: isNewReceiver(before, after) }
     },
   ),
 

@@ -6,6 +6,8 @@ import { statement } from './seam.ts'
 
 export interface StoredClaim {
   readonly leaseId: LeaseId
+  /** When the lease lapses, if it is not renewed. */
+  readonly untilMs: number
   readonly callback: StoredCallback
   readonly head: Delivery
   /** The one lane of a bot whose breaker is half open; what comes of it goes with the record of the attempt. */

@@ -16,8 +16,8 @@
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
-import { type Attempt, outcomeText } from '../../delivery/attempt.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow, requireBot, toCallback } from './bot-rows.ts'
+import { type Attempt, mayBeCalled, outcomeText } from '../../delivery/attempt.ts'
+import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireBot, toCallback } from './bot-rows.ts'
 import { closeBreaker, isOpen, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
   beginAnew,
@@ -53,9 +53,14 @@ const nextDue = statement<{ app: string; bot: string; nowMs: number }, { due_ms:
   'lanes.next_due',
   `SELECT min(due_at_ms) AS due_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs`,
 )
-const readLane = statement<{ id: number; lease: string }, LaneRow>(
+const readLane = statement<{ id: number; lease: string }, LaneRow & { due_at_ms: number | null }>(
   'lanes.read',
-  'SELECT id, app_id, bot_uid, conversation_id FROM lanes WHERE id = :id AND lease_id = :lease',
+  'SELECT id, app_id, bot_uid, conversation_id, due_at_ms FROM lanes WHERE id = :id AND lease_id = :lease',
+)
+const countOverdue = statement<{ app: string; bot: string; nowMs: number }, { n: number }>(
+  'lanes.count_overdue',
+  `SELECT count(*) AS n FROM lanes
+   WHERE app_id = :app AND bot_uid = :bot AND due_at_ms <= :nowMs AND lease_id IS NULL`,
 )
 const laterLanes = statement<
   { app: string; bot: string; nowMs: number; limit: number },
@@ -180,23 +185,28 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  if (next === undefined || bot?.enabled !== 1 || input.keepUntilMs === undefined) {
+  if (next === undefined || bot === undefined || !isCalled(bot) || input.keepUntilMs === undefined) {
     await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
     return undefined
   }
   await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
-  return { leaseId: input.leaseId, callback: toCallback(bot), head: toHead(lane, next) }
+  const { leaseId, keepUntilMs: untilMs } = input
+  return { leaseId, untilMs, callback: toCallback(bot), head: toHead(lane, next) }
 }
 
 /**
  * What was attempted is not the holder's to finish: it was recorded before, by a call whose answer was lost, or somebody
  * cancelled it, or replayed it. The holder goes on with the head that is there now, or lets go of the lane.
  */
-const goOn = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
+const goOn = async (
+  tx: Tx,
+  lane: LaneRow & { due_at_ms: number | null },
+  input: RecordAttempt,
+): Promise<StoredClaim | undefined> => {
   const next = await nextOf(tx, lane, input.leaseId)
-  if (next?.callback.enabled && input.keepUntilMs !== undefined) {
+  if (next !== undefined && mayBeCalled(next.callback) && input.keepUntilMs !== undefined) {
     await tx.run(renewLease, { id: lane.id, lease: input.leaseId, untilMs: input.keepUntilMs })
-    return next
+    return { ...next, untilMs: input.keepUntilMs }
   }
   if (next === undefined) await tx.run(emptyLane, { id: lane.id })
   else await tx.run(setDue, { id: lane.id, dueMs: input.nowMs })
@@ -209,10 +219,14 @@ const repeatLater = async (tx: Tx, lane: LaneRow, { deliveryId, nowMs }: RecordA
   await tx.run(setDue, { id: lane.id, dueMs: head === undefined || head.id === deliveryId ? dueAtMs : nowMs })
 }
 
-const nextOf = async (tx: Tx, lane: LaneRow, leaseId: LeaseId): Promise<StoredClaim | undefined> => {
+const nextOf = async (
+  tx: Tx,
+  lane: LaneRow & { due_at_ms: number | null },
+  leaseId: LeaseId,
+): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  return next && bot && { leaseId, callback: toCallback(bot), head: toHead(lane, next) }
+  return next && bot && { leaseId, untilMs: lane.due_at_ms ?? 0, callback: toCallback(bot), head: toHead(lane, next) }
 }
 
 const claimOf = async (
@@ -228,9 +242,10 @@ const claimOf = async (
       await tx.run(emptyLane, { id: lane.id })
       continue
     }
+    const { node, untilMs } = claimer
     const leaseId = `${claimer.leaseId}_${lane.id}` as LeaseId
-    await tx.run(leaseLane, { id: lane.id, lease: leaseId, node: claimer.node, untilMs: claimer.untilMs })
-    claims.push({ leaseId, callback: toCallback(bot), head: toHead(lane, head) })
+    await tx.run(leaseLane, { id: lane.id, lease: leaseId, node, untilMs })
+    claims.push({ leaseId, untilMs, callback: toCallback(bot), head: toHead(lane, head) })
   }
   return claims
 }
@@ -247,6 +262,11 @@ const dueOf = async (tx: Tx, bot: BotRow, room: number, input: ClaimDue): Promis
   if (!(await mayProbe(tx, bot, input.claimer.untilMs))) return []
   const claims = await claimOf(tx, bot, 1, input)
   return claims.map((claim) => ({ ...claim, probe: { failedBefore: bot.breaker_failed_probes } }))
+}
+
+interface LanesResumed {
+  readonly madeDue: number
+  readonly heldBack: number
 }
 
 export const lanes = {
@@ -266,7 +286,7 @@ export const lanes = {
       const lookAgainAt = (ms: number): void => {
         nextDueMs = Math.min(nextDueMs ?? ms, ms)
       }
-      const waiting = (await tx.all(dueBots, {})).filter((bot) => bot.due_ms !== null)
+      const waiting = (await tx.all(dueBots, {})).filter((bot) => bot.due_ms !== null && isCalled(bot))
       waiting.sort((a, b) => (a.due_ms ?? 0) - (b.due_ms ?? 0))
       for (const { due_ms: dueMs, ...bot } of waiting) {
         if (dueMs === null) continue
@@ -354,20 +374,21 @@ export const lanes = {
   ),
 
   /**
-   * "I am back": closes the breaker of the bot, and makes due what waits for a retry or is parked. One step; answers how
-   * many lanes that were, `limit` if there may be more.
+   * "I am back": closes the breaker of the bot, and makes due what waits for a retry or is parked. One step; there may be
+   * more while it answers `limit` lanes that were made due. Those that only the breaker held back are counted beside.
    */
-  resume: write(async (tx, input: { appId: AppId; bot: Uid; limit: number; nowMs: number }): Promise<number> => {
+  resume: write(async (tx, input: { appId: AppId; bot: Uid; limit: number; nowMs: number }): Promise<LanesResumed> => {
     const { appId, bot, limit, nowMs } = input
     await requireBot(tx, appId, bot)
-    await closeBreaker(tx, { appId, bot })
+    const wasOpen = (await closeBreaker(tx, { appId, bot })) > 0
+    const held = wasOpen ? await tx.first(countOverdue, { app: appId, bot, nowMs }) : undefined
     const waiting = await tx.all(laterLanes, { app: appId, bot, nowMs, limit })
     for (const { id, due_at_ms: dueMs } of waiting) {
       const head = dueMs === PARKED_MS ? await tx.first(headOf, { lane: id }) : undefined
       if (head !== undefined) await tx.run(beginAnew, { id: head.id, nowMs })
       await tx.run(setDue, { id, dueMs: nowMs })
     }
-    return waiting.length
+    return { madeDue: waiting.length, heldBack: held?.n ?? 0 }
   }),
 
   /** For an engine that one process owns: at its start every lease is of a process that is gone. */

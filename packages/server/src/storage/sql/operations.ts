@@ -10,6 +10,7 @@ import { members } from './members.ts'
 import { messageLists } from './message-lists.ts'
 import { messages } from './messages.ts'
 import type { OperationTable } from './seam.ts'
+import { updates } from './updates.ts'
 import { authTokens, users } from './users.ts'
 
 export const operations = {
@@ -25,4 +26,5 @@ export const operations = {
   masterKeys,
   lanes,
   deliveries,
+  updates,
 } as const satisfies OperationTable

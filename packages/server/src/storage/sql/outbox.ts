@@ -7,7 +7,7 @@ import { callbackBody } from '../../callbacks/payload.ts'
 import { HOP_LIMIT_REASON, HOP_MEMORY_MS } from '../../callbacks/relay.ts'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import type { Actor } from '../../kernel/actor.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow, settingsOf, toCallback } from './bot-rows.ts'
+import { BOT_COLUMNS, type BotRow, findBotRow, pulls, settingsOf, toCallback } from './bot-rows.ts'
 import { isOpen, openUntil } from './breakers.ts'
 import { type Claimer, type HeadRow, roomOf, type StoredClaim, toHead } from './lane-rows.ts'
 import { type Params, statement, type Tx } from './seam.ts'
@@ -125,7 +125,7 @@ const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promis
     await tx.run(insertCut, { ...deliveryOf(duty, passed), reason })
     return nothingToDo
   }
-  const wanted = claimer !== undefined && !isOpen(bot) && roomOf(claimer, bot) > 0
+  const wanted = claimer !== undefined && !pulls(bot) && !isOpen(bot) && roomOf(claimer, bot) > 0
   const leaseId = wanted ? (`${claimer.leaseId}_${bot.uid}` as LeaseId) : null
   const lane = await tx.first(enterLane, {
     ...entryOf(duty),
@@ -137,7 +137,8 @@ const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promis
   const row = deliveryOf(duty, lane)
   await tx.run(insertDelivery, row)
   if (leaseId === null || lane.lease_id !== leaseId) {
-    const isWaiting = lane.lease_id === null && lane.due_at_ms <= nowMs && openUntil(bot, nowMs) === undefined
+    const isDue = lane.lease_id === null && lane.due_at_ms <= nowMs
+    const isWaiting = isDue && !pulls(bot) && openUntil(bot, nowMs) === undefined
     return { claim: undefined, isWaiting }
   }
   const { trigger, body, hop } = duty
@@ -145,6 +146,7 @@ const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promis
   const head: HeadRow = { id, sequence: lane.sequence, trigger, body, hop, attempts: 0, created_at_ms: nowMs }
   const claimed = {
     leaseId,
+    untilMs: lane.due_at_ms,
     callback: toCallback(bot),
     head: toHead({ id: lane.id, conversation_id: conversationId }, head),
   }
@@ -202,7 +204,8 @@ export const tellBots = async (tx: Tx, telling: Telling, news: News): Promise<To
     if (claim !== undefined) claims.push(claim)
     if (isWaiting) waiting++
   }
-  return { claims, waiting, cut: isCut ? bots.map(({ uid }) => uid) : [] }
+  const pulling = isCut ? [] : bots.filter(pulls).map(({ uid }) => uid)
+  return { claims, waiting, pulling, cut: isCut ? bots.map(({ uid }) => uid) : [] }
 }
 
 const botsOfGroup = statement<{ app: string; guid: string }, BotRow>(

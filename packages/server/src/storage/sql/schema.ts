@@ -121,6 +121,7 @@ export interface Schema {
     updated_at: number | null
   }
   master_keys: { id: string; check_value: string; created_at: number }
+  consumers: { app_id: AppId; bot_uid: Uid; consumer: string; until_ms: number; last_offset: number }
   lanes: {
     id: Generated<number>
     app_id: AppId
@@ -151,6 +152,8 @@ export interface Schema {
     void_lease_id: LeaseId | null
     hop: number
     reason: string | null
+    pulled_by: string | null
+    pull_offset: number | null
   }
   attempts: {
     id: Generated<number>

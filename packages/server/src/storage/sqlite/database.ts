@@ -56,6 +56,15 @@ export class SqliteDatabase implements Tx {
     for (const pragma of PRAGMAS) this.#db.exec(pragma)
   }
 
+  /** The log may be all that fills the disk: what stands in it goes to its place. */
+  emptyLog(): void {
+    try {
+      this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch {
+      // The disk is as full as before, and callers have been told.
+    }
+  }
+
   exec(sql: string): void {
     this.#db.exec(sql)
   }

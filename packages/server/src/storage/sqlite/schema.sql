@@ -69,6 +69,15 @@ CREATE TABLE bots (
   PRIMARY KEY (app_id, uid)
 ) STRICT;
 
+CREATE TABLE consumers (
+  app_id TEXT NOT NULL,
+  bot_uid TEXT NOT NULL,
+  consumer TEXT NOT NULL,
+  until_ms INTEGER NOT NULL,
+  last_offset INTEGER NOT NULL,
+  PRIMARY KEY (app_id, bot_uid)
+) STRICT;
+
 CREATE TABLE conversations (
   app_id TEXT NOT NULL,
   id TEXT NOT NULL,
@@ -95,7 +104,7 @@ CREATE TABLE deliveries (
   attempts INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
   finished_at_ms INTEGER
-, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT, hop INTEGER NOT NULL DEFAULT 0, reason TEXT) STRICT;
+, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT, hop INTEGER NOT NULL DEFAULT 0, reason TEXT, pulled_by TEXT, pull_offset INTEGER) STRICT;
 
 CREATE INDEX deliveries_by_bot ON deliveries (app_id, bot_uid, id);
 
@@ -106,6 +115,8 @@ CREATE INDEX deliveries_failed ON deliveries (app_id, state, id) WHERE state IN 
 CREATE INDEX deliveries_finished ON deliveries (finished_at_ms) WHERE finished_at_ms IS NOT NULL;
 
 CREATE INDEX deliveries_pending ON deliveries (lane_id, sequence) WHERE state = 'pending';
+
+CREATE INDEX deliveries_pulled ON deliveries (app_id, bot_uid, pull_offset) WHERE pull_offset IS NOT NULL;
 
 CREATE TABLE groups (
   app_id TEXT NOT NULL,

@@ -37,6 +37,9 @@ const failureOf = (error: unknown): Failure =>
     ? { kind: 'app', code: error.code, details: error.details }
     : { kind: 'unexpected', message: String(error), stack: error instanceof Error ? error.stack : undefined }
 
+/** SQLITE_FULL */
+const isDiskFull = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === 13
+
 const runOne = async (call: Call): Promise<Answer> => {
   db.step('SAVEPOINT call')
   try {
@@ -64,6 +67,7 @@ const runGroup = async (group: readonly Call[]): Promise<Answer[]> => {
     } catch {
       // SQLite has rolled back by itself already.
     }
+    if (isDiskFull(error)) db.emptyLog()
     const failure = failureOf(error)
     return group.map(({ id }) => ({ id, ok: false, failure }))
   }

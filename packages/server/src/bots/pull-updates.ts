@@ -1,0 +1,135 @@
+/**
+ * Updates for bots that fetch them: by long polling, or as a stream of events. Owns who waits; what there is to fetch, and
+ * who may, is in the store. A hint ends the wait sooner, a look every second finds everything without it.
+ */
+import type { AppId, PullUpdates, Uid, Update } from '@confab/protocol'
+import type { Clock } from '../kernel/clock.ts'
+import type { Ids } from '../kernel/ids.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { StoredUpdate } from '../storage/sql/updates.ts'
+import type { Store } from '../storage/store.ts'
+import { Waiting } from './waiting.ts'
+
+export interface UpdatesOf {
+  readonly appId: AppId
+  readonly bot: Uid
+}
+
+export interface PulledUpdates {
+  /** Each is JSON, of the form of `Update`. */
+  readonly updates: readonly string[]
+  /** Acknowledges these, and all that was handed out before. */
+  readonly offset: number
+}
+
+export interface FetchUpdates {
+  /** Waits for the first one if it may. @param signal ends the wait */
+  poll(of: UpdatesOf, query: PullUpdates, signal: AbortSignal): Promise<PulledUpdates>
+  /** Rejects if somebody else is at it; then never ends by itself. Yields what a stream of events consists of. */
+  stream(of: UpdatesOf, offset: number | undefined, signal: AbortSignal): Promise<AsyncIterable<string>>
+  /** Answers how many updates are delivered by that. */
+  acknowledge(of: UpdatesOf, offset: number): Promise<number>
+  /** There may be something new for the bot. */
+  wake(of: UpdatesOf): void
+}
+
+export interface FetchUpdatesDeps {
+  readonly store: Pick<Store, 'updates'>
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+}
+
+const LOOK_EVERY_MS = 1000
+/** How long the place of a consumer is kept that does not come back: its process may be gone. */
+const HOLD_MS = 10_000
+/** Updates that a stream sends ahead of their acknowledgement. */
+const WINDOW = 100
+/** Keeps connections from being taken for dead. */
+const HEARTBEAT_MS = 15_000
+const DEFAULT_LIMIT = 100
+
+const json = (update: Omit<Update, 'callback'>, body: string): string =>
+  `${JSON.stringify(update).slice(0, -1)},"callback":${body}}`
+
+const updateJson = ({ id, offset, attempt, sequence, trigger, hop, body }: StoredUpdate): string =>
+  json({ offset, id, attempt, sequence, previousSequence: sequence - 1, trigger, hop }, body)
+
+export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): FetchUpdates => {
+  const waiting = new Waiting()
+  const keyOf = ({ appId, bot }: UpdatesOf): string => `${appId}/${bot}`
+
+  const takeAs = (of: UpdatesOf, consumer: string) => (limit: number, offset?: number) => {
+    const nowMs = clock.now()
+    return store.updates.take({ ...of, consumer, untilMs: nowMs + HOLD_MS, limit, offset, nowMs })
+  }
+  /** Before the answer: who has it may come again at once. */
+  const release = async (of: UpdatesOf, consumer: string): Promise<void> => {
+    try {
+      await store.updates.release({ ...of, consumer })
+    } catch (error) {
+      log.warn({ err: error, ...of, consequence: 'its place is free in a few seconds' }, 'updates.not_released')
+    }
+  }
+
+  async function* follow(
+    of: UpdatesOf,
+    consumer: string,
+    first: Awaited<ReturnType<ReturnType<typeof takeAs>>>,
+    signal: AbortSignal,
+  ): AsyncGenerator<string> {
+    const take = takeAs(of, consumer)
+    let found = first
+    let quietSince = performance.now()
+    try {
+      yield ': connected\n\n'
+      while (!signal.aborted) {
+        for (const update of found.updates) {
+          yield `id: ${update.offset}\nevent: update\ndata: ${updateJson(update)}\n\n`
+          quietSince = performance.now()
+        }
+        if (performance.now() - quietSince >= HEARTBEAT_MS) {
+          yield ': still here\n\n'
+          quietSince = performance.now()
+        }
+        if (found.updates.length === 0) await waiting.wait(keyOf(of), LOOK_EVERY_MS, signal)
+        if (!signal.aborted) found = await take(Math.max(0, WINDOW - found.outstanding))
+      }
+    } finally {
+      await release(of, consumer)
+    }
+  }
+
+  return {
+    poll: async (of, { offset, limit = DEFAULT_LIMIT, timeoutSeconds = 0 }, signal) => {
+      const consumer = ids.lease()
+      const take = takeAs(of, consumer)
+      const endMs = performance.now() + timeoutSeconds * 1000
+      try {
+        let found = await take(limit, offset)
+        for (;;) {
+          const leftMs = endMs - performance.now()
+          if (found.updates.length > 0 || leftMs <= 0 || signal.aborted) break
+          await waiting.wait(keyOf(of), Math.min(leftMs, LOOK_EVERY_MS), signal)
+          found = await take(limit)
+        }
+        return { updates: found.updates.map(updateJson), offset: found.offset }
+      } finally {
+        await release(of, consumer)
+      }
+    },
+
+    stream: async (of, offset, signal) => {
+      const consumer = ids.lease()
+      return follow(of, consumer, await takeAs(of, consumer)(WINDOW, offset), signal)
+    },
+
+    acknowledge: async (of, offset) => {
+      const acknowledged = await store.updates.acknowledge({ ...of, offset, nowMs: clock.now() })
+      waiting.wake(keyOf(of))
+      return acknowledged
+    },
+
+    wake: (of) => waiting.wake(keyOf(of)),
+  }
+}

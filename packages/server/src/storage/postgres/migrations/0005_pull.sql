@@ -1,0 +1,16 @@
+-- Bots that fetch what they are to hear instead of being called: who does so now, and what has been handed out to whom.
+-- breaking: yes
+
+CREATE TABLE consumers (
+  app_id TEXT COLLATE "C" NOT NULL,
+  bot_uid TEXT COLLATE "C" NOT NULL,
+  consumer TEXT COLLATE "C" NOT NULL,
+  until_ms BIGINT NOT NULL,
+  last_offset BIGINT NOT NULL,
+  PRIMARY KEY (app_id, bot_uid)
+);
+
+ALTER TABLE deliveries ADD COLUMN pulled_by TEXT COLLATE "C";
+-- Given when it is handed out, per bot in ascending order; what is acknowledged has none any more.
+ALTER TABLE deliveries ADD COLUMN pull_offset BIGINT;
+CREATE INDEX deliveries_pulled ON deliveries (app_id, bot_uid, pull_offset) WHERE pull_offset IS NOT NULL;
