@@ -5,17 +5,20 @@
  * delivery has one muid for ever. They are posted before the delivery is put on record, so that none is forgotten.
  */
 import { type AppId, type Callback, limits, type SendMessage, type Uid } from '@confab/protocol'
-import type { Delivery } from '../delivery/attempt.ts'
+import type { Attempt, Delivery } from '../delivery/attempt.ts'
+import type { Streamed } from '../delivery/streamed-answer.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import type { SendMessageAs } from '../messages/send-message.ts'
 import type { Store } from '../storage/store.ts'
 
+type Answer = Pick<Attempt, 'json' | 'streamed'>
+
 /** Answers what is wrong with the replies, if they cannot be posted: one line for people. Rejects if it is to be done again. */
 export type PostReplies = (
   bot: { readonly appId: AppId; readonly bot: Uid },
   delivery: Delivery,
-  json: string,
+  answer: Answer,
 ) => Promise<string | undefined>
 
 export interface PostRepliesDeps {
@@ -47,6 +50,12 @@ export const repliesIn = (json: string): readonly unknown[] => {
   return replies === undefined || replies === null
     ? first
     : [...first, ...(Array.isArray(replies) ? replies : [replies])]
+}
+
+/** What broke off is marked, so that whoever reads it knows that there was more to say. */
+const streamedReply = ({ text, reply, isWhole }: Streamed): unknown => {
+  if (reply !== undefined) return reply
+  return { data: { text, ...(!isWhole && { metadata: { '@confab': { stream: 'aborted' } } }) } }
 }
 
 /** Where the message came from: to the sender, or in the group; in its thread, if it is of one. */
@@ -92,8 +101,8 @@ export const makePostReplies = ({ store, send, checkMessage }: PostRepliesDeps):
     })
   }
 
-  return async (bot, delivery, json) => {
-    const replies = repliesIn(json)
+  return async (bot, delivery, { json, streamed }) => {
+    const replies = streamed === undefined ? repliesIn(json ?? '') : [streamedReply(streamed)]
     if (replies.length > limits.repliesPerCallback) {
       return `the replies were not posted: there are more than ${limits.repliesPerCallback}`
     }

@@ -16,6 +16,7 @@ import type {
 } from '@confab/protocol'
 import type { BreakerLimits } from './breaker.ts'
 import type { RetrySchedule } from './schedule.ts'
+import type { Streamed } from './streamed-answer.ts'
 
 /** A callback as the store holds it; what is not set for the bot is decided by the server: see `settle.ts`. */
 export interface StoredCallback {
@@ -133,4 +134,6 @@ export interface Attempt {
   readonly response: string | undefined
   /** The whole answer, where it says that it is JSON: it may hold replies. Not put on record. */
   readonly json?: string
+  /** What was said in an answer that came as a stream. Not put on record. */
+  readonly streamed?: Streamed
 }

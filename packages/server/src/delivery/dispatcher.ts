@@ -268,14 +268,15 @@ export class Dispatcher implements Handover {
 
   /** Replies are posted before the attempt is on record; if they cannot be, nothing is, and the callback is made again. */
   async #withReplies(claim: LaneClaim, attempt: Attempt): Promise<Attempt | undefined> {
-    const { json, outcome } = attempt
-    if (outcome.kind !== 'delivered' || json === undefined) return attempt
+    const { json, streamed, outcome } = attempt
+    if (outcome.kind !== 'delivered' || (json === undefined && streamed === undefined)) return attempt
     const { postReplies, clock, leaseMs } = this.#deps
     const posted = await this.#untilDone(claim, clock.now() + leaseMs, 'delivery.reply_failed', async () => ({
-      problem: await postReplies(claim.callback, claim.head, json),
+      problem: await postReplies(claim.callback, claim.head, attempt),
     }))
     if (posted === undefined) return undefined
-    return posted.problem === undefined ? attempt : { ...attempt, error: posted.problem }
+    const problems = [attempt.error, posted.problem].filter((problem) => problem !== undefined)
+    return { ...attempt, error: problems.length === 0 ? undefined : problems.join('; ') }
   }
 
   /** Lanes of a bot that is to be left alone go back: they would take the room of others. */

@@ -4,7 +4,8 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Attempt, Phases } from './attempt.ts'
 import { AddressRefusedError, type DialPhase } from './connector.ts'
 import type { Connection, ConnectionPool, ConnectionUser, Destination } from './sender-connection.ts'
-import { type Judgement, judgeFailure, judgeStatus, ours, retry } from './sender-outcome.ts'
+import { delivered, type Judgement, judgeFailure, judgeStatus, ours, retry } from './sender-outcome.ts'
+import { StreamedAnswer } from './streamed-answer.ts'
 
 /** No more of an answer is read. */
 const MAX_ANSWER_BYTES = 64 * 1024
@@ -24,7 +25,15 @@ interface Answer {
   readonly retryAfter: HeaderValue
   /** It may hold replies, and is kept as a whole. */
   readonly isJson: boolean
+  /** It is a reply, piece by piece. */
+  readonly stream: StreamedAnswer | undefined
 }
+
+/** However much a bot has to say: its conversation waits meanwhile. */
+const MAX_STREAM_MS = 300_000
+
+const isStream = (contentType: HeaderValue): boolean =>
+  /^text\/event-stream(?:$|[ ;])/i.test((Array.isArray(contentType) ? contentType[0] : contentType) ?? '')
 
 const isJson = (contentType: HeaderValue): boolean =>
   /^application\/(?:[\w.-]+\+)?json(?:$|[ ;])/i.test((Array.isArray(contentType) ? contentType[0] : contentType) ?? '')
@@ -45,6 +54,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
   readonly #start = performance.now()
   readonly #phases: { -readonly [Phase in keyof Phases]: Phases[Phase] } = { total: 0 }
   readonly #deadline: NodeJS.Timeout
+  #streamLimit: NodeJS.Timeout | undefined
   #connection: Connection | undefined
   #settled = false
   #answer: Answer | undefined
@@ -61,10 +71,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     this.#options = options
     this.#startedAtMs = options.clock.now()
     const { timeoutMs } = options
-    this.#deadline = setTimeout(
-      () => this.#settle(retry('timeout', `no complete answer in ${timeoutMs} ms`)),
-      timeoutMs,
-    )
+    this.#deadline = setTimeout(() => this.#fail(retry('timeout', `no complete answer in ${timeoutMs} ms`)), timeoutMs)
   }
 
   send(destination: Destination, request: Omit<Dispatcher.DispatchOptions, 'method'>): void {
@@ -96,14 +103,25 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     headers: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) return
-    this.#answer = { status, retryAfter: headers['retry-after'], isJson: isJson(headers['content-type']) }
+    const type = headers['content-type']
+    const stream = status < 300 && isStream(type) ? new StreamedAnswer() : undefined
+    this.#answer = { status, retryAfter: headers['retry-after'], isJson: isJson(type), stream }
+    if (stream === undefined) return
+    const most = Math.max(MAX_STREAM_MS, this.#options.timeoutMs)
+    this.#streamLimit = setTimeout(() => this.#fail(retry('timeout', `no end of the stream in ${most} ms`)), most)
   }
 
   onResponseData(_: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#read += chunk.length
     const most = this.#answer?.isJson ? MAX_ANSWER_BYTES : MAX_RESPONSE_BYTES
     if (this.#keptBytes < most) this.#keep(chunk.subarray(0, most - this.#keptBytes))
-    if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined) this.#settle(this.#judgeAnswer(this.#answer))
+    const stream = this.#answer?.stream
+    if (stream !== undefined) {
+      // What counts is that it goes on.
+      this.#deadline.refresh()
+      if (!stream.feed(chunk)) this.#settle(delivered)
+    } else if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined)
+      this.#settle(this.#judgeAnswer(this.#answer))
   }
 
   onResponseEnd(): void {
@@ -112,7 +130,14 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
 
   onResponseError(_: unknown, error: Error): void {
     if (error instanceof AddressRefusedError) this.#refused = error.address
-    this.#settle(judgeFailure(error))
+    this.#fail(judgeFailure(error))
+  }
+
+  /** What was said before a stream broke off was said: the callback has been heard. */
+  #fail(judgement: Judgement): void {
+    const wasHeard = this.#answer?.stream?.isEmpty === false && judgement.outcome.kind !== 'ours'
+    const error = `the stream broke off: ${judgement.error}`
+    this.#settle(wasHeard ? { outcome: { kind: 'delivered' }, error } : judgement)
   }
 
   #judgeAnswer({ status, retryAfter }: Answer): Judgement {
@@ -133,6 +158,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     if (this.#settled) return
     this.#settled = true
     clearTimeout(this.#deadline)
+    clearTimeout(this.#streamLimit)
     const connection = this.#connection
     const address = this.#refused ?? connection?.address
     this.#connection = undefined
@@ -142,6 +168,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     }
     const kept = Buffer.concat(this.#kept)
     const isWhole = this.#read === this.#keptBytes && then === 'keep'
+    const stream = outcome.kind === 'delivered' ? this.#answer?.stream : undefined
     this.#resolve({
       number: this.#options.number,
       startedAtMs: this.#startedAtMs,
@@ -152,6 +179,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
       phases: { ...this.#phases, total: this.#elapsed() },
       response: this.#answer && asText(kept.subarray(0, MAX_RESPONSE_BYTES), this.#read > MAX_RESPONSE_BYTES),
       ...(isWhole && this.#answer?.isJson && { json: kept.toString('utf8') }),
+      ...(stream?.isEmpty === false && { streamed: stream.result(then === 'keep' || stream.isDone) }),
     })
   }
 }

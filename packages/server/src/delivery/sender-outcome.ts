@@ -37,7 +37,7 @@ export const parseRetryAfter = (value: string | string[] | undefined, nowMs: num
   return delay === undefined ? undefined : Math.min(delay, MAX_RETRY_AFTER_MS)
 }
 
-const delivered: Judgement = { outcome: { kind: 'delivered' }, error: undefined }
+export const delivered: Judgement = { outcome: { kind: 'delivered' }, error: undefined }
 
 /** The answer is complete, or as much of it as is read. */
 export const judgeStatus = (status: number, retryAfter: string | string[] | undefined, nowMs: number): Judgement => {

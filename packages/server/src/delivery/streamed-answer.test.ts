@@ -1,0 +1,67 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { StreamedAnswer } from './streamed-answer.ts'
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
+
+const heard = (...chunks: readonly string[]): StreamedAnswer => {
+  const answer = new StreamedAnswer()
+  for (const chunk of chunks) answer.feed(bytes(chunk))
+  return answer
+}
+
+describe('a streamed answer', () => {
+  it.each([
+    ['data: {"text":"Hel"}\n\ndata: {"text":"lo"}\n\n', 'Hello'],
+    ['data: Hel\n\ndata: lo\n\n', 'Hello'],
+    ['data: "Hel"\n\ndata: "lo\\n"\n\n', 'Hello\n'],
+    ['data: one\ndata: two\n\n', 'one\ntwo'],
+    [': a comment\n\nid: 1\nevent: message\ndata: x\n\nretry: 5\n\n', 'x'],
+    ['data: {"other":1}\n\ndata: 5\n\ndata: {"text":5}\n\n', ''],
+    ['data: never ended', ''],
+    ['data: one\r\n\r\ndata: two\r\n\r\n', 'onetwo'],
+  ])('%j says %j', (stream, text) => {
+    expect(heard(stream).result(true)).toEqual({ text, isWhole: true })
+    expect(heard(stream).isEmpty).toBe(text === '')
+  })
+
+  it('says the same however it is cut', () => {
+    const whole = bytes('data: {"text":"żółć "}\n\ndata: 👩‍👩‍👧\n\nevent: x\ndata: !\n\n')
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: whole.length }), { maxLength: 20 }), (cuts) => {
+        const at = [0, ...cuts.sort((a, b) => a - b), whole.length]
+        const answer = new StreamedAnswer()
+        for (const [n, start] of at.entries()) answer.feed(whole.subarray(start, at[n + 1] ?? whole.length))
+        expect(answer.result(true).text).toBe('żółć 👩‍👩‍👧!')
+      }),
+    )
+  })
+
+  it('ends with [DONE], whatever comes behind it', () => {
+    const answer = new StreamedAnswer()
+    expect(answer.feed(bytes('data: x\n\n'))).toBe(true)
+    expect(answer.feed(bytes('data: [DONE]\n\ndata: y\n\n'))).toBe(false)
+    expect([answer.isDone, answer.result(true)]).toEqual([true, { text: 'x', isWhole: true }])
+  })
+
+  it('may give a whole message in place of the pieces', () => {
+    const reply = { data: { text: 'all of it', metadata: { a: 1 } } }
+    expect(heard('data: all\n\n', `event: reply\ndata: ${JSON.stringify(reply)}\n\n`).result(true)).toEqual({
+      text: 'all',
+      reply,
+      isWhole: true,
+    })
+    expect(heard('event: reply\ndata: just this\n\n').result(true).reply).toBe('just this')
+  })
+
+  it('that broke off, or is too long, is not whole', () => {
+    expect(heard('data: x\n\n').result(false)).toEqual({ text: 'x', isWhole: false })
+    const long = new StreamedAnswer()
+    expect(long.feed(bytes(`data: ${'x'.repeat(7000)}\n\n`))).toBe(false)
+    const { text, isWhole } = long.result(true)
+    expect([text.length, isWhole]).toEqual([6000, false])
+    const comments = new StreamedAnswer()
+    for (let n = 0; n < 9; n++) comments.feed(bytes(`: ${'x'.repeat(64 * 1024)}\n`))
+    expect([comments.isTooLong, comments.isEmpty]).toEqual([true, true])
+  })
+})

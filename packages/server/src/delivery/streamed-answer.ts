@@ -1,0 +1,81 @@
+/**
+ * An answer that comes as a stream of events (`text/event-stream`): what a bot says as it thinks of it. Each event holds a
+ * piece, as JSON `{"text": "…"}` or as it is; `[DONE]`, or the end of the stream, ends it. An event of the type `reply`
+ * holds a whole message, as in an answer that is not streamed, and takes the place of the pieces.
+ */
+import { createParser, type EventSourceMessage } from 'eventsource-parser'
+
+/** What was said in all. */
+export interface Streamed {
+  readonly text: string
+  /** The whole message, if the bot gave one. */
+  readonly reply?: unknown
+  /** It came to its end; else it broke off, or was too long. */
+  readonly isWhole: boolean
+}
+
+/** In UTF-16 units; a message must have room for it. */
+const MAX_TEXT = 6000
+const MAX_BYTES = 512 * 1024
+
+const parse = (data: string): unknown => {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}
+
+const pieceOf = (data: string): string => {
+  const parsed = parse(data)
+  if (typeof parsed === 'string') return parsed
+  if (typeof parsed === 'object' && parsed !== null && 'text' in parsed && typeof parsed.text === 'string') {
+    return parsed.text
+  }
+  return parsed === undefined ? data : ''
+}
+
+export class StreamedAnswer {
+  readonly #decoder = new TextDecoder()
+  readonly #parser = createParser({ onEvent: (event) => this.#hear(event) })
+  #text = ''
+  #reply: unknown
+  #bytes = 0
+  #isDone = false
+
+  /** Answers whether more is wanted. */
+  feed(chunk: Uint8Array): boolean {
+    this.#bytes += chunk.length
+    if (this.#bytes <= MAX_BYTES) this.#parser.feed(this.#decoder.decode(chunk, { stream: true }))
+    return !this.#isDone && !this.isTooLong
+  }
+
+  get isDone(): boolean {
+    return this.#isDone
+  }
+
+  get isTooLong(): boolean {
+    return this.#bytes > MAX_BYTES || this.#text.length > MAX_TEXT
+  }
+
+  /** Nothing was said so far: it is as if there had been no answer. */
+  get isEmpty(): boolean {
+    return this.#reply === undefined && this.#text.trim() === ''
+  }
+
+  /** @param isEnded whether the stream came to its end */
+  result(isEnded: boolean): Streamed {
+    return {
+      text: this.#text.slice(0, MAX_TEXT),
+      ...(this.#reply !== undefined && { reply: this.#reply }),
+      isWhole: isEnded && !this.isTooLong,
+    }
+  }
+
+  #hear({ event, data }: EventSourceMessage): void {
+    if (this.#isDone) return
+    if (data === '[DONE]') this.#isDone = true
+    else if (event === 'reply') this.#reply = parse(data) ?? data
+    else this.#text += pieceOf(data)
+  }
+}
