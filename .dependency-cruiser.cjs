@@ -23,7 +23,7 @@ module.exports = {
       { path: `${S}${feature}/`, pathNot: '\\.routes\\.ts$' },
       { path: [`${S}(http|gateway|cli)/`, '^node_modules/(fastify|ws)/'] },
     ),
-    rule('routes-are-private', { path: S, pathNot: `${S}compose\\.ts$` }, { path: '\\.routes\\.ts$' }),
+    rule('routes-are-private', { path: S, pathNot: `${S}api\\.ts$` }, { path: '\\.routes\\.ts$' }),
     rule(
       'only-the-driver-names-its-database',
       {
@@ -35,7 +35,7 @@ module.exports = {
     rule(
       'only-compose-wires',
       { path: S, pathNot: `${S}(main|compose)\\.ts$|${S}(cli|testing)/` },
-      { path: `${S}compose\\.ts$` },
+      { path: `${S}(compose|api)\\.ts$` },
     ),
     rule(
       'production-never-imports-testing',

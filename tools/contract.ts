@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { limits } from '@confab/protocol'
-import { routeTable } from '../packages/server/src/compose.ts'
+import { routeTable } from '../packages/server/src/api.ts'
 import { parseConfig } from '../packages/server/src/config/parse.ts'
 import type { Route } from '../packages/server/src/http/route.ts'
 import type { Store } from '../packages/server/src/storage/store.ts'

@@ -4,62 +4,35 @@
  */
 import { SendMessage } from '@confab/protocol'
 import type { FastifyInstance } from 'fastify'
-import { apiKeyRoutes } from './apps/api-keys.routes.ts'
+import { buildRoutes, buildSender, type Kernel } from './api.ts'
 import { makeAuthenticate } from './apps/authenticate.ts'
-import { makeManageApiKeys } from './apps/manage-api-keys.ts'
-import { botRoutes } from './bots/bots.routes.ts'
-import { type BotId, makeManageBots } from './bots/manage-bots.ts'
 import { openVault } from './bots/open-vault.ts'
-import { type FetchUpdates, makeFetchUpdates } from './bots/pull-updates.ts'
+import { makeFetchUpdates } from './bots/pull-updates.ts'
 import { resealSecrets } from './bots/reseal.ts'
-import { makeTestCallback } from './bots/test-callback.ts'
-import { updateRoutes } from './bots/updates.routes.ts'
 import type { Bus } from './bus/bus.ts'
 import { openBus } from './bus/open-bus.ts'
 import { makePostReplies } from './callbacks/replies.ts'
 import { makeTeller, type Teller } from './callbacks/tell.ts'
 import type { Config } from './config/schema.ts'
-import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
-import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import type { CallbackPolicy } from './delivery/attempt.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
-import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
-import type { Handover } from './delivery/handover.ts'
-import { makeSender, type Sender } from './delivery/sender.ts'
-import { groupRoutes } from './groups/groups.routes.ts'
-import { makeManageGroups } from './groups/manage-groups.ts'
-import { makeManageMembers } from './groups/manage-members.ts'
-import { memberRoutes } from './groups/members.routes.ts'
+import { Hints } from './delivery/hints.ts'
+import type { Sender } from './delivery/sender.ts'
 import { makeCheck } from './http/check.ts'
 import { openApiOf } from './http/openapi.ts'
-import type { Route } from './http/route.ts'
 import { buildServer } from './http/server.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
 import { ignoring } from './kernel/ignoring.ts'
 import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
-import { clearVault, type Vault } from './kernel/vault.ts'
-import { makeChangeMessages } from './messages/change-message.ts'
-import { makeListMessages } from './messages/list-messages.ts'
-import { messageRoutes } from './messages/messages.routes.ts'
+import type { Vault } from './kernel/vault.ts'
 import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
-import { authTokenRoutes } from './users/auth-tokens.routes.ts'
-import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
-import { makeManageUsers } from './users/manage-users.ts'
-import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
 import { type Metrics, makeMetrics } from './workers/metrics.ts'
 import { Sweeper } from './workers/sweeper.ts'
-
-/** Subject on which nodes tell those who deliver that a lane is due. */
-const LANES_WAITING = 'lanes.waiting'
-/** Subject on which nodes tell those whom bots ask for updates that there are some. */
-const UPDATES_WAITING = 'updates.waiting'
-/** Subject on which those who deliver hear that a bot is well again. */
-const BOT_RESUMED = 'bots.resumed'
 
 export interface World {
   readonly log: Logger
@@ -76,14 +49,6 @@ export interface Server {
   stop(): Promise<void>
   /** Does not wait for what is under way. */
   abort(): Promise<void>
-}
-
-interface Kernel {
-  readonly clock: Clock
-  readonly ids: Ids
-  readonly log: Logger
-  readonly random: Random
-  readonly vault: Vault
 }
 
 interface Parts {
@@ -105,121 +70,8 @@ const policyOf = (config: Config): CallbackPolicy => ({
   },
 })
 
-const guardsOf = (config: Config): AddressGuards =>
-  makeAddressGuards({ allow: config.callbackAllowCidrs, forBots: config.botCidrs })
-
-const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
-  makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })
-
-/** What the accept path and the delivery of callbacks know of each other; each is made with it. */
-class Meeting {
-  readonly #bus: Bus
-  dispatcher: Dispatcher | undefined
-
-  constructor(bus: Bus) {
-    this.#bus = bus
-  }
-
-  /** A node that delivers takes idle lanes over at once; what it has no room for, and all of one that does not, is told to the others. */
-  readonly handover: Handover = {
-    claimer: () => this.dispatcher?.claimer(),
-    accept: (claims, waiting) => {
-      this.dispatcher?.accept(claims, waiting)
-      if (waiting > 0) this.#bus.publish(LANES_WAITING, '')
-    },
-  }
-
-  readonly lookForWork = (): void => {
-    this.dispatcher?.poke()
-    this.#bus.publish(LANES_WAITING, '')
-  }
-
-  readonly update = (bot: BotId): void => {
-    this.#bus.publish(UPDATES_WAITING, JSON.stringify(bot))
-  }
-
-  readonly resume = (bot: BotId): void => {
-    this.dispatcher?.resume(bot)
-    this.#bus.publish(BOT_RESUMED, JSON.stringify(bot))
-  }
-
-  /** For a node that answers bots which fetch their updates. */
-  async wakes(updates: FetchUpdates): Promise<void> {
-    await this.#bus.subscribe(UPDATES_WAITING, (bot) => updates.wake(JSON.parse(bot) as BotId))
-  }
-
-  async listen(dispatcher: Dispatcher): Promise<void> {
-    this.dispatcher = dispatcher
-    await this.#bus.subscribe(LANES_WAITING, () => dispatcher.poke())
-    await this.#bus.subscribe(BOT_RESUMED, (bot) => dispatcher.resume(JSON.parse(bot) as BotId))
-  }
-}
-
 const buildSend = ({ store, metrics }: Parts, teller: Teller): SendMessageAs =>
   makeSendMessage({ store, teller, onAccepted: () => metrics.accepted() })
-
-interface RouteParts extends Pick<Parts, 'store' | 'kernel'> {
-  readonly send: SendMessageAs
-  readonly sender: Sender
-  readonly teller: Teller
-  readonly updates: FetchUpdates
-  readonly onKeysChanged: () => void
-  readonly onBotsChanged: () => void
-  readonly onResume: (bot: BotId) => void
-}
-
-const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
-  const { store, kernel, send, sender, teller, updates, onResume } = parts
-  const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
-  const shared = { store, ...kernel, teller }
-  const bots = makeManageBots({
-    ...shared,
-    guards: guardsOf(config),
-    showPassword,
-    onChange: parts.onBotsChanged,
-    onResume,
-  })
-  const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
-  return [
-    ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: parts.onKeysChanged })),
-    ...userRoutes(makeManageUsers(shared)),
-    ...authTokenRoutes(makeManageAuthTokens(shared)),
-    ...groupRoutes(makeManageGroups(shared)),
-    ...memberRoutes(makeManageMembers(shared)),
-    ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
-    ...botRoutes({ bots, testCallback, sendMessage: send }),
-    ...updateRoutes(updates),
-    ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
-  ]
-}
-
-/** The table of routes without a server: for documents and for tests over the whole table. */
-export const routeTable = (config: Config, store: Store): readonly Route[] => {
-  const kernel: Kernel = {
-    clock: systemClock,
-    ids: makeIds(systemClock),
-    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
-    random: systemRandom,
-    vault: clearVault,
-  }
-  const nothing = (): void => {}
-  return buildRoutes(config, {
-    store,
-    kernel,
-    send: () => Promise.reject(new Error('there is no server')),
-    sender: buildSender(config, kernel),
-    teller: {
-      telling: () => {
-        throw new Error('there is no server')
-      },
-      told: nothing,
-    },
-    updates: makeFetchUpdates({ store, ...kernel }),
-    onKeysChanged: nothing,
-    onBotsChanged: nothing,
-    onResume: nothing,
-  })
-}
 
 /** The app and keys of the configuration, made or found again. */
 const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
@@ -282,20 +134,20 @@ interface Sending {
   readonly sender: Sender
   readonly send: SendMessageAs
   readonly teller: Teller
-  readonly meeting: Meeting
+  readonly hints: Hints
 }
 
 const openDelivery = async (
   config: Config,
   parts: Parts,
-  { sender, send, meeting }: Sending,
+  { sender, send, hints }: Sending,
 ): Promise<Dispatcher | undefined> => {
   const { store, metrics, kernel } = parts
   const { clock } = kernel
   // Nobody else can hold a lease in a store that one process owns.
   if (store.engine === 'sqlite') await store.lanes.seizeAll({ nowMs: clock.now() })
   const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, parts, { sender, send }) : undefined
-  if (dispatcher !== undefined) await meeting.listen(dispatcher)
+  if (dispatcher !== undefined) await hints.reachDispatcher(dispatcher)
   metrics.watch({
     lanes: () => dispatcher?.lanes ?? 0,
     inFlight: () => dispatcher?.inFlight ?? 0,
@@ -320,7 +172,7 @@ const startSweeper = (config: Config, { store, kernel }: { store: Store; kernel:
 const openHttp = async (
   config: Config,
   { store, metrics, kernel }: Parts,
-  { sender, send, teller, meeting }: Sending,
+  { sender, send, teller, hints }: Sending,
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
@@ -334,11 +186,11 @@ const openHttp = async (
         teller,
         updates,
         onKeysChanged: authenticate.forget,
-        onBotsChanged: meeting.lookForWork,
-        onResume: meeting.resume,
+        onBotsChanged: hints.lookForWork,
+        onResume: hints.isWell,
       })
     : []
-  if (routes.length > 0) await meeting.wakes(updates)
+  if (routes.length > 0) await hints.reachFetchers(updates.wake)
   const health = {
     ready: async () => {
       await store.apps.list({})
@@ -365,10 +217,10 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(() => bus.close())
     const metrics = makeMetrics()
     const parts = { store, bus, metrics, kernel }
-    const meeting = new Meeting(bus)
+    const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
-    const teller = makeTeller({ ...kernel, region, hopLimit, handover: meeting.handover, onUpdate: meeting.update })
-    const sending = { sender: buildSender(config, kernel), send: buildSend(parts, teller), teller, meeting }
+    const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
+    const sending = { sender: buildSender(config, kernel), send: buildSend(parts, teller), teller, hints }
     opened.add(() => sending.sender.close())
     const dispatcher = await openDelivery(config, parts, sending)
     opened.add(async () => dispatcher?.stop())

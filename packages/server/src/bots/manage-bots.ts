@@ -11,6 +11,7 @@ import {
   type UpdateBot,
 } from '@confab/protocol'
 import { type AddressGuards, callbackUrlProblem } from '../delivery/guard.ts'
+import type { BotId } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -32,11 +33,6 @@ export interface ManageBots {
   resume(appId: AppId, uid: Uid): Promise<number>
   /** What was not delivered is cancelled; the user and the messages stay. */
   remove(appId: AppId, uid: Uid): Promise<void>
-}
-
-export interface BotId {
-  readonly appId: AppId
-  readonly bot: Uid
 }
 
 export interface ManageBotsDeps {

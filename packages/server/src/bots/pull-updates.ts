@@ -2,18 +2,14 @@
  * Updates for bots that fetch them: by long polling, or as a stream of events. Owns who waits; what there is to fetch, and
  * who may, is in the store. A hint ends the wait sooner, a look every second finds everything without it.
  */
-import type { AppId, PullUpdates, Uid, Update } from '@confab/protocol'
+import type { PullUpdates, Update } from '@confab/protocol'
+import type { BotId } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { StoredUpdate } from '../storage/sql/updates.ts'
 import type { Store } from '../storage/store.ts'
 import { Waiting } from './waiting.ts'
-
-export interface UpdatesOf {
-  readonly appId: AppId
-  readonly bot: Uid
-}
 
 export interface PulledUpdates {
   /** Each is JSON, of the form of `Update`. */
@@ -24,13 +20,13 @@ export interface PulledUpdates {
 
 export interface FetchUpdates {
   /** Waits for the first one if it may. @param signal ends the wait */
-  poll(of: UpdatesOf, query: PullUpdates, signal: AbortSignal): Promise<PulledUpdates>
+  poll(of: BotId, query: PullUpdates, signal: AbortSignal): Promise<PulledUpdates>
   /** Rejects if somebody else is at it; then never ends by itself. Yields what a stream of events consists of. */
-  stream(of: UpdatesOf, offset: number | undefined, signal: AbortSignal): Promise<AsyncIterable<string>>
+  stream(of: BotId, offset: number | undefined, signal: AbortSignal): Promise<AsyncIterable<string>>
   /** Answers how many updates are delivered by that. */
-  acknowledge(of: UpdatesOf, offset: number): Promise<number>
+  acknowledge(of: BotId, offset: number): Promise<number>
   /** There may be something new for the bot. */
-  wake(of: UpdatesOf): void
+  wake(of: BotId): void
 }
 
 export interface FetchUpdatesDeps {
@@ -57,14 +53,14 @@ const updateJson = ({ id, offset, attempt, sequence, trigger, hop, body }: Store
 
 export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): FetchUpdates => {
   const waiting = new Waiting()
-  const keyOf = ({ appId, bot }: UpdatesOf): string => `${appId}/${bot}`
+  const keyOf = ({ appId, bot }: BotId): string => `${appId}/${bot}`
 
-  const takeAs = (of: UpdatesOf, consumer: string) => (limit: number, offset?: number) => {
+  const takeAs = (of: BotId, consumer: string) => (limit: number, offset?: number) => {
     const nowMs = clock.now()
     return store.updates.take({ ...of, consumer, untilMs: nowMs + HOLD_MS, limit, offset, nowMs })
   }
   /** Before the answer: who has it may come again at once. */
-  const release = async (of: UpdatesOf, consumer: string): Promise<void> => {
+  const release = async (of: BotId, consumer: string): Promise<void> => {
     try {
       await store.updates.release({ ...of, consumer })
     } catch (error) {
@@ -73,7 +69,7 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
   }
 
   async function* follow(
-    of: UpdatesOf,
+    of: BotId,
     consumer: string,
     first: Awaited<ReturnType<ReturnType<typeof takeAs>>>,
     signal: AbortSignal,

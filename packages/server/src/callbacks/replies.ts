@@ -4,9 +4,10 @@
  * Invariant: a callback has each of its replies posted at most once, however often it is made: the nth reply to a
  * delivery has one muid for ever. They are posted before the delivery is put on record, so that none is forgotten.
  */
-import { type AppId, type Callback, limits, type SendMessage, type Uid } from '@confab/protocol'
+import { type Callback, limits, type SendMessage } from '@confab/protocol'
 import type { Attempt, Delivery } from '../delivery/attempt.ts'
 import type { Streamed } from '../delivery/streamed-answer.ts'
+import type { BotId } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import type { SendMessageAs } from '../messages/send-message.ts'
@@ -15,11 +16,7 @@ import type { Store } from '../storage/store.ts'
 type Answer = Pick<Attempt, 'json' | 'streamed'>
 
 /** Answers what is wrong with the replies, if they cannot be posted: one line for people. Rejects if it is to be done again. */
-export type PostReplies = (
-  bot: { readonly appId: AppId; readonly bot: Uid },
-  delivery: Delivery,
-  answer: Answer,
-) => Promise<string | undefined>
+export type PostReplies = (bot: BotId, delivery: Delivery, answer: Answer) => Promise<string | undefined>
 
 export interface PostRepliesDeps {
   readonly store: Pick<Store, 'apps' | 'bots'>
@@ -88,7 +85,7 @@ export const makePostReplies = ({ store, send, checkMessage }: PostRepliesDeps):
     return { ...(isElsewhere ? message : { ...defaults, ...inPlace }), muid: `${delivery.id}:${n}` }
   }
 
-  const postOne = async (bot: { appId: AppId; bot: Uid }, delivery: Delivery, reply: unknown, n: number) => {
+  const postOne = async (bot: BotId, delivery: Delivery, reply: unknown, n: number) => {
     const app = await store.apps.find({ id: bot.appId })
     if (app === undefined) throw new AppError('AUTH_ERR_INVALID_APPID')
     await store.bots.find({ appId: bot.appId, uid: bot.bot })

@@ -4,6 +4,7 @@
  */
 import type { AppId, DeliveryId, Uid } from '@confab/protocol'
 import type { Handover } from '../delivery/handover.ts'
+import type { BotId } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
@@ -51,7 +52,7 @@ export interface TellerDeps {
   /** Where claims of idle lanes go, so that their callbacks leave without another read of the store. */
   readonly handover: Handover
   /** Called when a bot has something new to fetch. */
-  readonly onUpdate: (bot: { readonly appId: AppId; readonly bot: Uid }) => void
+  readonly onUpdate: (bot: BotId) => void
   /** How many bots may answer each other in turn. */
   readonly hopLimit: number
 }

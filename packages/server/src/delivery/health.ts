@@ -2,7 +2,7 @@
  * How the bots are, as far as this node has seen: which of them want to be left alone for a while. The dispatcher asks
  * it before it takes lanes and tells it of every attempt.
  */
-import type { AppId, Uid } from '@confab/protocol'
+import type { BotId } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
@@ -29,7 +29,7 @@ export interface HealthChange {
   readonly probe?: ProbeResult
 }
 
-const idOf = ({ appId, bot }: Callback): { appId: AppId; bot: Uid } => ({ appId, bot })
+const idOf = ({ appId, bot }: Callback): BotId => ({ appId, bot })
 
 export class BotHealth {
   readonly #deps: HealthDeps

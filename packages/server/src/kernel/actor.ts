@@ -7,3 +7,9 @@ export type Actor =
 
 /** The uid that messages and marks carry: the app acts as `app_system`. */
 export const actorUid = (actor: Actor): Uid => (actor.kind === 'user' ? actor.uid : SYSTEM_UID)
+
+/** A bot, in its app. */
+export interface BotId {
+  readonly appId: AppId
+  readonly bot: Uid
+}

@@ -1,6 +1,6 @@
 /** The table of routes, without a server: nothing of it is called. */
 import { Compile } from 'typebox/compile'
-import { routeTable } from '../../src/compose.ts'
+import { routeTable } from '../../src/api.ts'
 import { parseConfig } from '../../src/config/parse.ts'
 import type { Route } from '../../src/http/route.ts'
 import type { Store } from '../../src/storage/store.ts'

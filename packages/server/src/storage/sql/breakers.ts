@@ -3,14 +3,10 @@
  * open. While it is, none of the bot's lanes is claimed; when its time is over, one node at a time gets one lane, to
  * probe with, and what comes of that closes it or leaves it open for longer.
  */
-import type { AppId, Uid } from '@confab/protocol'
+import type { BotId } from '../../kernel/actor.ts'
 import type { BotRow } from './bot-rows.ts'
 import { statement, type Tx, write } from './seam.ts'
 
-interface BotId {
-  readonly appId: AppId
-  readonly bot: Uid
-}
 type Key = { app: string; bot: string }
 const keyOf = ({ appId, bot }: BotId): Key => ({ app: appId, bot })
 

@@ -6,7 +6,8 @@
  * of the consumer's row, so that an offset acknowledges nothing that its consumer has not seen; within a conversation
  * updates are handed out in the order of their sequences.
  */
-import type { AppId, ConversationId, DeliveryId, Trigger, Uid } from '@confab/protocol'
+import type { ConversationId, DeliveryId, Trigger } from '@confab/protocol'
+import type { BotId } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { pulls, requireBot } from './bot-rows.ts'
 import { emptyLane, headOf, lockLane, setDue } from './lane-rows.ts'
@@ -91,11 +92,6 @@ export interface StoredUpdate extends Omit<PendingRow, 'attempts'> {
   readonly offset: number
   readonly attempt: number
   readonly conversationId: ConversationId
-}
-
-interface BotId {
-  readonly appId: AppId
-  readonly bot: Uid
 }
 
 /** More than anybody has handed out at once; the rest is acknowledged by the next call. */

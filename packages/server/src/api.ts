@@ -1,0 +1,115 @@
+/** The API of the server: every route with the use cases behind it, from what they are made of. */
+import { apiKeyRoutes } from './apps/api-keys.routes.ts'
+import { makeManageApiKeys } from './apps/manage-api-keys.ts'
+import { botRoutes } from './bots/bots.routes.ts'
+import { makeManageBots } from './bots/manage-bots.ts'
+import { type FetchUpdates, makeFetchUpdates } from './bots/pull-updates.ts'
+import { makeTestCallback } from './bots/test-callback.ts'
+import { updateRoutes } from './bots/updates.routes.ts'
+import type { Teller } from './callbacks/tell.ts'
+import type { Config } from './config/schema.ts'
+import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
+import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
+import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
+import { makeSender, type Sender } from './delivery/sender.ts'
+import { groupRoutes } from './groups/groups.routes.ts'
+import { makeManageGroups } from './groups/manage-groups.ts'
+import { makeManageMembers } from './groups/manage-members.ts'
+import { memberRoutes } from './groups/members.routes.ts'
+import type { Route } from './http/route.ts'
+import type { BotId } from './kernel/actor.ts'
+import { type Clock, systemClock } from './kernel/clock.ts'
+import { type Ids, makeIds } from './kernel/ids.ts'
+import type { Logger } from './kernel/logger.ts'
+import { type Random, systemRandom } from './kernel/random.ts'
+import { clearVault, type Vault } from './kernel/vault.ts'
+import { makeChangeMessages } from './messages/change-message.ts'
+import { makeListMessages } from './messages/list-messages.ts'
+import { messageRoutes } from './messages/messages.routes.ts'
+import type { SendMessageAs } from './messages/send-message.ts'
+import type { Store } from './storage/store.ts'
+import { authTokenRoutes } from './users/auth-tokens.routes.ts'
+import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
+import { makeManageUsers } from './users/manage-users.ts'
+import { userRoutes } from './users/users.routes.ts'
+import { VERSION } from './version.ts'
+
+/** What everything is made with. */
+export interface Kernel {
+  readonly clock: Clock
+  readonly ids: Ids
+  readonly log: Logger
+  readonly random: Random
+  readonly vault: Vault
+}
+
+const guardsOf = (config: Config): AddressGuards =>
+  makeAddressGuards({ allow: config.callbackAllowCidrs, forBots: config.botCidrs })
+
+export const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
+  makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })
+
+export interface RouteParts {
+  readonly store: Store
+  readonly kernel: Kernel
+  readonly send: SendMessageAs
+  readonly sender: Sender
+  readonly teller: Teller
+  readonly updates: FetchUpdates
+  readonly onKeysChanged: () => void
+  readonly onBotsChanged: () => void
+  readonly onResume: (bot: BotId) => void
+}
+
+export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
+  const { store, kernel, send, sender, teller, updates, onResume } = parts
+  const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
+  const shared = { store, ...kernel, teller }
+  const bots = makeManageBots({
+    ...shared,
+    guards: guardsOf(config),
+    showPassword,
+    onChange: parts.onBotsChanged,
+    onResume,
+  })
+  const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
+  return [
+    ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: parts.onKeysChanged })),
+    ...userRoutes(makeManageUsers(shared)),
+    ...authTokenRoutes(makeManageAuthTokens(shared)),
+    ...groupRoutes(makeManageGroups(shared)),
+    ...memberRoutes(makeManageMembers(shared)),
+    ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
+    ...botRoutes({ bots, testCallback, sendMessage: send }),
+    ...updateRoutes(updates),
+    ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
+  ]
+}
+
+/** The table of routes without a server: for documents and for tests over the whole table. */
+export const routeTable = (config: Config, store: Store): readonly Route[] => {
+  const kernel: Kernel = {
+    clock: systemClock,
+    ids: makeIds(systemClock),
+    log: { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} },
+    random: systemRandom,
+    vault: clearVault,
+  }
+  const nothing = (): void => {}
+  return buildRoutes(config, {
+    store,
+    kernel,
+    send: () => Promise.reject(new Error('there is no server')),
+    sender: buildSender(config, kernel),
+    teller: {
+      telling: () => {
+        throw new Error('there is no server')
+      },
+      told: nothing,
+    },
+    updates: makeFetchUpdates({ store, ...kernel }),
+    onKeysChanged: nothing,
+    onBotsChanged: nothing,
+    onResume: nothing,
+  })
+}

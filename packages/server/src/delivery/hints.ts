@@ -1,0 +1,59 @@
+/**
+ * What nodes tell each other about deliveries over the bus, and what this node tells itself without it. Hints only: whoever
+ * hears none finds out by asking the store.
+ *
+ * The accept path and the dispatcher each need the other; they are made with this between them.
+ */
+import type { Bus } from '../bus/bus.ts'
+import type { BotId } from '../kernel/actor.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Handover } from './handover.ts'
+
+/** A lane is due and nobody works it. For those who deliver. */
+const LANES_WAITING = 'lanes.waiting'
+/** A bot is said to be well again. For those who deliver. */
+const BOT_RESUMED = 'bots.resumed'
+/** A bot has something new to fetch. For those whom bots ask. */
+const UPDATES_WAITING = 'updates.waiting'
+
+export class Hints {
+  readonly #bus: Bus
+  #dispatcher: Dispatcher | undefined
+
+  constructor(bus: Bus) {
+    this.#bus = bus
+  }
+
+  /** A node that delivers takes idle lanes over at once; what it has no room for, and all of one that does not, is told to the others. */
+  readonly handover: Handover = {
+    claimer: () => this.#dispatcher?.claimer(),
+    accept: (claims, waiting) => {
+      this.#dispatcher?.accept(claims, waiting)
+      if (waiting > 0) this.#bus.publish(LANES_WAITING, '')
+    },
+  }
+
+  readonly lookForWork = (): void => {
+    this.#dispatcher?.poke()
+    this.#bus.publish(LANES_WAITING, '')
+  }
+
+  readonly hasUpdate = (bot: BotId): void => {
+    this.#bus.publish(UPDATES_WAITING, JSON.stringify(bot))
+  }
+
+  readonly isWell = (bot: BotId): void => {
+    this.#dispatcher?.resume(bot)
+    this.#bus.publish(BOT_RESUMED, JSON.stringify(bot))
+  }
+
+  async reachDispatcher(dispatcher: Dispatcher): Promise<void> {
+    this.#dispatcher = dispatcher
+    await this.#bus.subscribe(LANES_WAITING, () => dispatcher.poke())
+    await this.#bus.subscribe(BOT_RESUMED, (bot) => dispatcher.resume(JSON.parse(bot) as BotId))
+  }
+
+  async reachFetchers(wake: (bot: BotId) => void): Promise<void> {
+    await this.#bus.subscribe(UPDATES_WAITING, (bot) => wake(JSON.parse(bot) as BotId))
+  }
+}
