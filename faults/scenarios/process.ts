@@ -70,7 +70,7 @@ const clockBack: Scenario = {
 const clockAhead: Scenario = {
   name: 'clock-ahead',
   faults: 'F07',
-  what: 'the clock jumps an hour ahead, and some time later to where it was. What was planned meanwhile comes when it was planned for, at the latest: when the hour is over, all is delivered',
+  what: 'the clock jumps an hour ahead, and some time later to where it was',
   shortLease: true,
   inject: (run) =>
     run.chronicle.disturbed(async () => {
@@ -79,7 +79,6 @@ const clockAhead: Scenario = {
       await run.writing(200, 500)
       run.plan.setClock(0)
       await run.writing(200, 500)
-      run.plan.setClock(HOUR_MS)
     }),
 }
 

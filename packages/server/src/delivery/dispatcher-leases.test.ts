@@ -133,6 +133,29 @@ describe('a lease', () => {
     expect(textsOf(bot.received)).toEqual(['1', '2'])
   })
 
+  it('of what is sent between the record of an attempt and its answer is not forgotten', async () => {
+    let isFirst = true
+    const rig = await rigWith({
+      faults: (lanes) => ({
+        record: async (input) => {
+          const recorded = await lanes.record(input)
+          // The lane is idle in the store and busy here.
+          if (isFirst) {
+            isFirst = false
+            await rig.say({ from: 'ann', to: 'bot', text: '2' })
+          }
+          return recorded
+        },
+      }),
+    })
+    const bot = await rig.bot('bot')
+    rig.dispatcher.start()
+    await rig.say({ from: 'ann', to: 'bot', text: '1' })
+    // The clock stands still: no lease lapses.
+    await bot.waitFor(2, WAIT_MS)
+    expect(textsOf(bot.received)).toEqual(['1', '2'])
+  })
+
   it('that lapsed and came back is worked after the attempt under way, not beside it', async () => {
     const { faults, asked, open } = heldRecords()
     const rig = await rigWith({ faults })

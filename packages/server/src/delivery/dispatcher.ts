@@ -23,6 +23,7 @@ import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
 import type { RecordAttempt, Recorded } from '../storage/sql/lanes.ts'
 import type { Store } from '../storage/store.ts'
 import { type Attempt, type Callback, type CallbackPolicy, type LaneClaim, mayBeCalled } from './attempt.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { dispositionOf } from './disposition.ts'
 import { botKey, type ClaimedLane, FairQueue } from './fair-queue.ts'
 import type { Handover } from './handover.ts'
@@ -67,6 +68,7 @@ export class Dispatcher implements Handover {
   readonly #deps: DispatcherDeps
   readonly #node: string
   readonly #health: BotHealth
+  readonly #clock: ClockWatch
   readonly #look: Look
   readonly #queue: FairQueue
   /** Attempts until they are on record, polls, and what is given back. */
@@ -79,7 +81,8 @@ export class Dispatcher implements Handover {
   constructor(deps: DispatcherDeps) {
     this.#deps = deps
     this.#node = deps.ids.node()
-    this.#health = new BotHealth(deps)
+    this.#clock = new ClockWatch(deps.clock)
+    this.#health = new BotHealth({ ...deps, clock: this.#clock })
     this.#queue = new FairQueue({
       maxInFlight: deps.maxInFlight,
       limitOf: (bot, most) => this.#health.limitOf(bot, most),
@@ -166,12 +169,12 @@ export class Dispatcher implements Handover {
   }
 
   #claimer(busy: Record<string, number>): Claimer {
-    const { clock, ids, leaseMs, defaults } = this.#deps
+    const { ids, leaseMs, defaults } = this.#deps
     for (const bot of this.#health.paused()) busy[bot] = Number.MAX_SAFE_INTEGER
     return {
       node: this.#node,
       leaseId: ids.lease(),
-      untilMs: clock.now() + leaseMs,
+      untilMs: this.#clock.now() + leaseMs,
       busy,
       perBot: defaults.maxConcurrency * LANES_PER_SLOT,
       perSlot: LANES_PER_SLOT,
@@ -248,8 +251,8 @@ export class Dispatcher implements Handover {
       const { probe, pauseMs } = await this.#health.note(claim, attempt)
       if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
       const recorded = await this.#record(lane, attempt, probe)
-      // Put on record under the lease that holds: what was claimed anew is done with.
-      if (recorded?.fenced === false) lane.renewed = undefined
+      // Put on record under the fresh lease: that is done with. Another one is of what was sent since.
+      if (recorded?.fenced === false && lane.renewed?.leaseId === lane.claim.leaseId) lane.renewed = undefined
       next = recorded?.next
       if (next !== undefined && !this.#mayKeep(claim)) {
         this.#giveBackSoon([next])
@@ -263,15 +266,15 @@ export class Dispatcher implements Handover {
 
   /** This process has slept, or its store was long in answering: the lane may be another node's by now. */
   #hasLapsed({ untilMs }: LaneClaim): boolean {
-    return this.#deps.clock.now() >= untilMs
+    return this.#clock.now() >= untilMs
   }
 
   /** Replies are posted before the attempt is on record; if they cannot be, nothing is, and the callback is made again. */
   async #withReplies(claim: LaneClaim, attempt: Attempt): Promise<Attempt | undefined> {
     const { json, streamed, outcome } = attempt
     if (outcome.kind !== 'delivered' || (json === undefined && streamed === undefined)) return attempt
-    const { postReplies, clock, leaseMs } = this.#deps
-    const posted = await this.#untilDone(claim, clock.now() + leaseMs, 'delivery.reply_failed', async () => ({
+    const { postReplies, leaseMs } = this.#deps
+    const posted = await this.#untilDone(claim, this.#clock.now() + leaseMs, 'delivery.reply_failed', async () => ({
       problem: await postReplies(claim.callback, claim.head, attempt),
     }))
     if (posted === undefined) return undefined
@@ -306,9 +309,9 @@ export class Dispatcher implements Handover {
   }
 
   async #record(lane: ClaimedLane, attempt: Attempt, probe: ProbeResult | undefined): Promise<Recorded | undefined> {
-    const { clock, random, leaseMs } = this.#deps
+    const { random, leaseMs } = this.#deps
     const { claim } = lane
-    const nowMs = clock.now()
+    const nowMs = this.#clock.now()
     const disposition = dispositionOf(attempt, { nowMs, random, policy: claim.callback })
     const input: Omit<RecordAttempt, 'leaseId'> = {
       laneId: claim.head.laneId,
@@ -325,7 +328,7 @@ export class Dispatcher implements Handover {
       this.#deps.store.lanes.record({ ...input, leaseId: lane.claim.leaseId }),
     )
     reportAttempt(this.#deps, claim, attempt, disposition, recorded)
-    if (disposition.kind === 'retry') this.#lookWithin(disposition.dueAtMs - clock.now())
+    if (disposition.kind === 'retry') this.#lookWithin(disposition.dueAtMs - this.#clock.now())
     return recorded
   }
 
@@ -340,13 +343,13 @@ export class Dispatcher implements Handover {
     event: string,
     work: () => Promise<T>,
   ): Promise<T | undefined> {
-    const { clock, log } = this.#deps
+    const { log } = this.#deps
     for (;;) {
       try {
         return await work()
       } catch (error) {
         log.error({ err: error, deliveryId: head.id }, event)
-        if (clock.now() + AGAIN_MS >= untilMs || this.#state === 'aborting') return undefined
+        if (this.#clock.now() + AGAIN_MS >= untilMs || this.#state === 'aborting') return undefined
         await new Promise((resolve) => setTimeout(resolve, AGAIN_MS))
       }
     }
@@ -358,7 +361,8 @@ export class Dispatcher implements Handover {
 
   /** Answers in how many milliseconds to look again. */
   async #claimDue(): Promise<number> {
-    const { store, clock } = this.#deps
+    const { store } = this.#deps
+    await this.#followClock()
     const limit = Math.min(CLAIM_BATCH, this.#roomForLanes())
     if (limit <= 0) {
       this.#behind = 'node'
@@ -367,20 +371,28 @@ export class Dispatcher implements Handover {
     const found = await store.lanes.claimDue({
       claimer: this.#claimer(this.#queue.busy()),
       limit,
-      nowMs: clock.now(),
+      nowMs: this.#clock.now(),
     })
     this.#take(found.claims)
     const isFull = found.claims.length >= limit
     this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.full(LANES_PER_SLOT)))
     if (found.claims.length > 0 && found.hasMore && this.#roomForLanes() > 0) return BEHIND_MS
-    return found.nextDueMs === undefined ? POLL_EVERY_MS : found.nextDueMs - clock.now()
+    return found.nextDueMs === undefined ? POLL_EVERY_MS : found.nextDueMs - this.#clock.now()
+  }
+
+  async #followClock(): Promise<void> {
+    const { store, log } = this.#deps
+    const byMs = this.#clock.takeSetBackMs()
+    if (byMs === 0) return
+    const lanes = await store.lanes.bringForward({ byMs, nowMs: this.#clock.now() })
+    log.warn({ ms: byMs, lanes }, 'clock.set_back')
   }
 
   async #renew(): Promise<void> {
     const held = [...this.#queue.lanes()]
     if (held.length === 0) return
     const leases = held.map(({ claim }) => ({ laneId: claim.head.laneId, leaseId: claim.leaseId }))
-    const untilMs = this.#deps.clock.now() + this.#deps.leaseMs
+    const untilMs = this.#clock.now() + this.#deps.leaseMs
     const kept = new Set(await this.#deps.store.lanes.renew({ leases, untilMs }))
     for (const [index, lane] of held.entries()) {
       const lease = leases[index]
@@ -391,16 +403,13 @@ export class Dispatcher implements Handover {
     }
   }
 
-  async #giveBack(lanes: readonly ClaimedLane[], dueAtMs = this.#deps.clock.now()): Promise<void> {
+  async #giveBack(lanes: readonly ClaimedLane[], dueAtMs = this.#clock.now()): Promise<void> {
     const leases = lanes.map(({ claim }) => ({ laneId: claim.head.laneId, leaseId: claim.leaseId }))
     for (const lane of lanes) this.#queue.drop(lane)
     await this.#release(leases, dueAtMs)
   }
 
-  async #release(
-    leases: readonly { laneId: number; leaseId: LeaseId }[],
-    dueAtMs = this.#deps.clock.now(),
-  ): Promise<void> {
+  async #release(leases: readonly { laneId: number; leaseId: LeaseId }[], dueAtMs = this.#clock.now()): Promise<void> {
     if (leases.length > 0) await this.#deps.store.lanes.release({ leases, dueAtMs })
   }
 }

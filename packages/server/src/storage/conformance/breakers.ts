@@ -167,6 +167,28 @@ export const breakersConformance = (subject: Subject): void => {
     expect(PARKED_MS).toBeGreaterThan(w.clock.now())
   })
 
+  test('when the clock was set back, what was planned by the old time comes when it was meant to', async () => {
+    const w = await setUp(subject)
+    const hour = 3_600_000
+    for (const from of ['ann', 'ben', 'cat', 'dan']) await w.send({ from, to: 'bot', text: from })
+    const [soon, later, parked] = await headsIn(w)
+    if (soon === undefined || later === undefined || parked === undefined) throw new Error('four were sent')
+    await recordIn(w, soon, { kind: 'retry', dueAtMs: w.clock.now() + 1000 })
+    await recordIn(w, later, { kind: 'retry', dueAtMs: w.clock.now() + 10_000 })
+    await recordIn(w, parked, { kind: 'park' })
+    w.clock.advance(-hour)
+    expect((await claimIn(w)).nextDueMs).toBe(w.clock.now() + hour + 1000)
+    await w.store.lanes.bringForward({ byMs: hour, nowMs: w.clock.now() })
+    expect((await claimIn(w)).nextDueMs).toBe(w.clock.now() + 1000)
+    w.clock.advance(10_000)
+    const due = (await headsIn(w)).map(({ head }) => head.id)
+    // The fourth is under way: its lease is renewed by whoever has it.
+    expect(due.sort()).toEqual([soon.head.id, later.head.id].sort())
+    await openFor(w, 5000 + hour)
+    await w.store.lanes.bringForward({ byMs: hour, nowMs: w.clock.now() })
+    expect(await breakerOf(w)).toMatchObject({ probeAt: Math.floor((w.clock.now() + 5000) / 1000) })
+  })
+
   test('an attempt that failed for our fault is on record and counts for nothing', async () => {
     const w = await setUp(subject)
     await w.send({ from: 'ann', to: 'bot' })

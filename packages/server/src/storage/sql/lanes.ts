@@ -119,6 +119,16 @@ const releaseLane = statement<{ id: number; lease: string; dueMs: number }>(
   'lanes.release',
   'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id AND lease_id = :lease',
 )
+const bringLanesForward = statement<{ byMs: number; nowMs: number; parkedMs: number }>(
+  'lanes.bring_forward',
+  `UPDATE lanes SET due_at_ms = CASE WHEN due_at_ms - :byMs < :nowMs THEN :nowMs ELSE due_at_ms - :byMs END
+   WHERE due_at_ms > :nowMs AND due_at_ms < :parkedMs AND lease_id IS NULL`,
+)
+const bringBreakersForward = statement<{ byMs: number; nowMs: number }>(
+  'bots.bring_breakers_forward',
+  `UPDATE bots SET breaker_until_ms = CASE WHEN breaker_until_ms - :byMs < :nowMs THEN :nowMs ELSE breaker_until_ms - :byMs END
+   WHERE breaker_until_ms > :nowMs`,
+)
 const seizeLeases = statement<{ nowMs: number }>(
   'lanes.seize',
   'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :nowMs WHERE lease_id IS NOT NULL',
@@ -389,6 +399,15 @@ export const lanes = {
       await tx.run(setDue, { id, dueMs: nowMs })
     }
     return { madeDue: waiting.length, heldBack: held?.n ?? 0 }
+  }),
+
+  /**
+   * The clock was set back: what was planned by the old time comes when it was meant to. Leases are renewed by the new
+   * time, or lapse by the old one. Answers how many lanes that were.
+   */
+  bringForward: write(async (tx, { byMs, nowMs }: { byMs: number; nowMs: number }): Promise<number> => {
+    await tx.run(bringBreakersForward, { byMs, nowMs })
+    return tx.run(bringLanesForward, { byMs, nowMs, parkedMs: PARKED_MS })
   }),
 
   /** For an engine that one process owns: at its start every lease is of a process that is gone. */
