@@ -9,6 +9,7 @@ import type { SendableCallback, Sender } from '../delivery/sender.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
+import type { Logger } from '../kernel/logger.ts'
 import type { Store } from '../storage/store.ts'
 
 export type TestCallback = (appId: AppId, bot: Uid) => Promise<CallbackTest>
@@ -18,6 +19,7 @@ export interface TestCallbackDeps {
   readonly sender: Sender
   readonly clock: Clock
   readonly ids: Ids
+  readonly log: Logger
   readonly region: string
   /** Where the bot does not say otherwise. */
   readonly timeoutMs: number
@@ -51,7 +53,15 @@ const verdictOf = (
   return { ok: true, reached, answered, acceptsWrongSignature, verdict }
 }
 
-export const makeTestCallback = ({ store, sender, clock, ids, region, timeoutMs }: TestCallbackDeps): TestCallback => {
+export const makeTestCallback = ({
+  store,
+  sender,
+  clock,
+  ids,
+  log,
+  region,
+  timeoutMs,
+}: TestCallbackDeps): TestCallback => {
   const deliveryOf = (appId: AppId, bot: Uid): Delivery => ({
     id: ids.delivery(),
     laneId: 0,
@@ -83,6 +93,10 @@ export const makeTestCallback = ({ store, sender, clock, ids, region, timeoutMs 
       right.outcome.kind === 'delivered'
         ? await sender.send({ ...callback, signAs: [ids.signingSecret()] }, deliveryOf(appId, bot))
         : undefined
+    const { address, phases, error } = right
+    const line = { appId, bot, outcome: outcomeText(right.outcome), address, ms: phases.total, error }
+    if (right.outcome.kind === 'refused') log.warn(line, 'bot.tested')
+    else log.info(line, 'bot.tested')
     return {
       ...verdictOf(right, wrong),
       ms: right.phases.total,

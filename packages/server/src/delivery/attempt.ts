@@ -32,10 +32,15 @@ export interface StoredCallback {
   /** Signs too, until then (unix seconds): the secret before the last rotation. */
   readonly previousSecret?: { readonly secret: string; readonly expiresAt: number }
   readonly settings: BotSettings
+  /** Its circuit breaker is not closed: only a probe may be sent. */
+  readonly isOpen: boolean
 }
 
 /** Whether it is to be called at all: it may be switched off, or fetch its updates itself. */
 export const mayBeCalled = ({ enabled, settings }: StoredCallback): boolean => enabled && settings.receive !== 'pull'
+
+/** Whether the next callback may be sent to it, if that is no probe. */
+export const maySend = (callback: StoredCallback): boolean => mayBeCalled(callback) && !callback.isOpen
 
 /** How the callbacks of one bot are made. */
 export interface CallbackPolicy {

@@ -42,8 +42,14 @@ describe('a breaker', () => {
     ['below the rate', 6, 4, []],
   ])('counts the share that failed: %s', (_, bad, good, opens) => {
     const { told } = start()
-    // What succeeds before anything failed is not counted: the first one fails.
-    expect(told([failed, ...times(good, ok), ...times(bad - 1, failed)])).toEqual(opens)
+    expect(told([...times(good, ok), ...times(bad, failed)])).toEqual(opens)
+  })
+
+  it('of a busy bot does not open for a few failures at once', () => {
+    const { told, wait } = start()
+    expect(told([...times(1000, ok), ...times(50, failed)])).toEqual([])
+    wait(MINUTE)
+    expect(told(times(10, failed))).toEqual([10])
   })
 
   it('is not opened by what succeeds, whatever failed before', () => {

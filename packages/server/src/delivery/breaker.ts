@@ -62,18 +62,17 @@ export class Breaker {
   note(bot: string, attempt: Pick<Attempt, 'outcome' | 'status'>, limits: BreakerLimits): boolean {
     const verdict = verdictOf(attempt)
     if (verdict === undefined || limits.openMs === 0) return false
-    const slots = this.#windows.get(bot)
-    // A bot that never fails costs nothing.
-    if (slots === undefined && verdict === 'ok') return false
-    const window = this.#current(bot, slots ?? [])
+    const window = this.#windowOf(bot)
     const slot = window.at(-1)
     if (slot === undefined) return false
-    if (verdict === 'ok') slot.ok++
-    else slot.failed++
+    if (verdict === 'ok') {
+      slot.ok++
+      return false
+    }
+    slot.failed++
     const failed = window.reduce((sum, each) => sum + each.failed, 0)
     const all = window.reduce((sum, each) => sum + each.ok, failed)
-    if (failed === 0) this.#windows.delete(bot)
-    return verdict === 'failed' && all >= limits.minAttempts && failed / all >= limits.failureRate
+    return all >= limits.minAttempts && failed / all >= limits.failureRate
   }
 
   /** What was counted does not matter any more. */
@@ -81,10 +80,12 @@ export class Breaker {
     this.#windows.delete(bot)
   }
 
-  #current(bot: string, slots: Slot[]): Slot[] {
+  /** The newest slot is that of now. */
+  #windowOf(bot: string): readonly Slot[] {
     const at = Math.floor(this.#now() / SLOT_MS)
-    const window = slots.filter((slot) => slot.at > at - SLOTS)
-    if (window.at(-1)?.at !== at) window.push({ at, ok: 0, failed: 0 })
+    const known = this.#windows.get(bot)
+    if (known !== undefined && known.at(-1)?.at === at) return known
+    const window = [...(known ?? []).filter((slot) => slot.at > at - SLOTS), { at, ok: 0, failed: 0 }]
     this.#windows.set(bot, window)
     return window
   }

@@ -53,6 +53,7 @@ const callbackTo = (url: string, more: Partial<SendableCallback> = {}): Sendable
   secrets: [],
   timeoutMs: 5000,
   settings: {},
+  isOpen: false,
   ...more,
 })
 

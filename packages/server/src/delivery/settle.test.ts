@@ -19,6 +19,7 @@ const stored = (settings: BotSettings): StoredCallback => ({
   groupChatSetting: 'none',
   secrets: ['secret'],
   settings,
+  isOpen: false,
 })
 const settled = (settings: BotSettings) => settle(stored(settings), defaults)
 const asServer = { ...stored({}), ...defaults }

@@ -16,6 +16,7 @@ export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxC
     groupChatSetting: 'none',
     secrets: [],
     settings: {},
+    isOpen: false,
     timeoutMs: 1000,
     maxConcurrency,
     schedule: defaultSchedule,

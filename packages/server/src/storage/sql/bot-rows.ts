@@ -80,6 +80,7 @@ export const toCallback = (row: BotRow): StoredCallback => ({
   credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
   groupChatSetting: row.group_chat_setting,
   settings: settingsOf(row),
+  isOpen: row.breaker_until_ms !== null,
   secrets: [row.signing_secret],
   ...(row.previous_secret !== null &&
     row.previous_secret_expires_at !== null && {

@@ -60,6 +60,12 @@ const forgetConsumer = statement<{ app: string; uid: string }>(
   'consumers.forget',
   'DELETE FROM consumers WHERE app_id = :app AND bot_uid = :uid',
 )
+/** That it was handed out is no attempt at calling the bot. */
+const forgetHandedOut = statement<{ app: string; uid: string }>(
+  'updates.forget_handed_out',
+  `UPDATE deliveries SET attempts = 0, pulled_by = NULL, pull_offset = NULL
+   WHERE app_id = :app AND bot_uid = :uid AND pull_offset IS NOT NULL AND state = 'pending'`,
+)
 const cancelPending = statement<{ app: string; uid: string; nowMs: number }>(
   'bots.cancel_pending',
   `UPDATE deliveries SET state = 'cancelled', finished_at_ms = :nowMs WHERE state = 'pending'
@@ -192,6 +198,7 @@ export const bots = {
         tx.build.updateTable('bots').set(changes).where('app_id', '=', app).where('uid', '=', uid).compile(),
       )
       const after = await requireBot(tx, app, uid)
+      if (pulls(before) && !pulls(after)) await tx.run(forgetHandedOut, { app, uid })
       if (after.callback_url === '' && !pulls(after)) {
         throw badRequest({ webhookURL: 'is required, unless the bot fetches its updates: receive is pull' })
       }

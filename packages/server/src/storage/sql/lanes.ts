@@ -16,7 +16,7 @@
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
-import { type Attempt, mayBeCalled, outcomeText } from '../../delivery/attempt.ts'
+import { type Attempt, maySend, outcomeText } from '../../delivery/attempt.ts'
 import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireBot, toCallback } from './bot-rows.ts'
 import { closeBreaker, isOpen, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
@@ -191,11 +191,14 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
     response: storable(attempt.response),
   })
 
+/** With its next head, whoever has the lane: unless the bot is to be left alone, as another node may have found out. */
+const goesOn = (bot: BotRow): boolean => isCalled(bot) && !isOpen(bot)
+
 /** The head is finished: on to the next one, or out of the lane. */
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  if (next === undefined || bot === undefined || !isCalled(bot) || input.keepUntilMs === undefined) {
+  if (next === undefined || bot === undefined || !goesOn(bot) || input.keepUntilMs === undefined) {
     await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
     return undefined
   }
@@ -214,7 +217,7 @@ const goOn = async (
   input: RecordAttempt,
 ): Promise<StoredClaim | undefined> => {
   const next = await nextOf(tx, lane, input.leaseId)
-  if (next !== undefined && mayBeCalled(next.callback) && input.keepUntilMs !== undefined) {
+  if (next !== undefined && maySend(next.callback) && input.keepUntilMs !== undefined) {
     await tx.run(renewLease, { id: lane.id, lease: input.leaseId, untilMs: input.keepUntilMs })
     return { ...next, untilMs: input.keepUntilMs }
   }
