@@ -8,9 +8,9 @@ export class CallbackRefusedError extends Error {
   }
 }
 
-/** A callback that is known to come from the server. */
-export interface VerifiedCallback {
-  readonly callback: Callback
+/** A callback that is known to come from the server: of a message, unless the bot has asked for other triggers. */
+export interface VerifiedCallback<C = Callback> {
+  readonly callback: C
   /** Stable over retries: the same id is the same callback. */
   readonly id: string
   /** 1 for the first attempt. */
@@ -18,6 +18,8 @@ export interface VerifiedCallback {
   /** Place in its conversation with the bot, gap-free from 1. */
   readonly sequence: number
   readonly previousSequence: number
+  /** How many bots have spoken in turn before: to be handed on in what is sent because of it. */
+  readonly hop: number
 }
 
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
@@ -37,10 +39,10 @@ const one = (headers: Headers, name: string): string => {
   return (typeof value === 'string' ? value : value?.[0]) ?? ''
 }
 
-const parse = (body: string): Callback => {
+const parse = <C>(body: string): C => {
   try {
-    // Signed by the server: it is what the server's schema says.
-    return JSON.parse(body) as Callback
+    // Signed by the server: it is what the server's schema says. What else than messages the bot hears, the caller says.
+    return JSON.parse(body) as C
   } catch {
     throw new CallbackRefusedError('the body is no callback')
   }
@@ -49,16 +51,25 @@ const parse = (body: string): Callback => {
 /**
  * Checks the signature of a callback and reads it.
  *
+ * @example
+ * const { callback, id } = verifyCallback(signingSecret, request.headers, rawBody)
+ * console.log(id, callback.data.sender, callback.data.data.text)
+ *
+ * @example
+ * // A bot with `triggers`, or whose callback is tested, hears other callbacks too.
+ * const { callback } = verifyCallback<AnyCallback>(signingSecret, request.headers, rawBody)
+ * if (callback.trigger === 'group_member_added') console.log(Object.keys(callback.data.members))
+ *
  * @param body the raw body, as it arrived: parsing and printing it again breaks the signature
  * @param options.nowSeconds unix seconds, for tests
  * @throws {CallbackRefusedError}
  */
-export const verifyCallback = (
+export const verifyCallback = <C = Callback>(
   secret: string,
   headers: Headers,
   body: string,
   options: { nowSeconds?: number } = {},
-): VerifiedCallback => {
+): VerifiedCallback<C> => {
   if (!isSecret(secret)) throw new CallbackRefusedError('there is no signing secret to check with')
   const id = one(headers, callbackHeaders.id)
   const timestamp = Number(one(headers, callbackHeaders.timestamp))
@@ -70,10 +81,11 @@ export const verifyCallback = (
     throw new CallbackRefusedError('the signature is wrong')
   }
   return {
-    callback: parse(body),
+    callback: parse<C>(body),
     id,
     attempt: Number(one(headers, callbackHeaders.attempt)) || 1,
     sequence: Number(one(headers, callbackHeaders.sequence)),
     previousSequence: Number(one(headers, callbackHeaders.previousSequence)),
+    hop: Number(one(headers, callbackHeaders.hop)) || 0,
   }
 }

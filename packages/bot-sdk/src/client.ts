@@ -1,4 +1,11 @@
-import type { ErrorAnswer, Group, Message, SendMessage, User } from '@confab/protocol'
+import {
+  callbackHeaders,
+  type ErrorAnswer,
+  type Group,
+  type Message,
+  type SendMessage,
+  type User,
+} from '@confab/protocol'
 
 /** The server said no. */
 export class ConfabError extends Error {
@@ -45,6 +52,10 @@ export interface RequestOptions {
   /** The user in whose name it is done. */
   readonly onBehalfOf?: string
   readonly headers?: Readonly<Record<string, string>>
+  /** In place of that of the client. */
+  readonly timeoutMs?: number
+  /** Gives the request up; then it rejects with the reason of the signal. */
+  readonly signal?: AbortSignal
 }
 
 /** What is sent: a text, or a whole message of the contract. */
@@ -99,7 +110,8 @@ export class ConfabClient {
     path: string,
     options: RequestOptions = {},
   ): Promise<{ data: T; meta?: unknown }> {
-    const { url, apiKey, appId, timeoutMs = DEFAULT_TIMEOUT_MS } = this.#options
+    const { url, apiKey, appId } = this.#options
+    const timeout = AbortSignal.timeout(options.timeoutMs ?? this.#options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
     const target = new URL(`${url.replace(/\/$/, '')}/v3${path}`)
     for (const [name, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) target.searchParams.set(name, String(value))
@@ -116,12 +128,14 @@ export class ConfabClient {
       },
       // The key goes nowhere but where it was said to go.
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: options.signal === undefined ? timeout : AbortSignal.any([options.signal, timeout]),
       ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
     }).catch((cause: unknown) => {
+      options.signal?.throwIfAborted()
       throw new ConfabUnreachableError(`${where}: no answer`, { cause })
     })
     const answer: unknown = await response.json().catch((cause: unknown) => {
+      options.signal?.throwIfAborted()
       throw new ConfabUnreachableError(`${where}: ${response.status}, and the answer is not JSON`, { cause })
     })
     if (isErrorAnswer(answer)) throw new ConfabError(response.status, answer.error)
@@ -154,9 +168,14 @@ export class ConfabClient {
       .data
   }
 
-  /** Sends as a bot. */
-  async sendBotMessage(bot: string, to: Receiver, message: Outgoing): Promise<Message> {
+  /**
+   * Sends as a bot.
+   *
+   * @param options.hop of what the bot heard, if that is why it speaks: so bots that answer each other come to an end
+   */
+  async sendBotMessage(bot: string, to: Receiver, message: Outgoing, options: { hop?: number } = {}): Promise<Message> {
     const path = `/bots/${encodeURIComponent(bot)}/messages`
-    return (await this.request<Message>('POST', path, { body: { ...outgoing(message), ...to } })).data
+    const headers = { ...(options.hop !== undefined && { [callbackHeaders.hop]: String(options.hop) }) }
+    return (await this.request<Message>('POST', path, { body: { ...outgoing(message), ...to }, headers })).data
   }
 }

@@ -1,5 +1,5 @@
 // Commonly used: a bot, and the API that it answers through.
-export { type Bot, type BotOptions, createBot, type Incoming } from './bot.ts'
+export { type Bot, type BotOptions, createBot } from './bot.ts'
 // With a web framework of your own.
 export { CallbackRefusedError, type Headers, type VerifiedCallback, verifyCallback } from './callback.ts'
 export {
@@ -11,3 +11,5 @@ export {
   type Receiver,
   type RequestOptions,
 } from './client.ts'
+export type { Incoming, IncomingTrigger } from './incoming.ts'
+export type { AnyCallback, MemberChange, MessageChange, TriggerCallback, TriggerData } from './triggers.ts'

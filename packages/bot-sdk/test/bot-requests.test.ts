@@ -130,6 +130,20 @@ describe('a request', () => {
   })
 })
 
+describe('a bot without a signing secret', () => {
+  const client = new ConfabClient({ url: 'http://127.0.0.1:9', apiKey: 'sesame-sesame-sesame' })
+  const told: unknown[] = []
+  const deaf = createBot({ uid: 'parrot', client, onMessage: () => {}, onError: (error) => told.push(error) })
+
+  test('has no web server, and takes no callback, whoever signed it', async () => {
+    await expect(deaf.listen()).rejects.toThrow(/^signingSecret: .*pull/)
+    const body = callback('x')
+    expect(await deaf.handle(signed({ body }), body)).toEqual({ status: 401 })
+    expect(await deaf.handle(signed({ by: '', body }), body)).toEqual({ status: 401 })
+    expect(told.map(String)).toEqual(Array(2).fill(expect.stringContaining('there is no signing secret')))
+  })
+})
+
 describe('a web server of its own', () => {
   test('listens where it is told to, and is closed at once when nothing is under way', async () => {
     const own = await bot.listen({ host: '::1' })

@@ -48,35 +48,19 @@ export interface TestServer {
   /** Of scope authOnly. */
   readonly authKey: string
   readonly client: ConfabClient
+  /** kill -9, as if the machine had gone; `start` brings it back where it was, with what it had. */
+  kill(): Promise<void>
+  start(): Promise<void>
   dispose(): Promise<void>
 }
 
-/** Attempts of callbacks are repeated soon, and may go to this machine. */
-export const startServer = async (): Promise<TestServer> => {
-  const folder = mkdtempSync(join(tmpdir(), 'confab-sdk-'))
-  const [apiKey, authKey] = [randomBytes(20).toString('hex'), randomBytes(20).toString('hex')]
-  const appId = 'sdk-tests'
-  const child = start([PROGRAM, 'serve'], {
-    CONFAB_HOST: '127.0.0.1',
-    CONFAB_PORT: '0',
-    CONFAB_DATA_DIR: folder,
-    CONFAB_APP_ID: appId,
-    CONFAB_REST_API_KEY: apiKey,
-    CONFAB_AUTH_KEY: authKey,
-    CONFAB_CALLBACK_ALLOW_CIDRS: '127.0.0.0/8',
-    CONFAB_CALLBACK_TIMEOUT: '1s',
-    CONFAB_RETRY_SCHEDULE: '100ms',
-    CONFAB_SHUTDOWN_GRACE: '1s',
-  })
-  const dispose = async (): Promise<void> => {
-    await end(child)
-    rmSync(folder, { recursive: true, force: true })
-  }
+/** Its URL, once it listens. */
+const listening = (child: ChildProcess): Promise<string> => {
   let errors = ''
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     errors += text
   })
-  const url = await new Promise<string>((resolve, reject) => {
+  return new Promise<string>((resolve, reject) => {
     const late = setTimeout(() => reject(new Error('the server did not start in time')), 20_000)
     child.once('close', (code) => reject(new Error(`the server ended with ${code}: ${errors}`)))
     if (child.stdout === null) return
@@ -87,5 +71,42 @@ export const startServer = async (): Promise<TestServer> => {
       resolve(found)
     })
   })
-  return { url, appId, apiKey, authKey, client: new ConfabClient({ url, apiKey, appId }), dispose }
+}
+
+/** Attempts of callbacks are repeated soon, and may go to this machine. */
+export const startServer = async (): Promise<TestServer> => {
+  const folder = mkdtempSync(join(tmpdir(), 'confab-sdk-'))
+  const [apiKey, authKey] = [randomBytes(20).toString('hex'), randomBytes(20).toString('hex')]
+  const appId = 'sdk-tests'
+  const run = (port: string): ChildProcess =>
+    start([PROGRAM, 'serve'], {
+      CONFAB_HOST: '127.0.0.1',
+      CONFAB_PORT: port,
+      CONFAB_DATA_DIR: folder,
+      CONFAB_APP_ID: appId,
+      CONFAB_REST_API_KEY: apiKey,
+      CONFAB_AUTH_KEY: authKey,
+      CONFAB_CALLBACK_ALLOW_CIDRS: '127.0.0.0/8',
+      CONFAB_CALLBACK_TIMEOUT: '1s',
+      CONFAB_RETRY_SCHEDULE: '100ms',
+      CONFAB_SHUTDOWN_GRACE: '1s',
+    })
+  let child = run('0')
+  const url = await listening(child)
+  return {
+    url,
+    appId,
+    apiKey,
+    authKey,
+    client: new ConfabClient({ url, apiKey, appId }),
+    kill: async () => void (await end(child, 'SIGKILL')),
+    start: async () => {
+      child = run(new URL(url).port)
+      await listening(child)
+    },
+    dispose: async () => {
+      await end(child)
+      rmSync(folder, { recursive: true, force: true })
+    },
+  }
 }

@@ -47,7 +47,9 @@ describe('verifyCallback', () => {
       attempt: 3,
       sequence: 7,
       previousSequence: 6,
+      hop: 0,
     })
+    expect(verify({ 'confab-hop': '3' }).hop).toBe(3)
   })
 
   test('takes a secret with and without its prefix', () => {

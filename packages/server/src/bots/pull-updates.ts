@@ -41,6 +41,7 @@ const LOOK_EVERY_MS = 1000
 const HOLD_MS = 10_000
 /** Updates that a stream sends ahead of their acknowledgement. */
 const WINDOW = 100
+const STREAM_ROOM = { limit: WINDOW, window: WINDOW }
 /** Keeps connections from being taken for dead. */
 const HEARTBEAT_MS = 15_000
 const DEFAULT_LIMIT = 100
@@ -48,16 +49,16 @@ const DEFAULT_LIMIT = 100
 const json = (update: Omit<Update, 'callback'>, body: string): string =>
   `${JSON.stringify(update).slice(0, -1)},"callback":${body}}`
 
-const updateJson = ({ id, offset, attempt, sequence, trigger, hop, body }: StoredUpdate): string =>
-  json({ offset, id, attempt, sequence, previousSequence: sequence - 1, trigger, hop }, body)
+const updateJson = ({ id, offset, attempt, conversationId, sequence, trigger, hop, body }: StoredUpdate): string =>
+  json({ offset, id, attempt, conversationId, sequence, previousSequence: sequence - 1, trigger, hop }, body)
 
 export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): FetchUpdates => {
   const waiting = new Waiting()
   const keyOf = ({ appId, bot }: BotId): string => `${appId}/${bot}`
 
-  const takeAs = (of: BotId, consumer: string) => (limit: number, offset?: number) => {
+  const takeAs = (of: BotId, consumer: string) => (room: { limit: number; window?: number }, offset?: number) => {
     const nowMs = clock.now()
-    return store.updates.take({ ...of, consumer, untilMs: nowMs + HOLD_MS, limit, offset, nowMs })
+    return store.updates.take({ ...of, ...room, consumer, untilMs: nowMs + HOLD_MS, offset, nowMs })
   }
   /** Before the answer: who has it may come again at once. */
   const release = async (of: BotId, consumer: string): Promise<void> => {
@@ -89,7 +90,7 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
           quietSince = performance.now()
         }
         if (found.updates.length === 0) await waiting.wait(keyOf(of), LOOK_EVERY_MS, signal)
-        if (!signal.aborted) found = await take(Math.max(0, WINDOW - found.outstanding))
+        if (!signal.aborted) found = await take(STREAM_ROOM)
       }
     } finally {
       await release(of, consumer)
@@ -102,12 +103,12 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
       const take = takeAs(of, consumer)
       const endMs = performance.now() + timeoutSeconds * 1000
       try {
-        let found = await take(limit, offset)
+        let found = await take({ limit }, offset)
         for (;;) {
           const leftMs = endMs - performance.now()
           if (found.updates.length > 0 || leftMs <= 0 || signal.aborted) break
           await waiting.wait(keyOf(of), Math.min(leftMs, LOOK_EVERY_MS), signal)
-          found = await take(limit)
+          found = await take({ limit })
         }
         return { updates: found.updates.map(updateJson), offset: found.offset }
       } finally {
@@ -117,7 +118,7 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
 
     stream: async (of, offset, signal) => {
       const consumer = ids.lease()
-      return follow(of, consumer, await takeAs(of, consumer)(WINDOW, offset), signal)
+      return follow(of, consumer, await takeAs(of, consumer)(STREAM_ROOM, offset), signal)
     },
 
     acknowledge: async (of, offset) => {

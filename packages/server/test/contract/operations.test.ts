@@ -343,7 +343,17 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
   'GET /bots/:uid/updates': async ({ api }) => {
     await api.ok('PUT', '/bots/robot', { body: { receive: 'pull' } })
     const { data, meta } = await api.ok('GET', '/bots/robot/updates', { query: { timeoutSeconds: 5 } })
-    expectKeys(data[0], ['offset', 'id', 'attempt', 'sequence', 'previousSequence', 'trigger', 'hop', 'callback'])
+    expectKeys(data[0], [
+      'offset',
+      'id',
+      'attempt',
+      'conversationId',
+      'sequence',
+      'previousSequence',
+      'trigger',
+      'hop',
+      'callback',
+    ])
     expect(data[0]).toMatchObject({ offset: 1, trigger: 'after_message', callback: { bot: 'robot' } })
     expect(meta).toEqual({ next: { offset: 1 } })
   },

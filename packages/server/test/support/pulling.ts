@@ -1,5 +1,5 @@
-/** Bots that fetch their updates, as a stream over a connection of its own. */
-import type { Update } from '@confab/protocol'
+/** Bots that fetch their updates: one call at a time, or as a stream, over connections of their own. */
+import type { BotSettings, Callback, Update } from '@confab/protocol'
 import type { TestServer } from './server.ts'
 
 export interface UpdateStream {
@@ -21,10 +21,12 @@ const eventsOf = (text: string): Update[] =>
     .filter((line) => line.startsWith('data: '))
     .map((line) => JSON.parse(line.slice('data: '.length)) as Update)
 
+const headersOf = ({ restApiKey, appId }: TestServer) => ({ apikey: restApiKey, appid: appId })
+
 export const openStream = async (server: TestServer, bot: string, query = ''): Promise<UpdateStream> => {
   const leaving = new AbortController()
   const answer = await fetch(`${server.url}/v3/bots/${bot}/updates/stream${query}`, {
-    headers: { apikey: server.restApiKey, appid: server.appId },
+    headers: headersOf(server),
     signal: leaving.signal,
   })
   const updates: Update[] = []
@@ -47,3 +49,70 @@ export const openStream = async (server: TestServer, bot: string, query = ''): P
   }
   return { ...shared, code: undefined, ended: read().catch(() => undefined) }
 }
+
+export interface Pulled {
+  readonly status: number
+  /** Code of the error, if it is one. */
+  readonly code: string | undefined
+  readonly updates: readonly Update[]
+  /** For the next call. */
+  readonly offset: number
+  /** How long it took. */
+  readonly ms: number
+}
+
+export interface PullQuery {
+  readonly offset?: number | undefined
+  readonly limit?: number
+  readonly timeoutSeconds?: number
+}
+
+/** @param signal leaves without a word; then, and when nobody answers, it rejects */
+export const pull = async (
+  server: TestServer,
+  bot: string,
+  query: PullQuery = {},
+  signal?: AbortSignal,
+): Promise<Pulled> => {
+  const started = performance.now()
+  const asked = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) asked.set(name, String(value))
+  const answer = await fetch(`${server.url}/v3/bots/${bot}/updates?${asked}`, {
+    headers: headersOf(server),
+    ...(signal && { signal }),
+  })
+  const json = (await answer.json()) as {
+    data?: Update[]
+    meta?: { next: { offset: number } }
+    error?: { code: string }
+  }
+  return {
+    status: answer.status,
+    code: json.error?.code,
+    updates: json.data ?? [],
+    offset: json.meta?.next.offset ?? Number.NaN,
+    ms: performance.now() - started,
+  }
+}
+
+/** Answers how many updates are delivered by that. */
+export const acknowledge = async (server: TestServer, bot: string, offset: number): Promise<number> => {
+  const path = `/bots/${bot}/updates/acknowledge`
+  const { data } = await server.client.request<{ acknowledged: number }>('POST', path, { body: { offset } })
+  return data.acknowledged
+}
+
+/** The user and the bot on it, which fetches its updates and has no URL, unless the settings say otherwise. */
+export const makePuller = async (
+  server: TestServer,
+  uid: string,
+  settings: BotSettings & { webhookURL?: string; enabled?: boolean; groupChatSetting?: string } = {},
+): Promise<void> => {
+  await server.client.createUser({ uid, name: uid.toUpperCase() })
+  await server.client.request('POST', '/bots', { body: { uid, enabled: true, receive: 'pull', ...settings } })
+}
+
+/** Of an update that is a message. */
+export const messageOf = ({ callback }: Update): Callback['data'] => (callback as Callback).data
+export const saidIn = (updates: readonly Update[]): string[] =>
+  updates.map((update) => String(messageOf(update).data.text))

@@ -68,6 +68,14 @@ export const updatesConformance = (subject: Subject): void => {
     expect(texts(await take())).toEqual(['ann 3'])
   })
 
+  test('what another consumer had in hand, and may never have got, is not acknowledged by the next one', async () => {
+    const { say, take } = await setUp(subject)
+    await say('ann 1', 'ann 2', 'ann 3')
+    await take({ consumer: 'gone' })
+    const { offset } = await take({ consumer: 'next', limit: 1 })
+    expect(texts(await take({ consumer: 'third', offset }))).toEqual(['ann 2', 'ann 3'])
+  })
+
   test('in the order of each conversation, in pages', async () => {
     const { say, take } = await setUp(subject)
     for (let n = 1; n <= 4; n++) await say(`ann ${n}`, `ben ${n}`)

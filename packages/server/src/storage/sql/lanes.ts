@@ -33,6 +33,7 @@ import {
   toHead,
 } from './lane-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
+import { releaseConsumers } from './updates.ts'
 
 const dueBots = statement<Record<string, never>, BotRow & { due_ms: number | null }>(
   'lanes.due_bots',
@@ -413,8 +414,11 @@ export const lanes = {
     return tx.run(bringLanesForward, { byMs, nowMs, parkedMs: PARKED_MS })
   }),
 
-  /** For an engine that one process owns: at its start every lease is of a process that is gone. */
-  seizeAll: write(async (tx, { nowMs }: { nowMs: number }): Promise<number> => tx.run(seizeLeases, { nowMs })),
+  /** For an engine that one process owns: at its start every lease is of a process that is gone, and every consumer's place. */
+  seizeAll: write(async (tx, { nowMs }: { nowMs: number }): Promise<number> => {
+    await tx.run(releaseConsumers, {})
+    return tx.run(seizeLeases, { nowMs })
+  }),
 
   backlog: read(async (tx, _: Record<string, never>): Promise<{ pending: number; oldestMs: number | undefined }> => {
     const row = await tx.first(backlog, {})

@@ -29,6 +29,11 @@ const holdConsumer = statement<Key & { consumer: string; untilMs: number; offset
   `UPDATE consumers SET consumer = :consumer, until_ms = :untilMs, last_offset = :offset
    WHERE app_id = :app AND bot_uid = :bot`,
 )
+/** For an engine that one process owns: at its start every consumer is of a process that is gone. */
+export const releaseConsumers = statement<Record<string, never>>(
+  'consumers.release_all',
+  "UPDATE consumers SET consumer = '', until_ms = 0 WHERE consumer <> ''",
+)
 const releaseConsumer = statement<Key & { consumer: string }>(
   'consumers.release',
   "UPDATE consumers SET consumer = '', until_ms = 0 WHERE app_id = :app AND bot_uid = :bot AND consumer = :consumer",
@@ -66,11 +71,14 @@ const countOut = statement<Key & { consumer: string }, { n: number }>(
   `SELECT count(*) AS n FROM deliveries
    WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND pulled_by = :consumer`,
 )
-/** What was handed out, and then was made by push, or cancelled: its offset says nothing any more. */
-const dropStale = statement<Key>(
+/**
+ * What was handed out to another consumer, which may never have got it, must not be acknowledged by this one. What is over
+ * by now, made by push or cancelled, needs no acknowledgement.
+ */
+const dropStale = statement<Key & { consumer: string }>(
   'updates.drop_stale',
   `UPDATE deliveries SET pull_offset = NULL
-   WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND state <> 'pending'`,
+   WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND (state <> 'pending' OR pulled_by <> :consumer)`,
 )
 const handedOut = statement<Key & { offset: number; limit: number }, { id: DeliveryId; lane_id: number }>(
   'updates.handed_out',
@@ -128,13 +136,17 @@ interface Take extends BotId {
   /** Until then the consumer is this one, unless it is released. */
   readonly untilMs: number
   readonly limit: number
+  /** How many the consumer may have in hand. */
+  readonly window?: number
   /** Acknowledges what was handed out up to there. */
   readonly offset: number | undefined
   readonly nowMs: number
 }
 
 const collect = async (tx: Tx, input: Take, last: number, outstanding: number): Promise<StoredUpdate[]> => {
-  const { appId, bot, consumer, limit, nowMs } = input
+  const { appId, bot, consumer, nowMs, window = Number.MAX_SAFE_INTEGER } = input
+  const limit = Math.min(input.limit, window - outstanding)
+  if (limit <= 0) return []
   const updates: StoredUpdate[] = []
   let bytes = 0
   const isFull = (): boolean => updates.length >= limit || bytes >= BYTES_MAX
@@ -170,8 +182,8 @@ export const updates = {
       if (held.consumer !== consumer && held.until_ms > nowMs) {
         throw new AppError('ERR_BOT_ALREADY_CONSUMED', { details: { uid: bot } })
       }
-      await tx.run(dropStale, key)
       if (offset !== undefined) await acknowledge(tx, input, offset, nowMs)
+      await tx.run(dropStale, { ...key, consumer })
       const before = (await tx.first(countOut, { ...key, consumer }))?.n ?? 0
       const found = row.enabled === 1 ? await collect(tx, input, held.last_offset, before) : []
       const last = held.last_offset + found.length

@@ -1,0 +1,33 @@
+import type { Callback, Group, Message, OptionalTrigger, TEST_TRIGGER, User } from '@confab/protocol'
+
+/** What the callbacks of other triggers hold in `data`. */
+export interface TriggerData {
+  readonly message_edited: MessageChange
+  readonly message_deleted: MessageChange
+  readonly group_member_added: MemberChange
+  readonly group_member_kicked: MemberChange
+}
+
+export interface MessageChange {
+  /** Tells of the change: its sender did it, and `data.entities.on.entity` is the message that was changed. */
+  readonly message: Message
+}
+
+export interface MemberChange {
+  readonly group: Group
+  /** Who came or went, by uid. */
+  readonly members: Readonly<Record<string, User>>
+  /** Who did it; the app itself is `app_system`. */
+  readonly by: User
+}
+
+interface Envelope<T extends string, D> extends Omit<Callback, 'trigger' | 'data'> {
+  readonly trigger: T
+  readonly data: D
+}
+
+/** A callback of something else than a message. */
+export type TriggerCallback = { [T in OptionalTrigger]: Envelope<T, TriggerData[T]> }[OptionalTrigger]
+
+/** Whatever the server may send. */
+export type AnyCallback = Callback | TriggerCallback | Envelope<typeof TEST_TRIGGER, { readonly text: string }>
