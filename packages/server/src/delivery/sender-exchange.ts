@@ -4,7 +4,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Attempt, Phases } from './attempt.ts'
 import { AddressRefusedError, type DialPhase } from './connector.ts'
 import type { Connection, ConnectionPool, ConnectionUser, Destination } from './sender-connection.ts'
-import { delivered, type Judgement, judgeFailure, judgeStatus, ours, retry } from './sender-outcome.ts'
+import { delivered, type Judgement, judgeFailure, judgeStatus, ours, receiverNowMs, retry } from './sender-outcome.ts'
 import { StreamedAnswer } from './streamed-answer.ts'
 
 /** No more of an answer is read. */
@@ -23,6 +23,7 @@ type HeaderValue = string | string[] | undefined
 interface Answer {
   readonly status: number
   readonly retryAfter: HeaderValue
+  readonly date: HeaderValue
   /** It may hold replies, and is kept as a whole. */
   readonly isJson: boolean
   /** It is a reply, piece by piece. */
@@ -105,7 +106,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     if (status < 200) return
     const type = headers['content-type']
     const stream = status < 300 && isStream(type) ? new StreamedAnswer() : undefined
-    this.#answer = { status, retryAfter: headers['retry-after'], isJson: isJson(type), stream }
+    this.#answer = { status, retryAfter: headers['retry-after'], date: headers.date, isJson: isJson(type), stream }
     if (stream === undefined) return
     const most = Math.max(MAX_STREAM_MS, this.#options.timeoutMs)
     this.#streamLimit = setTimeout(() => this.#fail(retry('timeout', `no end of the stream in ${most} ms`)), most)
@@ -140,8 +141,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     this.#settle(wasHeard ? { outcome: { kind: 'delivered' }, error } : judgement)
   }
 
-  #judgeAnswer({ status, retryAfter }: Answer): Judgement {
-    return judgeStatus(status, retryAfter, this.#options.clock.now())
+  #judgeAnswer({ status, retryAfter, date }: Answer): Judgement {
+    return judgeStatus(status, retryAfter, receiverNowMs(date, this.#options.clock.now()))
   }
 
   #keep(bytes: Buffer): void {

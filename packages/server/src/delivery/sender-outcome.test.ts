@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { AddressRefusedError, attributeLookups, DialError, NoNamesError, type Resolve } from './connector.ts'
-import { judgeFailure, judgeStatus, parseRetryAfter } from './sender-outcome.ts'
+import { judgeFailure, judgeStatus, parseRetryAfter, receiverNowMs } from './sender-outcome.ts'
 
 const now = Date.parse('2026-03-01T12:00:00Z')
 
@@ -32,6 +32,8 @@ describe('Retry-After', () => {
   it('takes the first of several', () => {
     expect(parseRetryAfter(['3', '9'], now)).toBe(3000)
     expect(parseRetryAfter(undefined, now)).toBeUndefined()
+    const date = new Date(now + 3_600_000).toUTCString()
+    expect([date, [date], 'soon', undefined].map((one) => receiverNowMs(one, now) - now)).toEqual([3_600_000, 0, 0, 0])
   })
 })
 

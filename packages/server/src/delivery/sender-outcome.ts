@@ -23,10 +23,16 @@ const HTTP_DATE = new RegExp(
     `|${DAY} [A-Z][a-z]{2} [ \\d]\\d [\\d:]{8} \\d{4})$`,
 )
 
+const httpDateMs = (text: string): number | undefined =>
+  HTTP_DATE.test(text) ? Date.parse(text.endsWith('GMT') ? text : `${text} GMT`) : undefined
+
+/** What time it is for the receiver: a date that it names is by its own clock, whatever ours says. */
+export const receiverNowMs = (date: string | string[] | undefined, nowMs: number): number =>
+  (typeof date === 'string' ? httpDateMs(date.trim()) : undefined) ?? nowMs
+
 const dateDelayMs = (text: string, nowMs: number): number | undefined => {
-  if (!HTTP_DATE.test(text)) return undefined
-  const delay = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`) - nowMs
-  return delay >= 0 ? delay : undefined
+  const atMs = httpDateMs(text)
+  return atMs !== undefined && atMs >= nowMs ? atMs - nowMs : undefined
 }
 
 /** `Retry-After` in milliseconds from now; what makes no sense is as if it were not there. */

@@ -171,6 +171,12 @@ describe('answer', () => {
     expect(await attemptAt(() => ({ status }))).toMatchObject({ status, outcome })
   })
 
+  it('429 with a date by the clock of the receiver, which is not ours', async () => {
+    const headers = { date: 'Sun, 06 Nov 1994 08:49:37 GMT', 'retry-after': 'Sun, 06 Nov 1994 08:50:07 GMT' }
+    const attempt = await attemptAt(() => ({ status: 429, headers }))
+    expect(attempt.outcome).toEqual({ kind: 'retry', reason: 'http', retryAfterMs: 30_000 })
+  })
+
   it('429 with Retry-After', async () => {
     const attempt = await attemptAt(() => ({ status: 429, headers: { 'retry-after': '17' }, body: 'slow down' }))
     expect(attempt.outcome).toEqual({ kind: 'retry', reason: 'http', retryAfterMs: 17_000 })
