@@ -36,7 +36,6 @@ test('every field that is wrong is named', () => {
   const check = makeCheck(CreateBot, 'body')
   expect(problemsOf(() => check({ enabled: 'yes', groupChatSetting: 'some' }))).toMatchObject({
     uid: 'is required',
-    webhookURL: 'is required',
     enabled: 'must be boolean',
     groupChatSetting: 'must be one of none, allMessages, slashedMessages, mentionedMessages',
   })

@@ -64,9 +64,8 @@ describe('the description of the API', () => {
       expect(check.Check(17)).toBe(false)
       expect(operation.requestBody.required).toBe(!Compile(route.body).Check(null))
     }
-    const answer = Compile(
-      expanded(description, operation.responses[200].content['application/json'].schema) as TSchema,
-    )
+    const type = route.isStream ? 'text/event-stream' : 'application/json'
+    const answer = Compile(expanded(description, operation.responses[200].content[type].schema) as TSchema)
     expect(answer.Check({ error: {} })).toBe(false)
     expect(operation.responses.default.content['application/json'].schema.$ref).toBe('#/components/schemas/Error')
   })

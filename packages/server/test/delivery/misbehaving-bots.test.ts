@@ -34,6 +34,8 @@ describeEngines('a misbehaving bot', (engine) => {
       engine,
       env: {
         CONFAB_RETRY_SCHEDULE: '200ms',
+        // Each attempt is the subject, not what many of them lead to.
+        CONFAB_BREAKER_OPEN_FOR: '0s',
         CONFAB_CALLBACK_TIMEOUT: `${DEADLINE_MS}ms`,
         CONFAB_BOT_CONCURRENCY: '8',
         CONFAB_CALLBACK_CONCURRENCY: '64',

@@ -9,7 +9,8 @@ import { callbackOf, idOf, makeBot, makeUsers, metric, say, sequenceOf, textsOf 
 const WAIT_MS = 15_000
 const LEASE_MS = 3000
 const people = ['ann', 'bob', 'cat', 'dan', 'eve', 'fay', 'gus', 'hal']
-const env = { CONFAB_LEASE: `${LEASE_MS}ms`, CONFAB_RETRY_SCHEDULE: '100ms' }
+/** Leases are the subject: no breaker is to leave the bot alone. */
+const env = { CONFAB_LEASE: `${LEASE_MS}ms`, CONFAB_RETRY_SCHEDULE: '100ms', CONFAB_BREAKER_OPEN_FOR: '0s' }
 
 describeWithPostgres('two nodes', () => {
   let one: TestServer
