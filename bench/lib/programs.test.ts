@@ -1,7 +1,9 @@
 import { createServer } from 'node:net'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { freePort } from '../../packages/server/src/testing/free-port.ts'
+import { findProgram } from '../../packages/server/src/testing/services-child.ts'
 import { Children } from './children.ts'
-import { findProgram, freePort, startProgram } from './programs.ts'
+import { startProgram } from './programs.ts'
 
 let children: Children
 beforeEach(() => {

@@ -1,8 +1,9 @@
 /** Programs that others have written, for what is compared with ours: found if installed, and started on free ports. */
 import { spawn, spawnSync } from 'node:child_process'
-import { accessSync, chownSync, constants, readdirSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { delimiter, dirname, join } from 'node:path'
+import { chownSync, readdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { freePort } from '../../packages/server/src/testing/free-port.ts'
+import { findProgram } from '../../packages/server/src/testing/services-child.ts'
 import type { Children } from './children.ts'
 
 const READY_WITHIN_MS = 20_000
@@ -10,34 +11,6 @@ const POSTGRES_FOLDER = '/usr/lib/postgresql'
 
 /** Of what cannot be run here. */
 export class Missing extends Error {}
-
-/** A loopback port that nobody listened on a moment ago. */
-export const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
-  })
-
-const isExecutable = (path: string): boolean => {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** On PATH first, then in `folders`. */
-export const findProgram = (name: string, folders: readonly string[] = []): string | undefined =>
-  [...(process.env.PATH ?? '').split(delimiter), ...folders]
-    .filter((folder) => folder !== '')
-    .map((folder) => join(folder, name))
-    .find(isExecutable)
 
 /** Debian keeps the server's programs off PATH. Newest first. */
 const postgresFolders = (): string[] => {

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { makeRandom, seedsOf, shuffled, streamOf } from './random.ts'
+import { makeRandom } from '../../packages/server/src/testing/seeded-random.ts'
+import { seedsOf, shuffled, streamOf } from './random.ts'
 
 const SCENARIOS = 7
 const all = [...Array(SCENARIOS).keys()]

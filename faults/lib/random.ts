@@ -1,18 +1,8 @@
 /** Decisions that a seed repeats. Each stream is drawn from by one part alone, or their order would be the machine's. */
 import type { Random } from '../../packages/server/src/kernel/random.ts'
+import { makeRandom } from '../../packages/server/src/testing/seeded-random.ts'
 
 export type { Random }
-
-/** mulberry32: small, seeded, good enough to choose faults. */
-export const makeRandom = (seed: number): Random => {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
-}
 
 /** FNV-1a. */
 const hash = (text: string): number => {

@@ -3,13 +3,14 @@
  * transaction what is owed to whom, and what it answers is handed to those who deliver.
  */
 import type { AppId, DeliveryId, Uid } from '@confab/protocol'
+import type { StoredClaim } from '../delivery/attempt.ts'
 import type { Handover } from '../delivery/handover.ts'
 import type { BotId } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
-import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
+import type { Claimer } from '../storage/sql/lane-rows.ts'
 import { HOP_LIMIT_REASON } from './relay.ts'
 
 /** What the callbacks carry of whoever caused them, and who may make them at once. */

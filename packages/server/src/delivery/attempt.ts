@@ -75,15 +75,18 @@ export interface Delivery {
 }
 
 /** The right to work one lane, with its head. */
-export interface LaneClaim {
+export interface LaneClaim<C extends StoredCallback = Callback> {
   readonly leaseId: LeaseId
   /** When the lease lapses, if it is not renewed; unix milliseconds. */
   readonly untilMs: number
-  readonly callback: Callback
+  readonly callback: C
   readonly head: Delivery
   /** The bot's breaker is half open, and this is the one lane to find out with. */
   readonly probe?: { readonly failedBefore: number }
 }
+
+/** As the store hands it out: what is not set for the bot is still to be filled in. */
+export type StoredClaim = LaneClaim<StoredCallback>
 
 /** Where the time of an attempt went; milliseconds since its start, as far as it came. */
 export interface Phases {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { AttemptOutcome } from './attempt.ts'
-import { Breaker, type BreakerLimits, openForMs, probeVerdict } from './breaker.ts'
+import { Breaker, type BreakerLimits, openForMs, verdictOf } from './breaker.ts'
 
 const limits = { failureRate: 0.7, minAttempts: 10, openMs: 30_000 }
 const MINUTE = 60_000
@@ -149,6 +149,6 @@ describe('a probe', () => {
     [refused, 'failed'],
     [ours, 'ours'],
   ] as const)('%j says %s', (attempt, verdict) => {
-    expect(probeVerdict(attempt)).toBe(verdict)
+    expect(verdictOf(attempt)).toBe(verdict)
   })
 })

@@ -3,7 +3,7 @@
  * says when too many failed. That it is open is in the store, for all nodes; so is whose turn it is to probe.
  */
 import type { Random } from '../kernel/random.ts'
-import type { Attempt, AttemptOutcome } from './attempt.ts'
+import type { Attempt } from './attempt.ts'
 import { jittered } from './schedule.ts'
 
 export interface BreakerLimits {
@@ -24,24 +24,14 @@ const SLOTS = 6
 const SLOT_MS = WINDOW_MS / SLOTS
 
 /** 429: the bot is alive, and has said so. What is our fault says nothing of the bot. */
-const verdictOf = ({ outcome, status }: Pick<Attempt, 'outcome' | 'status'>): 'ok' | 'failed' | undefined => {
-  if (outcome.kind === 'ours') return undefined
-  return outcome.kind === 'delivered' || outcome.kind === 'gone' || status === 429 ? 'ok' : 'failed'
+export const verdictOf = ({ outcome, status }: Pick<Attempt, 'outcome' | 'status'>): 'passed' | 'failed' | 'ours' => {
+  if (outcome.kind === 'ours') return 'ours'
+  return outcome.kind === 'delivered' || outcome.kind === 'gone' || status === 429 ? 'passed' : 'failed'
 }
 
 /** How long it is open after so many probes that failed. */
 export const openForMs = ({ openMs }: BreakerLimits, failedProbes: number, random: Random): number =>
   jittered(Math.min(openMs * 2 ** Math.min(failedProbes, 20), Math.max(LONGEST_MS, openMs)), random)
-
-/** What a probe says of the bot. */
-export const probeVerdict = (attempt: {
-  outcome: AttemptOutcome
-  status: number | undefined
-}): 'passed' | 'failed' | 'ours' => {
-  const verdict = verdictOf(attempt)
-  if (verdict === undefined) return 'ours'
-  return verdict === 'ok' ? 'passed' : 'failed'
-}
 
 interface Slot {
   at: number
@@ -61,11 +51,11 @@ export class Breaker {
   /** To be told of every attempt; answers whether the breaker of the bot is to be opened now. */
   note(bot: string, attempt: Pick<Attempt, 'outcome' | 'status'>, limits: BreakerLimits): boolean {
     const verdict = verdictOf(attempt)
-    if (verdict === undefined || limits.openMs === 0) return false
+    if (verdict === 'ours' || limits.openMs === 0) return false
     const window = this.#windowOf(bot)
     const slot = window.at(-1)
     if (slot === undefined) return false
-    if (verdict === 'ok') {
+    if (verdict === 'passed') {
       slot.ok++
       return false
     }

@@ -1,9 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
-import type { StoredClaim } from '../storage/sql/lane-rows.ts'
 import { uidOf } from '../testing/builders.ts'
 import { startCallbackReceiver } from '../testing/callback-receiver.ts'
 import { type DeliveryRig, type DeliveryRigOptions, makeGate, textsOf } from '../testing/delivery-rig.ts'
 import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
+import type { StoredClaim } from './attempt.ts'
 import type { Sender } from './sender.ts'
 
 const LEASE_MS = 30_000

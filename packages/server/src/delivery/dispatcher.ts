@@ -19,10 +19,18 @@ import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ProbeResult } from '../storage/sql/breakers.ts'
-import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
+import type { Claimer } from '../storage/sql/lane-rows.ts'
 import type { RecordAttempt, Recorded } from '../storage/sql/lanes.ts'
 import type { Store } from '../storage/store.ts'
-import { type Attempt, type Callback, type CallbackPolicy, type LaneClaim, mayBeCalled, maySend } from './attempt.ts'
+import {
+  type Attempt,
+  type Callback,
+  type CallbackPolicy,
+  type LaneClaim,
+  mayBeCalled,
+  maySend,
+  type StoredClaim,
+} from './attempt.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { dispositionOf } from './disposition.ts'
 import { botKey, type ClaimedLane, FairQueue } from './fair-queue.ts'
@@ -294,8 +302,8 @@ export class Dispatcher implements Handover {
     if (performance.now() - waitingSince < STALE_MS) return claim
     const lease = { laneId: claim.head.laneId, leaseId: claim.leaseId }
     const found = await this.#deps.store.lanes.reread(lease)
-    const isProbe = claim.probe !== undefined && found !== undefined && mayBeCalled(found.callback)
-    if (found !== undefined && (isProbe || maySend(found.callback)) && this.#state === 'running')
+    const mayGo = claim.probe === undefined ? maySend : mayBeCalled
+    if (found !== undefined && mayGo(found.callback) && this.#state === 'running')
       return { ...this.#settle(found), ...(claim.probe && { probe: claim.probe }) }
     if (found !== undefined) await this.#release([lease])
     return undefined

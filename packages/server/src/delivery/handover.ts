@@ -1,5 +1,7 @@
 /** How the accept path and the delivery of callbacks meet: an idle lane is claimed in the transaction of its message. */
-import type { Claimer, StoredClaim } from '../storage/sql/lane-rows.ts'
+
+import type { Claimer } from '../storage/sql/lane-rows.ts'
+import type { StoredClaim } from './attempt.ts'
 
 export interface Handover {
   /** In whose name idle lanes may be claimed, or nothing where this node has no room, or does not deliver. */

@@ -9,7 +9,7 @@ import type { Random } from '../kernel/random.ts'
 import type { ProbeResult } from '../storage/sql/breakers.ts'
 import type { Store } from '../storage/store.ts'
 import type { Attempt, Callback, LaneClaim } from './attempt.ts'
-import { Breaker, openForMs, probeVerdict } from './breaker.ts'
+import { Breaker, openForMs, verdictOf } from './breaker.ts'
 import { botKey } from './fair-queue.ts'
 import { Pace } from './pace.ts'
 import { OUR_FAULT_DELAY_MS } from './schedule.ts'
@@ -89,7 +89,7 @@ export class BotHealth {
   #judgeProbe(callback: Callback, failedBefore: number, attempt: Attempt): HealthChange {
     const { clock, random, log } = this.#deps
     const bot = botKey(callback)
-    const verdict = probeVerdict(attempt)
+    const verdict = verdictOf(attempt)
     if (verdict === 'passed') {
       this.forget(bot)
       log.info(idOf(callback), 'bot.breaker_closed')

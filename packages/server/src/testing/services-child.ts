@@ -137,7 +137,7 @@ const isExecutable = (path: string): boolean => {
 }
 
 /** Looks on PATH first, then in `folders`. */
-export const findProgram = (name: string, folders: readonly string[]): string | undefined =>
+export const findProgram = (name: string, folders: readonly string[] = []): string | undefined =>
   [...(process.env.PATH ?? '').split(delimiter), ...folders]
     .filter((folder) => folder !== '')
     .map((folder) => join(folder, name))

@@ -6,9 +6,11 @@ import { randomInt } from 'node:crypto'
 import { inspect } from 'node:util'
 import { ConfabError, ConfabUnreachableError } from '@confab/bot-sdk'
 import { expect, test } from 'vitest'
+import type { Random } from '../../src/kernel/random.ts'
 import { type Behaviour, type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
 import { freePort } from '../../src/testing/free-port.ts'
 import { type Arrival, judge, type SentMessage } from '../../src/testing/history.ts'
+import { makeRandom } from '../../src/testing/seeded-random.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 import { callbackOf, idOf, makeBot, makeGroup, makeUsers, pause, query, sequenceOf, until } from './support.ts'
 
@@ -20,19 +22,6 @@ const SETTINGS = {
   CONFAB_RETRY_SCHEDULE: '50ms,100ms,200ms',
   CONFAB_CALLBACK_TIMEOUT: '1s',
   CONFAB_LEASE: '2s',
-}
-
-type Random = () => number
-
-/** mulberry32: small, seeded, good enough to choose faults. */
-const makeRandom = (seed: number): Random => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
-  }
 }
 
 const chooseFault = (random: Random): Behaviour => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
+import type { StoredClaim } from '../../delivery/attempt.ts'
 import { type HeldClock, makeAttempt, makeHeldClock, uidOf, type World } from '../../testing/builders.ts'
 import type { DeliveryFilter, IdRange } from '../sql/delivery-walk.ts'
-import type { StoredClaim } from '../sql/lane-rows.ts'
 import type { Disposition } from '../sql/lanes.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'

@@ -1,7 +1,7 @@
 import { setImmediate as passing } from 'node:timers/promises'
 import { expect, test } from 'vitest'
+import type { StoredClaim } from '../../delivery/attempt.ts'
 import { makeAttempt, type World } from '../../testing/builders.ts'
-import type { StoredClaim } from '../sql/lane-rows.ts'
 import type { Recorded } from '../sql/lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
+import type { StoredClaim } from '../../delivery/attempt.ts'
 import { makeAttempt, uidOf, type World } from '../../testing/builders.ts'
-import type { Claimer, StoredClaim } from '../sql/lane-rows.ts'
+import type { Claimer } from '../sql/lane-rows.ts'
 import type { Disposition } from '../sql/lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 

@@ -1,7 +1,7 @@
 import type { LeaseId } from '@confab/protocol'
 import { expect, test } from 'vitest'
+import type { StoredClaim } from '../../delivery/attempt.ts'
 import { uidOf, type World } from '../../testing/builders.ts'
-import type { StoredClaim } from '../sql/lane-rows.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 

@@ -1,8 +1,8 @@
 /** Deliveries that are cancelled and made again, while their lanes are worked. */
 import type { DeliveryId } from '@confab/protocol'
 import { expect, test } from 'vitest'
+import type { StoredClaim } from '../../delivery/attempt.ts'
 import { makeAttempt, uidOf, type World } from '../../testing/builders.ts'
-import type { StoredClaim } from '../sql/lane-rows.ts'
 import type { Disposition } from '../sql/lanes.ts'
 import { listIn } from './deliveries.ts'
 import { claimIn } from './lanes.ts'

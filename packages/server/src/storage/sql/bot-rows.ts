@@ -2,6 +2,7 @@
 import type { AppId, Bot, BotSettings, Uid } from '@confab/protocol'
 import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import { remembering } from '../../kernel/remembering.ts'
 import type { Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
@@ -38,6 +39,14 @@ const lockBot = statement<{ app: string; uid: string }, BotRow>(
   `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid {FOR_UPDATE}`,
 )
 
+/** Those that are switched on. */
+export const botsOfGroup = statement<{ app: string; guid: string }, BotRow>(
+  'bots.of_group',
+  `SELECT ${BOT_COLUMNS.map((column) => `bots.${column}`).join(', ')} FROM bots
+   JOIN members ON members.app_id = bots.app_id AND members.guid = :guid AND members.uid = bots.uid
+   WHERE bots.app_id = :app AND bots.enabled = 1`,
+)
+
 export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
 
 export const requireBot = async (tx: Tx, app: AppId, uid: Uid, { lock = false } = {}): Promise<BotRow> => {
@@ -48,9 +57,11 @@ export const requireBot = async (tx: Tx, app: AppId, uid: Uid, { lock = false } 
 
 const noSettings: BotSettings = {}
 
+// Written by us, from what the schema let through; read several times for every message.
+const readSettings = remembering((text) => JSON.parse(text) as BotSettings)
+
 export const settingsOf = ({ settings }: Pick<BotRow, 'settings'>): BotSettings =>
-  // Written by us, from what the schema let through.
-  settings === null ? noSettings : (JSON.parse(settings) as BotSettings)
+  settings === null ? noSettings : readSettings(settings)
 
 /** Whether callbacks go out to it. */
 export const isCalled = (row: Pick<BotRow, 'enabled' | 'settings'>): boolean => row.enabled === 1 && !pulls(row)

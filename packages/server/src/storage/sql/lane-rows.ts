@@ -1,18 +1,8 @@
 /** Lanes as rows: what is asked and changed of them wherever deliveries are written, worked or looked after. */
 import type { AppId, ConversationId, DeliveryId, LeaseId, Trigger, Uid } from '@confab/protocol'
-import type { Delivery, StoredCallback } from '../../delivery/attempt.ts'
+import type { Delivery } from '../../delivery/attempt.ts'
 import { type BotRow, settingsOf } from './bot-rows.ts'
 import { statement } from './seam.ts'
-
-export interface StoredClaim {
-  readonly leaseId: LeaseId
-  /** When the lease lapses, if it is not renewed. */
-  readonly untilMs: number
-  readonly callback: StoredCallback
-  readonly head: Delivery
-  /** The one lane of a bot whose breaker is half open; what comes of it goes with the record of the attempt. */
-  readonly probe?: { readonly failedBefore: number }
-}
 
 /** When a parked lane is due: later than any clock. */
 export const PARKED_MS = Date.UTC(9999, 11, 31)

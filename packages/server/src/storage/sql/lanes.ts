@@ -16,7 +16,7 @@
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
-import { type Attempt, maySend, outcomeText } from '../../delivery/attempt.ts'
+import { type Attempt, maySend, outcomeText, type StoredClaim } from '../../delivery/attempt.ts'
 import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireBot, toCallback } from './bot-rows.ts'
 import { closeBreaker, isOpen, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
@@ -28,7 +28,6 @@ import {
   lockLane,
   PARKED_MS,
   roomOf,
-  type StoredClaim,
   setDue,
   toHead,
 } from './lane-rows.ts'
@@ -192,20 +191,19 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
     response: storable(attempt.response),
   })
 
-/** With its next head, whoever has the lane: unless the bot is to be left alone, as another node may have found out. */
-const goesOn = (bot: BotRow): boolean => isCalled(bot) && !isOpen(bot)
-
 /** The head is finished: on to the next one, or out of the lane. */
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  if (next === undefined || bot === undefined || !goesOn(bot) || input.keepUntilMs === undefined) {
+  const callback = bot && toCallback(bot)
+  // Another node may have found out that the bot is to be left alone.
+  if (next === undefined || callback === undefined || !maySend(callback) || input.keepUntilMs === undefined) {
     await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
     return undefined
   }
   await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
   const { leaseId, keepUntilMs: untilMs } = input
-  return { leaseId, untilMs, callback: toCallback(bot), head: toHead(lane, next) }
+  return { leaseId, untilMs, callback, head: toHead(lane, next) }
 }
 
 /**

@@ -17,7 +17,7 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow } from './bot-rows.ts'
+import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import {
   groupEntityJson,
@@ -60,12 +60,6 @@ const firstOfMuidTo = statement<
 const lockMuid = statement<{ key: string }, { locked: null }>(
   'messages.lock_muid',
   'SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)) AS locked',
-)
-const botsInGroup = statement<{ app: string; guid: string }, BotRow>(
-  'bots.in_group',
-  `SELECT ${BOT_COLUMNS.map((column) => `bots.${column}`).join(', ')} FROM bots
-   JOIN members ON members.app_id = bots.app_id AND members.guid = :guid AND members.uid = bots.uid
-   WHERE bots.app_id = :app AND bots.enabled = 1 AND bots.group_chat_setting <> 'none'`,
 )
 const editMessage = statement<{
   id: number
@@ -152,7 +146,7 @@ const receiverGroup = async (tx: Tx, input: AppendMessage): Promise<Receiver> =>
   const membership = input.sender === SYSTEM_UID ? undefined : await membershipOf(tx, app, guid, input.sender)
   if (input.sender !== SYSTEM_UID && membership === undefined)
     throw new AppError('ERR_GROUP_NOT_JOINED', { details: { receiver: guid } })
-  const bots = (await tx.all(botsInGroup, { app, guid })).filter(
+  const bots = (await tx.all(botsOfGroup, { app, guid })).filter(
     (bot) =>
       bot.uid !== input.sender &&
       isForBot({ uid: bot.uid, groupChatSetting: bot.group_chat_setting }, input.draft.text),

@@ -6,10 +6,11 @@ import type { AppId, ConversationId, DeliveryId, Guid, LeaseId, OptionalTrigger,
 import { callbackBody } from '../../callbacks/payload.ts'
 import { HOP_LIMIT_REASON, HOP_MEMORY_MS } from '../../callbacks/relay.ts'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
+import type { StoredClaim } from '../../delivery/attempt.ts'
 import type { Actor } from '../../kernel/actor.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow, pulls, settingsOf, toCallback } from './bot-rows.ts'
+import { type BotRow, botsOfGroup, findBotRow, pulls, settingsOf, toCallback } from './bot-rows.ts'
 import { isOpen, openUntil } from './breakers.ts'
-import { type Claimer, type HeadRow, roomOf, type StoredClaim, toHead } from './lane-rows.ts'
+import { type Claimer, type HeadRow, roomOf, toHead } from './lane-rows.ts'
 import { type Params, statement, type Tx } from './seam.ts'
 
 interface Entry extends Params {
@@ -141,8 +142,7 @@ const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promis
     const isWaiting = isDue && !pulls(bot) && openUntil(bot, nowMs) === undefined
     return { claim: undefined, isWaiting }
   }
-  const { trigger, body, hop } = duty
-  const { deliveryId: id } = duty
+  const { deliveryId: id, trigger, body, hop } = duty
   const head: HeadRow = { id, sequence: lane.sequence, trigger, body, hop, attempts: 0, created_at_ms: nowMs }
   const claimed = {
     leaseId,
@@ -207,13 +207,6 @@ export const tellBots = async (tx: Tx, telling: Telling, news: News): Promise<To
   const pulling = isCut ? [] : bots.filter(pulls).map(({ uid }) => uid)
   return { claims, waiting, pulling, cut: isCut ? bots.map(({ uid }) => uid) : [] }
 }
-
-const botsOfGroup = statement<{ app: string; guid: string }, BotRow>(
-  'bots.of_group',
-  `SELECT ${BOT_COLUMNS.map((column) => `bots.${column}`).join(', ')} FROM bots
-   JOIN members ON members.app_id = bots.app_id AND members.guid = :guid AND members.uid = bots.uid
-   WHERE bots.app_id = :app AND bots.enabled = 1`,
-)
 
 /** The bot as which somebody acts, if it is one. */
 export const botOf = async (tx: Tx, actor: Actor): Promise<Uid | undefined> =>
