@@ -104,7 +104,7 @@ const errorsOf = (route: Route): string => {
 
 const rowOf = (route: Route): string[] => [
   `${code(`${route.method} ${shownPath(route.path)}`)}<br>${cell(route.summary)}`,
-  route.access === 'authOnly' ? 'any' : code('fullAccess'),
+  (route.access === 'authOnly' ? 'any' : code('fullAccess')) + (route.forUsers ? ' or token' : ''),
   ON_BEHALF_OF[route.onBehalfOf],
   cell(inputsOf(route)),
   cell(typeWords(route.answer as Schema)),

@@ -129,12 +129,23 @@ export type ReceiverType = (typeof receiverTypes)[number]
 export const mediaTypes = ['image', 'audio', 'video', 'file'] as const
 export type MediaType = (typeof mediaTypes)[number]
 
+/** When an interactive message has been answered: which of its elements were used. */
+export const interactionGoals = ['anyAction', 'anyOf', 'allOf', 'none'] as const
+
 export type MessageCategory = 'message' | 'custom' | 'interactive' | 'action' | 'call'
 
 const Entity = Type.Object({
   entity: Type.Union([User, Group, JsonObject]),
   entityType: Type.Enum(['user', 'group', 'message']),
 })
+
+const ReactionCount = Type.Object({
+  reaction: Type.String(),
+  count: Type.Integer(),
+  reactedByMe: Type.Optional(Type.Literal(true, { description: 'Left out unless the acting user has.' })),
+})
+const Interaction = Type.Object({ elementId: Type.String(), interactedAt: UnixSeconds })
+const receipt = { deliveredAt: Type.Optional(UnixSeconds), readAt: Type.Optional(UnixSeconds) }
 
 export const Message = Type.Object(
   {
@@ -154,6 +165,12 @@ export const Message = Type.Object(
         attachments: Type.Optional(Type.Array(JsonObject)),
         resource: Type.Optional(Type.String({ description: 'The client resource that sent the message.' })),
         action: Type.Optional(Type.String()),
+        reactions: Type.Optional(Type.Array(ReactionCount)),
+        interactions: Type.Optional(
+          Type.Array(Interaction, {
+            description: 'Of an interactive message: which elements the acting user has used.',
+          }),
+        ),
         mentions: Type.Optional(Type.Record(Type.String(), User)),
         entities: Type.Record(Type.String(), Entity, {
           description: 'Who took part, as they were when the message was sent.',
@@ -162,12 +179,31 @@ export const Message = Type.Object(
       JsonObject,
     ]),
     sentAt: UnixSeconds,
+    deliveredAt: Type.Optional(Type.Integer({ minimum: 0, description: 'One to one: when the receiver had it.' })),
+    readAt: Type.Optional(Type.Integer({ minimum: 0, description: 'One to one: when the receiver had read it.' })),
     updatedAt: UnixSeconds,
     editedAt: Type.Optional(UnixSeconds),
     editedBy: Type.Optional(Type.String()),
     deletedAt: Type.Optional(UnixSeconds),
     deletedBy: Type.Optional(Type.String()),
-    parentId: Type.Optional(Type.String()),
+    parentId: Type.Optional(Type.String({ description: 'The root of the thread of a reply.' })),
+    quotedMessageId: Type.Optional(Type.String()),
+    quotedMessage: Type.Optional(JsonObject),
+    replyCount: Type.Optional(Type.Integer({ description: 'Replies in its thread; left out for none.' })),
+    pinnedAt: Type.Optional(UnixSeconds),
+    pinnedBy: Type.Optional(Type.String()),
+    savedAt: Type.Optional(Type.Integer({ minimum: 0, description: 'When the acting user saved it.' })),
+    myReceipt: Type.Optional(Type.Object(receipt, { description: 'When the acting user received and read it.' })),
+    receipts: Type.Optional(
+      Type.Object(
+        { data: Type.Array(Type.Object({ recipient: User, ...receipt })) },
+        { description: 'Of one message.' },
+      ),
+    ),
+    threadSubscribed: Type.Optional(Type.Boolean()),
+    subscribed: Type.Optional(Type.Boolean({ description: 'In lists of threads.' })),
+    unreadRepliesCount: Type.Optional(Type.Integer({ description: 'In lists of threads.' })),
+    lastReply: Type.Optional(JsonObject),
     tags: Type.Optional(Type.Array(Type.String())),
   },
   { title: 'Message' },

@@ -40,7 +40,12 @@ export const errorCodes = {
     'The API key is not known in this app.',
     'Check the apikey header; keys belong to one app.',
   ),
-  AUTH_ERR_NO_ACCESS: row(403, 'The API key may not do this.', 'Use a key of scope fullAccess.'),
+  AUTH_ERR_AUTH_TOKEN_NOT_FOUND: row(
+    401,
+    'The auth token is not known in this app, or its user is deactivated.',
+    'Log in again: create a new auth token for the user.',
+  ),
+  AUTH_ERR_NO_ACCESS: row(403, 'The API key or the user may not do this.', 'Use a key of scope fullAccess.'),
   ERR_APIKEY_NOT_FOUND: row(404, 'There is no such API key.', 'List the keys of the app to see which exist.'),
   ERR_APIKEY_NO_SELF_ACTION: row(
     403,

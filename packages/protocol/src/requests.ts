@@ -183,6 +183,9 @@ export const SendMessage = Type.Object({
   parentMessageId: Type.Optional(
     Type.Union([Type.String(), Type.Integer()], { description: 'Makes the message a reply in this thread.' }),
   ),
+  quotedMessageId: Type.Optional(
+    Type.Union([Type.String(), Type.Integer()], { description: 'A message of the same conversation.' }),
+  ),
 })
 export type SendMessage = Static<typeof SendMessage>
 

@@ -56,13 +56,14 @@ export interface RouteParts {
   readonly sender: Sender
   readonly teller: Teller
   readonly updates: FetchUpdates
-  readonly onKeysChanged: () => void
+  /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
+  readonly onCredentialsChanged: () => void
   readonly onBotsChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
 
 export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
-  const { store, kernel, send, sender, teller, updates, onResume } = parts
+  const { store, kernel, send, sender, teller, updates, onCredentialsChanged, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
   const shared = { store, ...kernel, teller }
   const bots = makeManageBots({
@@ -74,9 +75,9 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
-    ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: parts.onKeysChanged })),
-    ...userRoutes(makeManageUsers(shared)),
-    ...authTokenRoutes(makeManageAuthTokens(shared)),
+    ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
+    ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
+    ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),
     ...groupRoutes(makeManageGroups(shared)),
     ...memberRoutes(makeManageMembers(shared)),
     ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
@@ -108,7 +109,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
       told: nothing,
     },
     updates: makeFetchUpdates({ store, ...kernel }),
-    onKeysChanged: nothing,
+    onCredentialsChanged: nothing,
     onBotsChanged: nothing,
     onResume: nothing,
   })

@@ -185,7 +185,7 @@ const openHttp = async (
         sender,
         teller,
         updates,
-        onKeysChanged: authenticate.forget,
+        onCredentialsChanged: authenticate.forget,
         onBotsChanged: hints.lookForWork,
         onResume: hints.isWell,
       })

@@ -47,8 +47,8 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     params: pathOf('apiKey'),
     body: UpdateApiKey,
     answer: one(ApiKey),
-    handle: async ({ app, apiKey, params, body }) => ({
-      data: await keys.update({ ...definedOf(body), appId: app.id, key: params.apiKey, by: apiKey }),
+    handle: async ({ app, caller, params, body }) => ({
+      data: await keys.update({ ...definedOf(body), appId: app.id, key: params.apiKey, by: caller }),
     }),
   }),
   route({
@@ -58,8 +58,8 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     summary: 'Delete an API key',
     params: pathOf('apiKey'),
     answer: one(Success),
-    handle: async ({ app, apiKey, params }) => {
-      await keys.remove({ appId: app.id, key: params.apiKey, by: apiKey })
+    handle: async ({ app, caller, params }) => {
+      await keys.remove({ appId: app.id, key: params.apiKey, by: caller })
       return succeeded('The API key has been deleted successfully.')
     },
   }),

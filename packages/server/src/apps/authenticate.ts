@@ -1,32 +1,33 @@
-/** Which app a request is for, and which key opens it. */
-import { type AppId, type KeyScope, parseAppId } from '@confab/protocol'
+/** Which app a request is for, and what opens it: an API key, or the auth token of a user. */
+import { type AppId, type ErrorCode, type KeyScope, parseAppId, type Uid } from '@confab/protocol'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { App, KeyOfApp } from '../storage/sql/apps.ts'
+import type { App } from '../storage/sql/apps.ts'
 import type { Store } from '../storage/store.ts'
 
 export interface Credentials {
   /** What the request says: the header `appId`, else the first label of the host name. */
   readonly appId: string | undefined
   readonly apiKey: string | undefined
+  /** Of a user; an API key decides where both are given. */
+  readonly authToken: string | undefined
 }
 
-export interface Caller {
-  readonly app: App
-  readonly apiKey: string
-  readonly scope: KeyScope
-}
+/** What the credentials open: the app with a key's scope, or what one of its users may do. */
+export type Caller =
+  | { readonly kind: 'key'; readonly app: App; readonly apiKey: string; readonly scope: KeyScope }
+  | { readonly kind: 'user'; readonly app: App; readonly authToken: string; readonly uid: Uid }
 
 /**
- * How long a key that was found is believed, in ms. Changes on this node take effect at once; changes on another one
- * after this time.
+ * How long a key or a token that was found is believed, in ms. Changes on this node take effect at once; changes on
+ * another one after this time.
  */
 const BELIEVED_MS = 2000
 const CACHE_MAX = 10_000
 
 export interface Authenticate {
   (credentials: Credentials): Promise<Caller>
-  /** To be called when keys change. */
+  /** To be called when keys, tokens or users change. */
   forget(): void
 }
 
@@ -35,32 +36,45 @@ interface Believed {
   readonly untilMs: number
 }
 
-export const makeAuthenticate = (deps: { store: Pick<Store, 'apps' | 'apiKeys'>; clock: Clock }): Authenticate => {
+export const makeAuthenticate = (deps: {
+  store: Pick<Store, 'apps' | 'apiKeys' | 'authTokens'>
+  clock: Clock
+}): Authenticate => {
   const { store, clock } = deps
   const believed = new Map<string, Believed>()
 
-  const appOf = async (appId: string | undefined, key: KeyOfApp | undefined): Promise<App> => {
+  /** @param known the app of the key or token, where that is known; another one than the only one there is has no say */
+  const appOf = async (appId: string | undefined, known: AppId | undefined, unknown: ErrorCode): Promise<App> => {
     if (appId !== undefined) {
-      const app = await store.apps.find({ id: parseAppId(appId) as AppId })
+      const app = await store.apps.find({ id: parseAppId(appId) })
       if (app === undefined) throw new AppError('AUTH_ERR_INVALID_APPID')
       return app
     }
     const [only, ...others] = await store.apps.list({})
     if (only === undefined || others.length > 0) throw new AppError('AUTH_ERR_EMPTY_APPID')
-    if (key !== undefined && key.appId !== only.id) throw new AppError('AUTH_ERR_APIKEY_NOT_FOUND')
+    if (known !== undefined && known !== only.id) throw new AppError(unknown)
     return only
   }
 
-  const lookUp = async ({ apiKey, appId }: Credentials): Promise<Caller> => {
+  const userOf = async (appId: string | undefined, authToken: string): Promise<Caller> => {
+    const found = await store.authTokens.identify({ token: authToken })
+    const app = await appOf(appId, found?.appId, 'AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
+    if (found?.appId !== app.id) throw new AppError('AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
+    return { kind: 'user', app, authToken, uid: found.uid }
+  }
+
+  const lookUp = async ({ apiKey, appId, authToken }: Credentials): Promise<Caller> => {
+    if (apiKey === undefined && authToken !== undefined) return userOf(appId, authToken)
     const key = apiKey === undefined ? undefined : await store.apiKeys.find({ key: apiKey })
-    const app = await appOf(appId, key)
+    const app = await appOf(appId, key?.appId, 'AUTH_ERR_APIKEY_NOT_FOUND')
     if (apiKey === undefined) throw new AppError('AUTH_ERR_EMPTY_APIKEY')
     if (key?.appId !== app.id) throw new AppError('AUTH_ERR_APIKEY_NOT_FOUND')
-    return { app, apiKey, scope: key.scope }
+    return { kind: 'key', app, apiKey, scope: key.scope }
   }
 
   const authenticate = async (credentials: Credentials): Promise<Caller> => {
-    const cacheKey = `${credentials.appId ?? ''} ${credentials.apiKey ?? ''}`
+    const { apiKey, appId, authToken } = credentials
+    const cacheKey = JSON.stringify([appId, apiKey, apiKey === undefined && authToken])
     const known = believed.get(cacheKey)
     if (known !== undefined && known.untilMs > clock.now()) return known.caller
     const caller = await lookUp(credentials)
@@ -72,7 +86,11 @@ export const makeAuthenticate = (deps: { store: Pick<Store, 'apps' | 'apiKeys'>;
   return Object.assign(authenticate, { forget: () => believed.clear() })
 }
 
-/** `fullAccess` may everything; `authOnly` what says so. */
-export const assertScope = (caller: Caller, least: KeyScope): void => {
-  if (least === 'fullAccess' && caller.scope !== 'fullAccess') throw new AppError('AUTH_ERR_NO_ACCESS')
+/** A key of scope `fullAccess` opens everything; one of scope `authOnly`, and users, what says so. */
+export const assertAccess = (
+  caller: Caller,
+  route: { readonly access: KeyScope; readonly forUsers: boolean },
+): void => {
+  const isOpen = caller.kind === 'user' ? route.forUsers : caller.scope === 'fullAccess' || route.access === 'authOnly'
+  if (!isOpen) throw new AppError('AUTH_ERR_NO_ACCESS')
 }

@@ -4,13 +4,14 @@ import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Store } from '../storage/store.ts'
+import type { Caller } from './authenticate.ts'
 
 interface Change {
   readonly appId: AppId
   /** The key to change. */
   readonly key: string
-  /** The key that makes the request: it cannot change itself. */
-  readonly by: string
+  /** Who makes the request: a key cannot change itself. */
+  readonly by: Caller
 }
 
 export interface ManageApiKeys {
@@ -29,7 +30,7 @@ export const makeManageApiKeys = (deps: {
 }): ManageApiKeys => {
   const { store, clock, ids, onChange } = deps
   const assertOther = ({ key, by }: Change): void => {
-    if (key === by) throw new AppError('ERR_APIKEY_NO_SELF_ACTION')
+    if (by.kind === 'key' && by.apiKey === key) throw new AppError('ERR_APIKEY_NO_SELF_ACTION')
   }
   return {
     create: ({ appId, name, scope = 'authOnly' }) =>

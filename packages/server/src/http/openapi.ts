@@ -71,7 +71,8 @@ const operationOf = (route: Route): object => ({
   summary: route.summary,
   tags: [route.tag],
   operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_]+(\w)/g, (_, first: string) => first.toUpperCase())}`,
-  description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}.`,
+  description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}${route.forUsers ? ', or the auth token of a user' : ''}.`,
+  ...(route.forUsers && { security: [{ apiKey: [] }, { authToken: [] }] }),
   parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
   ...(route.body && { requestBody: { required: !takesNull(route.body), content: json(referring(route.body)) } }),
   responses: {
@@ -114,7 +115,10 @@ export const openApiOf = (routes: readonly Route[], options: { version: string }
     paths,
     webhooks: { after_message: { post: callback } },
     components: {
-      securitySchemes: { apiKey: { type: 'apiKey', in: 'header', name: 'apikey' } },
+      securitySchemes: {
+        apiKey: { type: 'apiKey', in: 'header', name: 'apikey' },
+        authToken: { type: 'apiKey', in: 'header', name: 'authtoken' },
+      },
       schemas: Object.fromEntries(Object.entries(named).map(([name, schema]) => [name, referring(schema)])),
     },
   }

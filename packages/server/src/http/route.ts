@@ -4,18 +4,19 @@
  */
 import type { KeyScope } from '@confab/protocol'
 import type { Static, TSchema } from 'typebox'
+import type { Caller } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import type { App } from '../storage/sql/apps.ts'
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /** What a handler is given: every part checked. */
 export interface RouteRequest<P = unknown, Q = unknown, B = unknown> {
   readonly app: App
   readonly actor: Actor
-  /** The API key that opened the app for this request. */
-  readonly apiKey: string
+  /** What opened the app for this request. */
+  readonly caller: Caller
   readonly client: Client
   /** Ends when nobody waits for the answer any more, or the server stops: for those who wait long. */
   readonly signal: AbortSignal
@@ -30,6 +31,8 @@ export interface Route {
   readonly path: string
   /** The least scope of key that may call it. */
   readonly access: KeyScope
+  /** Whether users may call it too, with their auth token: they act as themselves. */
+  readonly forUsers: boolean
   readonly summary: string
   readonly tag: string
   /** Whether the acting user may be named by the header `onBehalfOf`, and whether it must be. */
@@ -56,6 +59,7 @@ export const route = <
   summary: string
   tag: string
   access?: KeyScope
+  forUsers?: boolean
   onBehalfOf?: Route['onBehalfOf']
   params?: P
   query?: Q
@@ -65,6 +69,7 @@ export const route = <
   handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
 }): Route => ({
   access: 'fullAccess',
+  forUsers: false,
   onBehalfOf: 'none',
   isStream: false,
   ...definition,

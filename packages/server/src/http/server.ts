@@ -13,7 +13,7 @@ import Fastify, {
   type FastifyRequest,
   type onRequestHookHandler,
 } from 'fastify'
-import { type Authenticate, assertScope, type Caller } from '../apps/authenticate.ts'
+import { type Authenticate, assertAccess, type Caller } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -60,6 +60,7 @@ const header = (request: FastifyRequest, name: string): string | undefined => {
 const appIdOfHost = (host: string): string | undefined => /^([a-z0-9-]+)\.api(?:client)?-/i.exec(host)?.[1]
 
 const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor => {
+  if (caller.kind === 'user') return { kind: 'user', appId: caller.app.id, uid: caller.uid }
   const uid = route.onBehalfOf === 'none' ? undefined : header(request, 'onbehalfof')
   if (uid !== undefined) return { kind: 'user', appId: caller.app.id, uid: parseUid(uid) }
   if (route.onBehalfOf === 'required') throw badRequest({ onBehalfOf: 'this header is required' })
@@ -75,8 +76,9 @@ const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyReques
   const caller = await deps.authenticate({
     appId: header(request, 'appid') ?? appIdOfHost(request.hostname),
     apiKey: header(request, 'apikey'),
+    authToken: header(request, 'authtoken'),
   })
-  assertScope(caller, route.access)
+  assertAccess(caller, route)
   request.caller = caller
 }
 
@@ -109,7 +111,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
     const answer = await route.handle({
       app: caller.app,
       actor: actorOf(route, request, caller),
-      apiKey: caller.apiKey,
+      caller,
       // Only messages need it.
       get client() {
         return clientOf(request.headers, deps.clock)

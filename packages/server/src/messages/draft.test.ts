@@ -49,6 +49,31 @@ describe('what is refused', () => {
     ['custom data null', { category: 'custom', type: 'x', data: { customData: null } }, 'ERR_EMPTY_CUSTOM_DATA'],
     ['custom data a list', { category: 'custom', type: 'x', data: { customData: [] } }, 'ERR_INVALID_CUSTOM_DATA'],
     ['custom data a string', { category: 'custom', type: 'x', data: { custom_data: 'x' } }, 'ERR_INVALID_CUSTOM_DATA'],
+    [
+      'an interactive message without type',
+      { category: 'interactive', data: { interactiveData: {} } },
+      'ERR_EMPTY_MESSAGE_TYPE',
+    ],
+    ['interactive data that are none', { category: 'interactive', type: 'form', data: {} }, 'ERR_INVALID_MESSAGE_DATA'],
+    [
+      'a goal of interaction that is unknown',
+      { category: 'interactive', type: 'form', data: { interactiveData: {}, interactionGoal: { type: 'x' } } },
+      'ERR_INVALID_MESSAGE_DATA',
+    ],
+    [
+      'a goal of interaction of no elements',
+      {
+        category: 'interactive',
+        type: 'form',
+        data: { interactiveData: {}, interactionGoal: { type: 'allOf', elementIds: [1] } },
+      },
+      'ERR_INVALID_MESSAGE_DATA',
+    ],
+    [
+      'a word on whether the sender may interact',
+      { category: 'interactive', type: 'card', data: { interactiveData: {}, allowSenderInteraction: 'no' } },
+      'ERR_INVALID_MESSAGE_DATA',
+    ],
     ['metadata a list', { data: { text: 'x', metadata: [] } }, 'ERR_INVALID_METADATA'],
     ['metadata a string', { data: { text: 'x', metadata: '{}' } }, 'ERR_INVALID_METADATA'],
     ['too many mentions', { data: { text: mentions(limits.mentionsPerMessage + 1) } }, 'ERR_BAD_REQUEST'],
@@ -92,6 +117,17 @@ describe('what is accepted', () => {
       customData: { b: 2 },
       text: 'caption',
     })
+  })
+
+  test('interactive messages: forms, cards, and what clients draw themselves', () => {
+    const data = {
+      interactiveData: { title: 'Survey', formFields: [{ elementType: 'button', elementId: 'go' }] },
+      interactionGoal: { type: 'anyOf', elementIds: ['go'] },
+      allowSenderInteraction: true,
+    }
+    const draft = draftMessage({ category: 'interactive', type: 'form', data: { ...data, interactions: [1] } })
+    expect(draft).toMatchObject({ category: 'interactive', type: 'form', text: null })
+    expect(JSON.parse(`${draft.dataHead}}`)).toEqual(data)
   })
 
   test('data as large as the limit, in bytes, and as many mentions', () => {
@@ -160,7 +196,7 @@ describe('an edit', () => {
     expect(() => edit(change)).toThrow(expect.objectContaining({ code }))
   })
 
-  test.each(['action', 'call', 'interactive'])('is refused for a message of category %s', (category) => {
+  test.each(['action', 'call'])('is refused for a message of category %s', (category) => {
     expect(() => edit({ text: 'x' }, { ...stored, category })).toThrow(
       expect.objectContaining({ code: 'ERR_MESSAGE_ACTION_NOT_ALLOWED' }),
     )

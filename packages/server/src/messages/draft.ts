@@ -1,10 +1,10 @@
 /** What a sender says, checked and brought into the shape in which it is stored. Each rule has its documented code. */
-import { type ErrorCode, limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
+import { type ErrorCode, interactionGoals, limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
 import { mentionedUids } from '../callbacks/relay.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 
 export interface Draft {
-  readonly category: 'message' | 'custom'
+  readonly category: 'message' | 'custom' | 'interactive'
   readonly type: string
   /** JSON object without its closing brace: the store adds resource, mentions and entities. Never empty. */
   readonly dataHead: string
@@ -19,7 +19,9 @@ const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** What only the server says of a message. Senders' own are dropped: clients send whole messages back to be edited. */
-const SERVER_OWNED = ['entities', 'mentions', 'reactions', 'moderation', 'resource', 'action', 'extras'] as const
+const SERVER_OWNED = [
+  ...['entities', 'mentions', 'reactions', 'interactions', 'moderation', 'resource', 'action', 'extras'],
+] as const
 
 const fail = (code: ErrorCode, field: string, problem: string): never => {
   throw new AppError(code, { details: { [field]: problem } })
@@ -28,8 +30,8 @@ const fail = (code: ErrorCode, field: string, problem: string): never => {
 const categoryOf = (body: SendMessage): Draft['category'] => {
   const { category = 'message' } = body
   if (category === '') return fail('ERR_EMPTY_MESSAGE_CATEGORY', 'category', 'must not be empty')
-  if (category === 'message' || category === 'custom') return category
-  return fail('ERR_INVALID_MESSAGE_CATEGORY', 'category', 'must be message or custom')
+  if (category === 'message' || category === 'custom' || category === 'interactive') return category
+  return fail('ERR_INVALID_MESSAGE_CATEGORY', 'category', 'must be message, custom or interactive')
 }
 
 const typeOf = (category: Draft['category'], body: SendMessage): string => {
@@ -84,8 +86,28 @@ const withFirstUrl = (data: JsonObject): JsonObject => {
   return data.url || first === undefined ? data : { ...data, url: first.url }
 }
 
+/** Forms, cards and whatever else clients know how to draw: only what the server reads is checked. */
+const checkInteractive = ({ interactiveData, interactionGoal, allowSenderInteraction }: JsonObject): void => {
+  if (!isObject(interactiveData)) fail('ERR_INVALID_MESSAGE_DATA', 'data.interactiveData', 'must be an object')
+  if (allowSenderInteraction !== undefined && typeof allowSenderInteraction !== 'boolean') {
+    fail('ERR_INVALID_MESSAGE_DATA', 'data.allowSenderInteraction', 'must be true or false')
+  }
+  if (interactionGoal === undefined) return
+  if (!isObject(interactionGoal) || !interactionGoals.some((type) => type === interactionGoal.type)) {
+    fail('ERR_INVALID_MESSAGE_DATA', 'data.interactionGoal', `must have a type: ${interactionGoals.join(', ')}`)
+  }
+  const { elementIds = [] } = interactionGoal as { elementIds?: unknown }
+  if (!Array.isArray(elementIds) || !elementIds.every((id) => typeof id === 'string')) {
+    fail('ERR_INVALID_MESSAGE_DATA', 'data.interactionGoal.elementIds', 'must be a list of strings')
+  }
+}
+
 const shapeOf = (category: Draft['category'], type: string, data: JsonObject): JsonObject => {
   if (category === 'custom') return withCustomData(data)
+  if (category === 'interactive') {
+    checkInteractive(data)
+    return data
+  }
   if (type === 'text') {
     checkText(data)
     return data
@@ -123,9 +145,10 @@ export const draftMessage = (body: SendMessage): Draft => {
 /** An edit names what changes; what it does not name stays. `stored` is the data as stored. */
 export const draftEdit = (message: { category: string; type: string; data: string }, change: unknown): Draft => {
   if (!isObject(change)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')
-  if (message.category !== 'message' && message.category !== 'custom') {
+  const { category } = message
+  if (category !== 'message' && category !== 'custom' && category !== 'interactive') {
     throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
   }
   const stored = JSON.parse(message.data) as JsonObject
-  return draftOf(message.category, message.type, { ...stored, ...change })
+  return draftOf(category, message.type, { ...stored, ...change })
 }

@@ -20,6 +20,11 @@ const message: StoredMessage = {
   editedBy: null,
   deletedAt: null,
   deletedBy: null,
+  reactions: null,
+  quotedId: null,
+  pinnedAt: null,
+  pinnedBy: null,
+  replyCount: 0,
 }
 
 const keysOf = (changed: Partial<StoredMessage>, withTags = false): string[] =>

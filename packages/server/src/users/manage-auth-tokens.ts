@@ -35,8 +35,9 @@ export const makeManageAuthTokens = (deps: {
   store: Pick<Store, 'authTokens'>
   clock: Clock
   ids: Ids
+  onChange: () => void
 }): ManageAuthTokens => {
-  const { store, clock, ids } = deps
+  const { store, clock, ids, onChange } = deps
   return {
     create: (appId, uid, body) => {
       const now = toSeconds(clock.now())
@@ -59,7 +60,13 @@ export const makeManageAuthTokens = (deps: {
         ...input,
         ...(appInfo !== undefined && { appInfo: jsonText(appInfo) }),
       }),
-    remove: (input) => store.authTokens.remove(input),
-    removeAll: (appId, uid) => store.authTokens.removeAll({ appId, uid }),
+    remove: async (input) => {
+      await store.authTokens.remove(input)
+      onChange()
+    },
+    removeAll: async (appId, uid) => {
+      await store.authTokens.removeAll({ appId, uid })
+      onChange()
+    },
   }
 }

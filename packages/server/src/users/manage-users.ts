@@ -45,8 +45,10 @@ export const makeManageUsers = (deps: {
   store: Pick<Store, 'users' | 'messages'>
   clock: Clock
   ids: Ids
+  /** Called when users go or are deactivated: their tokens open nothing any more. */
+  onGone: () => void
 }): ManageUsers => {
-  const { store, clock, ids } = deps
+  const { store, clock, ids, onGone } = deps
   const now = (): number => toSeconds(clock.now())
   const get = async (appId: AppId, uid: Uid): Promise<User> => {
     const user = await store.users.find({ appId, uid })
@@ -98,11 +100,16 @@ export const makeManageUsers = (deps: {
       const remove = () => store.users.remove({ appId, uid, system: SYSTEM_UID, nowMs: clock.now() })
       // The user goes first, so that no message is added while theirs are removed.
       await remove()
+      onGone()
       if (!permanent) return
       while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP })) === PURGE_STEP);
     },
 
-    deactivate: (appId, uids) => store.users.setDeactivated({ appId, uids: uniqueUids(uids), at: now() }),
+    deactivate: async (appId, uids) => {
+      const known = await store.users.setDeactivated({ appId, uids: uniqueUids(uids), at: now() })
+      onGone()
+      return known
+    },
 
     reactivate: (appId, uids) => store.users.setDeactivated({ appId, uids: uniqueUids(uids), at: null }),
   }

@@ -98,6 +98,14 @@ describeEngines('two apps on one store', (engine) => {
     await theirs().fails('ERR_APIKEY_NOT_FOUND', 'DELETE', `/apikeys/${first.authKey}`)
   })
 
+  test('an auth token is good for its own app only', async () => {
+    const { data } = await theirs().ok('POST', `/users/${scene.ann}/auth_tokens`, asFirst())
+    const as = (appId: string | null) => ({ token: data.authToken, appId })
+    await theirs().ok('GET', '/groups', as(first.appId))
+    await theirs().fails('AUTH_ERR_AUTH_TOKEN_NOT_FOUND', 'GET', '/groups', as(both.appId))
+    await theirs().fails('AUTH_ERR_EMPTY_APPID', 'GET', '/groups', as(null))
+  })
+
   test('nothing of one is seen from the other, and names are free', async () => {
     const api = theirs()
     for (const list of ['/users', '/groups', '/bots', '/messages']) expect((await api.ok('GET', list)).data).toEqual([])

@@ -32,6 +32,7 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   AUTH_ERR_INVALID_APPID: ({ fails }) => fails('GET', '/users', { appId: 'other' }),
   AUTH_ERR_EMPTY_APIKEY: ({ fails }) => fails('GET', '/users', { key: null }),
   AUTH_ERR_APIKEY_NOT_FOUND: ({ fails }) => fails('GET', '/users', { key: 'unknown' }),
+  AUTH_ERR_AUTH_TOKEN_NOT_FOUND: ({ fails }) => fails('GET', '/groups', { token: 'unknown' }),
   AUTH_ERR_NO_ACCESS: ({ fails, api }) => fails('GET', '/users', { key: api.server.authKey }),
   ERR_APIKEY_NOT_FOUND: ({ fails }) => fails('GET', '/apikeys/unknown'),
   ERR_APIKEY_NO_SELF_ACTION: ({ fails, api }) => fails('DELETE', `/apikeys/${api.server.restApiKey}`),

@@ -15,6 +15,8 @@ export interface CallOptions {
   readonly onBehalfOf?: string | undefined
   /** In place of the key of scope fullAccess; null for none. */
   readonly key?: string | null
+  /** The auth token of a user, in place of a key. */
+  readonly token?: string
   /** In place of the app's id; null for none. */
   readonly appId?: string | null
   readonly headers?: Readonly<Record<string, string>>
@@ -94,7 +96,8 @@ export class Api {
     ).toString()
     const body = options.rawBody ?? (options.body === undefined ? undefined : JSON.stringify(options.body))
     const headers: Record<string, string> = {
-      ...(options.key !== null && { apikey: options.key ?? restApiKey }),
+      ...(options.token !== undefined && { authtoken: options.token }),
+      ...(options.key !== null && options.token === undefined && { apikey: options.key ?? restApiKey }),
       ...(options.appId !== null && { appid: options.appId ?? appId }),
       ...(options.onBehalfOf !== undefined && { onbehalfof: options.onBehalfOf }),
       ...(body !== undefined && {

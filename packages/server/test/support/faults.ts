@@ -189,7 +189,7 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_EMPTY_RECEIVER: said({ receiver: '' }),
   ERR_INVALID_RECEIVER_TYPE: said({ receiverType: 'room' }),
   ERR_EMPTY_MESSAGE_CATEGORY: said({ category: '' }),
-  ERR_INVALID_MESSAGE_CATEGORY: said({ category: 'interactive' }),
+  ERR_INVALID_MESSAGE_CATEGORY: said({ category: 'call' }),
   ERR_EMPTY_MESSAGE_TYPE: said({ type: '' }),
   ERR_INVALID_MESSAGE_TYPE: said({ type: 'x' }),
   ERR_INVALID_MESSAGE_DATA: content({ data: 'x' }, editing('x')),

@@ -17,6 +17,21 @@ const tokensOf = (w: World, uid: string) => {
 }
 
 export const tokensConformance = (subject: Subject): void => {
+  test('a token says whose it is, unless its user is deactivated or it is gone', async () => {
+    const w = await worldOf(subject)
+    await w.user('alice')
+    const t = tokensOf(w, 'alice')
+    await t.create('one')
+    const identify = (name: string) => w.store.authTokens.identify({ token: t.full(name) })
+    expect(await identify('one')).toEqual(t.user)
+    expect(await identify('two')).toBeUndefined()
+    await w.store.users.setDeactivated({ appId: w.appId, uids: [uidOf('alice')], at: w.now() })
+    expect(await identify('one')).toBeUndefined()
+    await w.store.users.setDeactivated({ appId: w.appId, uids: [uidOf('alice')], at: null })
+    await w.store.authTokens.remove(t.named('one'))
+    expect(await identify('one')).toBeUndefined()
+  })
+
   test('a token comes back as it was made; the newest is given where none has to be fresh', async () => {
     const w = await worldOf(subject)
     await w.user('alice')

@@ -34,6 +34,19 @@ CREATE TABLE attempts (
 
 CREATE INDEX attempts_by_delivery ON public.attempts USING btree (delivery_id);
 
+CREATE TABLE audit_log (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  app_id text COLLATE "C" NOT NULL,
+  at bigint NOT NULL,
+  actor text NOT NULL,
+  action text NOT NULL,
+  target text,
+  request_id text,
+  CONSTRAINT audit_log_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX audit_log_by_app ON public.audit_log USING btree (app_id, id);
+
 CREATE TABLE auth_tokens (
   token text COLLATE "C" NOT NULL,
   app_id text COLLATE "C" NOT NULL,
@@ -56,6 +69,16 @@ CREATE TABLE banned_users (
 );
 
 CREATE INDEX banned_users_by_user ON public.banned_users USING btree (app_id, uid);
+
+CREATE TABLE blocked_users (
+  app_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  blocked_uid text COLLATE "C" NOT NULL,
+  blocked_at bigint NOT NULL,
+  CONSTRAINT blocked_users_pkey PRIMARY KEY (app_id, uid, blocked_uid)
+);
+
+CREATE INDEX blocked_users_by_blocked ON public.blocked_users USING btree (app_id, blocked_uid);
 
 CREATE TABLE bots (
   app_id text COLLATE "C" NOT NULL,
@@ -96,6 +119,7 @@ CREATE TABLE conversations (
   user_b text COLLATE "C",
   created_at bigint NOT NULL,
   updated_at bigint NOT NULL,
+  pinned_at bigint,
   CONSTRAINT conversations_pkey PRIMARY KEY (app_id, id)
 );
 
@@ -137,6 +161,27 @@ CREATE INDEX deliveries_pending ON public.deliveries USING btree (lane_id, seque
 
 CREATE INDEX deliveries_pulled ON public.deliveries USING btree (app_id, bot_uid, pull_offset) WHERE (pull_offset IS NOT NULL);
 
+CREATE TABLE files (
+  id text COLLATE "C" NOT NULL,
+  app_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  mime_type text NOT NULL,
+  size bigint NOT NULL,
+  created_at bigint NOT NULL,
+  CONSTRAINT files_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX files_by_app ON public.files USING btree (app_id, created_at);
+
+CREATE TABLE friends (
+  app_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  friend_uid text COLLATE "C" NOT NULL,
+  created_at bigint NOT NULL,
+  CONSTRAINT friends_pkey PRIMARY KEY (app_id, uid, friend_uid)
+);
+
 CREATE TABLE groups (
   app_id text COLLATE "C" NOT NULL,
   guid text COLLATE "C" NOT NULL,
@@ -152,7 +197,16 @@ CREATE TABLE groups (
   created_at bigint NOT NULL,
   updated_at bigint,
   updated_by text,
+  scope_permissions text,
   CONSTRAINT groups_pkey PRIMARY KEY (app_id, guid)
+);
+
+CREATE TABLE interactions (
+  message_id bigint NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  element_id text COLLATE "C" NOT NULL,
+  interacted_at bigint NOT NULL,
+  CONSTRAINT interactions_pkey PRIMARY KEY (message_id, uid, element_id)
 );
 
 CREATE TABLE lanes (
@@ -193,6 +247,16 @@ CREATE TABLE members (
 
 CREATE INDEX members_by_user ON public.members USING btree (app_id, uid);
 
+CREATE TABLE message_flags (
+  message_id bigint NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  app_id text COLLATE "C" NOT NULL,
+  reason text NOT NULL,
+  remark text,
+  flagged_at bigint NOT NULL,
+  CONSTRAINT message_flags_pkey PRIMARY KEY (message_id, uid)
+);
+
 CREATE TABLE messages (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   app_id text COLLATE "C" NOT NULL,
@@ -213,6 +277,12 @@ CREATE TABLE messages (
   edited_by text,
   deleted_at bigint,
   deleted_by text,
+  reactions text,
+  quoted_id bigint,
+  pinned_at bigint,
+  pinned_by text,
+  reply_count bigint NOT NULL,
+  last_reply_id bigint,
   CONSTRAINT messages_pkey PRIMARY KEY (id)
 );
 
@@ -222,12 +292,92 @@ CREATE INDEX messages_by_parent ON public.messages USING btree (parent_id, id) W
 
 CREATE INDEX messages_by_sender ON public.messages USING btree (app_id, sender, muid);
 
+CREATE INDEX messages_changed ON public.messages USING btree (app_id, conversation_id, updated_at) WHERE (updated_at > sent_at);
+
+CREATE INDEX messages_pinned ON public.messages USING btree (app_id, conversation_id, pinned_at) WHERE (pinned_at IS NOT NULL);
+
+CREATE INDEX messages_with_replies ON public.messages USING btree (app_id, conversation_id, last_reply_id) WHERE (last_reply_id IS NOT NULL);
+
+CREATE TABLE reactions (
+  id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
+  app_id text COLLATE "C" NOT NULL,
+  message_id bigint NOT NULL,
+  reaction text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  reacted_at bigint NOT NULL,
+  CONSTRAINT reactions_message_id_reaction_uid_key UNIQUE (message_id, reaction, uid),
+  CONSTRAINT reactions_pkey PRIMARY KEY (id)
+);
+
+CREATE INDEX reactions_by_message ON public.reactions USING btree (message_id, id);
+
+CREATE TABLE receipts (
+  app_id text COLLATE "C" NOT NULL,
+  conversation_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  kind text COLLATE "C" NOT NULL,
+  up_to_id bigint NOT NULL,
+  at bigint NOT NULL,
+  CONSTRAINT receipts_pkey PRIMARY KEY (app_id, conversation_id, uid, kind, up_to_id)
+);
+
+CREATE INDEX receipts_by_time ON public.receipts USING btree (app_id, at);
+
+CREATE TABLE roles (
+  app_id text COLLATE "C" NOT NULL,
+  role text COLLATE "C" NOT NULL,
+  name text NOT NULL,
+  description text,
+  metadata text,
+  settings text,
+  restricted_features text,
+  permissions text,
+  created_at bigint NOT NULL,
+  updated_at bigint,
+  CONSTRAINT roles_pkey PRIMARY KEY (app_id, role)
+);
+
+CREATE TABLE saved_messages (
+  app_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  message_id bigint NOT NULL,
+  saved_at bigint NOT NULL,
+  CONSTRAINT saved_messages_pkey PRIMARY KEY (app_id, uid, message_id)
+);
+
+CREATE INDEX saved_messages_by_message ON public.saved_messages USING btree (message_id);
+
 CREATE TABLE schema_migrations (
   version bigint NOT NULL,
   name text NOT NULL,
   breaking bigint NOT NULL,
   CONSTRAINT schema_migrations_pkey PRIMARY KEY (version)
 );
+
+CREATE TABLE thread_followers (
+  app_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  root_id bigint NOT NULL,
+  participated bigint NOT NULL,
+  subscribed bigint NOT NULL,
+  CONSTRAINT thread_followers_pkey PRIMARY KEY (app_id, uid, root_id)
+);
+
+CREATE INDEX thread_followers_by_root ON public.thread_followers USING btree (root_id);
+
+CREATE TABLE user_conversations (
+  app_id text COLLATE "C" NOT NULL,
+  conversation_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  read_id bigint NOT NULL,
+  delivered_id bigint NOT NULL,
+  hidden_id bigint NOT NULL,
+  tags text,
+  pinned_at bigint,
+  CONSTRAINT user_conversations_pkey PRIMARY KEY (app_id, conversation_id, uid)
+);
+
+CREATE INDEX user_conversations_by_user ON public.user_conversations USING btree (app_id, uid);
 
 CREATE TABLE users (
   app_id text COLLATE "C" NOT NULL,

@@ -14,11 +14,11 @@ import type { Selectable } from 'kysely'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import { systemUser, userEntity } from '../../users/user.ts'
 import { findGroupRow, type GroupRow, groupEntity } from './group-rows.ts'
-import type { Schema } from './schema.ts'
+import type { Bit, Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 import { findActive, toUser, type UserRow } from './user-rows.ts'
 
-export type MessageRow = Omit<Selectable<Schema['messages']>, 'app_id' | 'text'>
+export type MessageRow = Omit<Selectable<Schema['messages']>, 'app_id' | 'text' | 'last_reply_id'>
 
 export const MESSAGE_COLUMNS = [
   'id',
@@ -38,9 +38,15 @@ export const MESSAGE_COLUMNS = [
   'edited_by',
   'deleted_at',
   'deleted_by',
+  'reactions',
+  'quoted_id',
+  'pinned_at',
+  'pinned_by',
+  'reply_count',
 ] as const
 
-const idOf = (id: number): MessageId => String(id) as MessageId
+export const idOf = (id: number): MessageId => String(id) as MessageId
+const idOrNull = (id: number | null): MessageId | null => (id === null ? null : idOf(id))
 
 export const toMessage = (row: MessageRow): StoredMessage => ({
   id: idOf(row.id),
@@ -53,18 +59,23 @@ export const toMessage = (row: MessageRow): StoredMessage => ({
   data: row.data,
   tags: row.tags,
   muid: row.muid,
-  parentId: row.parent_id === null ? null : idOf(row.parent_id),
+  parentId: idOrNull(row.parent_id),
   sentAt: row.sent_at,
   updatedAt: row.updated_at,
   editedAt: row.edited_at,
   editedBy: row.edited_by,
   deletedAt: row.deleted_at,
   deletedBy: row.deleted_by,
+  reactions: row.reactions,
+  quotedId: idOrNull(row.quoted_id),
+  pinnedAt: row.pinned_at,
+  pinnedBy: row.pinned_by,
+  replyCount: row.reply_count,
 })
 
 /**
  * Locks the conversation, also where there is nothing to write, until the transaction ends: messages get their ids, and
- * lanes their sequences, in one order.
+ * lanes their sequences, in one order. `moves`: the conversation goes to the top of lists.
  */
 const enterConversation = statement<{
   app: string
@@ -72,13 +83,14 @@ const enterConversation = statement<{
   type: string
   a: string | null
   b: string | null
+  moves: Bit
   now: number
 }>(
   'conversations.enter',
   `INSERT INTO conversations (app_id, id, type, user_a, user_b, created_at, updated_at)
    VALUES (:app, :id, :type, :a, :b, :now, :now)
    ON CONFLICT (app_id, id) DO UPDATE SET updated_at = excluded.updated_at
-     WHERE conversations.updated_at <> excluded.updated_at`,
+     WHERE :moves = 1 AND conversations.updated_at <> excluded.updated_at`,
 )
 const insertMessage = statement<{
   app: string
@@ -93,13 +105,14 @@ const insertMessage = statement<{
   tags: string | null
   muid: string | null
   parent: number | null
+  quoted: number | null
   now: number
 }>(
   'messages.insert',
   `INSERT INTO messages (app_id, conversation_id, sender, receiver_type, receiver, category, type, data, text, tags, muid,
-                         parent_id, sent_at, updated_at)
+                         parent_id, quoted_id, sent_at, updated_at)
    VALUES (:app, :conversation, :sender, :receiverType, :receiver, :category, :type, :data, :text, :tags, :muid,
-           :parent, :now, :now) {RETURNING_ID}`,
+           :parent, :quoted, :now, :now) {RETURNING_ID}`,
 )
 
 export interface NewMessage {
@@ -116,13 +129,21 @@ export interface NewMessage {
   readonly tags: string | null
   readonly muid: string | null
   readonly parentId: MessageId | null
+  readonly quotedId?: MessageId | null
   readonly now: number
 }
 
+const numberOrNull = (id: MessageId | null): number | null => (id === null ? null : Number(id))
+
+/** Replies stay in their thread, and edits where they are: neither moves the conversation. */
+const movesConversation = ({ parentId, category, type }: NewMessage): Bit =>
+  parentId === null && !(category === 'action' && type === 'message') ? 1 : 0
+
 export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredMessage> => {
-  const { app, conversationId, receiverType, now, parentId, text, ...shared } = message
+  const { app, conversationId, receiverType, now, parentId, quotedId = null, text, ...shared } = message
   const [a, b] = receiverType === 'user' ? [message.sender, message.receiver] : [null, null]
-  await tx.run(enterConversation, { app, id: conversationId, type: receiverType, a, b, now })
+  const moves = movesConversation(message)
+  await tx.run(enterConversation, { app, id: conversationId, type: receiverType, a, b, moves, now })
   const id = await tx.insert(insertMessage, {
     app,
     conversation: conversationId,
@@ -135,7 +156,8 @@ export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredM
     text,
     tags: message.tags,
     muid: message.muid,
-    parent: parentId === null ? null : Number(parentId),
+    parent: numberOrNull(parentId),
+    quoted: numberOrNull(quotedId),
     now,
   })
   return {
@@ -144,12 +166,17 @@ export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredM
     conversationId,
     receiverType,
     parentId,
+    quotedId,
     sentAt: now,
     updatedAt: now,
     editedAt: null,
     editedBy: null,
     deletedAt: null,
     deletedBy: null,
+    reactions: null,
+    pinnedAt: null,
+    pinnedBy: null,
+    replyCount: 0,
   }
 }
 

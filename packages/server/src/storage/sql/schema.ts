@@ -40,6 +40,21 @@ export interface Schema {
     updated_at: number | null
     deactivated_at: number | null
   }
+  roles: {
+    app_id: AppId
+    role: string
+    name: string
+    description: string | null
+    /** JSON, as the three below. */
+    metadata: string | null
+    settings: string | null
+    restricted_features: string | null
+    permissions: string | null
+    created_at: number
+    updated_at: number | null
+  }
+  friends: { app_id: AppId; uid: Uid; friend_uid: Uid; created_at: number }
+  blocked_users: { app_id: AppId; uid: Uid; blocked_uid: Uid; blocked_at: number }
   auth_tokens: {
     token: string
     app_id: AppId
@@ -64,6 +79,8 @@ export interface Schema {
     created_at: number
     updated_at: number | null
     updated_by: string | null
+    /** JSON: scope → permissions. */
+    scope_permissions: string | null
   }
   members: { app_id: AppId; guid: Guid; uid: Uid; scope: Scope; joined_at: number }
   banned_users: { app_id: AppId; guid: Guid; uid: Uid; banned_at: number }
@@ -76,6 +93,28 @@ export interface Schema {
     user_b: Uid | null
     created_at: number
     updated_at: number
+    /** Pinned for everybody. */
+    pinned_at: number | null
+  }
+  /** How a conversation stands for one of its users. */
+  user_conversations: {
+    app_id: AppId
+    conversation_id: ConversationId
+    uid: Uid
+    read_id: number
+    delivered_id: number
+    /** What is at or before it was deleted for this user. */
+    hidden_id: number
+    tags: string | null
+    pinned_at: number | null
+  }
+  receipts: {
+    app_id: AppId
+    conversation_id: ConversationId
+    uid: Uid
+    kind: 'delivered' | 'read'
+    up_to_id: number
+    at: number
   }
   messages: {
     id: Generated<number>
@@ -97,6 +136,50 @@ export interface Schema {
     edited_by: string | null
     deleted_at: number | null
     deleted_by: string | null
+    /** JSON: how often each was given. */
+    reactions: string | null
+    quoted_id: number | null
+    pinned_at: number | null
+    pinned_by: string | null
+    reply_count: Generated<number>
+    last_reply_id: number | null
+  }
+  reactions: {
+    id: Generated<number>
+    app_id: AppId
+    message_id: number
+    reaction: string
+    uid: Uid
+    reacted_at: number
+  }
+  interactions: { message_id: number; uid: Uid; element_id: string; interacted_at: number }
+  saved_messages: { app_id: AppId; uid: Uid; message_id: number; saved_at: number }
+  thread_followers: { app_id: AppId; uid: Uid; root_id: number; participated: Bit; subscribed: Bit }
+  message_flags: {
+    message_id: number
+    uid: Uid
+    app_id: AppId
+    reason: string
+    remark: string | null
+    flagged_at: number
+  }
+  files: {
+    id: string
+    app_id: AppId
+    uid: Uid
+    name: string
+    mime_type: string
+    size: number
+    created_at: number
+  }
+  audit_log: {
+    id: Generated<number>
+    app_id: AppId
+    at: number
+    actor: string
+    action: string
+    target: string | null
+    request_id: string | null
   }
   bots: {
     app_id: AppId

@@ -232,7 +232,20 @@ const requireToken = async (tx: Tx, app: AppId, uid: Uid, token: string): Promis
   return row
 }
 
+const identifyToken = statement<{ token: string }, { app_id: AppId; uid: Uid }>(
+  'tokens.identify',
+  `SELECT auth_tokens.app_id, auth_tokens.uid FROM auth_tokens
+   JOIN users ON users.app_id = auth_tokens.app_id AND users.uid = auth_tokens.uid
+   WHERE token = :token AND users.deactivated_at IS NULL`,
+)
+
 export const authTokens = {
+  /** Whose it is; nobody's if the user is deactivated. */
+  identify: read(async (tx, input: { token: string }): Promise<{ appId: AppId; uid: Uid } | undefined> => {
+    const row = await tx.first(identifyToken, input)
+    return row && { appId: row.app_id, uid: row.uid }
+  }),
+
   /** A new token, or the newest there is where none has to be fresh. `token` is used only if one is made. */
   create: write(
     async (

@@ -31,6 +31,18 @@ CREATE TABLE attempts (
 
 CREATE INDEX attempts_by_delivery ON attempts (delivery_id);
 
+CREATE TABLE audit_log (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  app_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  actor TEXT NOT NULL,
+  action TEXT NOT NULL,
+  target TEXT,
+  request_id TEXT
+) STRICT;
+
+CREATE INDEX audit_log_by_app ON audit_log (app_id, id);
+
 CREATE TABLE auth_tokens (
   token TEXT PRIMARY KEY,
   app_id TEXT NOT NULL,
@@ -52,6 +64,16 @@ CREATE TABLE banned_users (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX banned_users_by_user ON banned_users (app_id, uid);
+
+CREATE TABLE blocked_users (
+  app_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  blocked_uid TEXT NOT NULL,
+  blocked_at INTEGER NOT NULL,
+  PRIMARY KEY (app_id, uid, blocked_uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX blocked_users_by_blocked ON blocked_users (app_id, blocked_uid);
 
 CREATE TABLE bots (
   app_id TEXT NOT NULL,
@@ -85,7 +107,7 @@ CREATE TABLE conversations (
   user_a TEXT,
   user_b TEXT,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL, pinned_at INTEGER,
   PRIMARY KEY (app_id, id)
 ) STRICT, WITHOUT ROWID;
 
@@ -118,6 +140,26 @@ CREATE INDEX deliveries_pending ON deliveries (lane_id, sequence) WHERE state = 
 
 CREATE INDEX deliveries_pulled ON deliveries (app_id, bot_uid, pull_offset) WHERE pull_offset IS NOT NULL;
 
+CREATE TABLE files (
+  id TEXT PRIMARY KEY,
+  app_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  name TEXT NOT NULL,
+  mime_type TEXT NOT NULL,
+  size INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX files_by_app ON files (app_id, created_at);
+
+CREATE TABLE friends (
+  app_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  friend_uid TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  PRIMARY KEY (app_id, uid, friend_uid)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE groups (
   app_id TEXT NOT NULL,
   guid TEXT NOT NULL,
@@ -132,9 +174,17 @@ CREATE TABLE groups (
   members_count INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER,
-  updated_by TEXT,
+  updated_by TEXT, scope_permissions TEXT,
   PRIMARY KEY (app_id, guid)
 ) STRICT;
+
+CREATE TABLE interactions (
+  message_id INTEGER NOT NULL,
+  uid TEXT NOT NULL,
+  element_id TEXT NOT NULL,
+  interacted_at INTEGER NOT NULL,
+  PRIMARY KEY (message_id, uid, element_id)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE lanes (
   id INTEGER PRIMARY KEY,
@@ -170,6 +220,16 @@ CREATE TABLE members (
 
 CREATE INDEX members_by_user ON members (app_id, uid);
 
+CREATE TABLE message_flags (
+  message_id INTEGER NOT NULL,
+  uid TEXT NOT NULL,
+  app_id TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  remark TEXT,
+  flagged_at INTEGER NOT NULL,
+  PRIMARY KEY (message_id, uid)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   app_id TEXT NOT NULL,
@@ -190,7 +250,7 @@ CREATE TABLE messages (
   edited_by TEXT,
   deleted_at INTEGER,
   deleted_by TEXT
-) STRICT;
+, reactions TEXT, quoted_id INTEGER, pinned_at INTEGER, pinned_by TEXT, reply_count INTEGER NOT NULL DEFAULT 0, last_reply_id INTEGER) STRICT;
 
 CREATE INDEX messages_by_conversation ON messages (app_id, conversation_id, id);
 
@@ -198,9 +258,88 @@ CREATE INDEX messages_by_parent ON messages (parent_id, id) WHERE parent_id IS N
 
 CREATE INDEX messages_by_sender ON messages (app_id, sender, muid);
 
+CREATE INDEX messages_changed ON messages (app_id, conversation_id, updated_at) WHERE updated_at > sent_at;
+
+CREATE INDEX messages_pinned ON messages (app_id, conversation_id, pinned_at) WHERE pinned_at IS NOT NULL;
+
+CREATE INDEX messages_with_replies ON messages (app_id, conversation_id, last_reply_id) WHERE last_reply_id IS NOT NULL;
+
+CREATE TABLE reactions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  app_id TEXT NOT NULL,
+  message_id INTEGER NOT NULL,
+  reaction TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  reacted_at INTEGER NOT NULL,
+  UNIQUE (message_id, reaction, uid)
+) STRICT;
+
+CREATE INDEX reactions_by_message ON reactions (message_id, id);
+
+CREATE TABLE receipts (
+  app_id TEXT NOT NULL,
+  conversation_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  kind TEXT NOT NULL,
+  up_to_id INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (app_id, conversation_id, uid, kind, up_to_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX receipts_by_time ON receipts (app_id, at);
+
+CREATE TABLE roles (
+  app_id TEXT NOT NULL,
+  role TEXT NOT NULL,
+  name TEXT NOT NULL,
+  description TEXT,
+  metadata TEXT,
+  settings TEXT,
+  restricted_features TEXT,
+  permissions TEXT,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER,
+  PRIMARY KEY (app_id, role)
+) STRICT;
+
+CREATE TABLE saved_messages (
+  app_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  message_id INTEGER NOT NULL,
+  saved_at INTEGER NOT NULL,
+  PRIMARY KEY (app_id, uid, message_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX saved_messages_by_message ON saved_messages (message_id);
+
 CREATE TABLE schema_migrations (
   version INTEGER PRIMARY KEY, name TEXT NOT NULL, breaking INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE thread_followers (
+  app_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  root_id INTEGER NOT NULL,
+  participated INTEGER NOT NULL,
+  subscribed INTEGER NOT NULL,
+  PRIMARY KEY (app_id, uid, root_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX thread_followers_by_root ON thread_followers (root_id);
+
+CREATE TABLE user_conversations (
+  app_id TEXT NOT NULL,
+  conversation_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  read_id INTEGER NOT NULL DEFAULT 0,
+  delivered_id INTEGER NOT NULL DEFAULT 0,
+  hidden_id INTEGER NOT NULL DEFAULT 0,
+  tags TEXT,
+  pinned_at INTEGER,
+  PRIMARY KEY (app_id, conversation_id, uid)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX user_conversations_by_user ON user_conversations (app_id, uid);
 
 CREATE TABLE users (
   app_id TEXT NOT NULL,
