@@ -45,6 +45,33 @@ const token: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_AUTH_TOKEN_NOT_FO
 const message: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_MESSAGE_ID_NOT_FOUND', 'ERR_MESSAGE_NO_ACCESS']
 const changing: readonly ErrorCode[] = [...message, 'ERR_MESSAGE_NOT_A_SENDER', 'ERR_MESSAGE_ACTION_NOT_ALLOWED']
 
+const marking: readonly ErrorCode[] = [...message, 'ERR_MESSAGE_ACTION_NOT_ALLOWED']
+const conversationOf = (side: 'users' | 'groups'): readonly ErrorCode[] =>
+  side === 'users' ? ['ERR_UID_NOT_FOUND'] : [...group, 'ERR_GROUP_NOT_JOINED']
+
+/** The same operations for the conversation with a user and for that of a group. */
+const conversationErrors = (side: 'users' | 'groups'): Readonly<Record<string, readonly ErrorCode[]>> => {
+  const path = side === 'users' ? '/users/:uid/conversation' : '/groups/:guid/conversation'
+  const known = conversationOf(side)
+  const existing: readonly ErrorCode[] = [...known, 'ERR_CONVERSATION_NOT_ACCESSIBLE']
+  return {
+    [`GET ${path}`]: existing,
+    [`PUT ${path}`]: existing,
+    [`DELETE ${path}`]: existing,
+    [`POST ${path}/delivered`]: known,
+    [`POST ${path}/read`]: known,
+    [`DELETE ${path}/read`]: existing,
+    [`POST ${path}/pin`]: [
+      ...existing,
+      'ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED',
+      ...(side === 'groups'
+        ? (['ERR_SYSTEM_PINNED_CONVERSATION', 'ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED'] as const)
+        : []),
+    ],
+    [`DELETE ${path}/pin`]: [...existing, ...(side === 'groups' ? (['ERR_SYSTEM_PINNED_CONVERSATION'] as const) : [])],
+  }
+}
+
 /** By method and path of the table of routes. */
 export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'POST /apikeys': ['ERR_PLAN_QUOTA_RESTRICTION'],
@@ -94,6 +121,25 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'DELETE /messages/:id': changing,
   'POST /messages/:id/thread': sending,
   'GET /messages/:id/thread': message,
+  'POST /messages/:id/thread/subscription': message,
+  'DELETE /messages/:id/thread/subscription': message,
+  'GET /threads': ['ERR_UID_NOT_FOUND'],
+  'GET /users/:uid/threads': ['ERR_UID_NOT_FOUND'],
+  'GET /groups/:guid/threads': [...group, 'ERR_GROUP_NOT_JOINED'],
+  'POST /messages/:id/reactions/:reaction': marking,
+  'DELETE /messages/:id/reactions/:reaction': marking,
+  'GET /messages/:id/reactions': message,
+  'GET /messages/:id/reactions/:reaction': message,
+  'PATCH /messages/:id/interacted': marking,
+  'POST /messages/:id/pin': [...marking, 'ERR_PINNED_MESSAGES_LIMIT_EXCEEDED'],
+  'DELETE /messages/:id/pin': marking,
+  'POST /messages/:id/save': [...marking, 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED'],
+  'DELETE /messages/:id/save': marking,
+  'GET /conversations': ['ERR_UID_NOT_FOUND'],
+  'GET /conversations/:conversationId': ['ERR_UID_NOT_FOUND', 'ERR_CONVERSATION_NOT_ACCESSIBLE'],
+  'DELETE /conversations/:conversationId': ['ERR_UID_NOT_FOUND', 'ERR_CONVERSATION_NOT_ACCESSIBLE'],
+  ...conversationErrors('users'),
+  ...conversationErrors('groups'),
   'GET /users/:uid/messages': ['ERR_UID_NOT_FOUND'],
   'GET /groups/:guid/messages': [...group, 'ERR_GROUP_NOT_JOINED'],
   'POST /bots': ['ERR_UID_NOT_FOUND', 'ERR_BOT_ALREADY_EXISTS', 'ERR_PLAN_QUOTA_RESTRICTION'],

@@ -1,9 +1,12 @@
-import type { Callback, Group, Message, OptionalTrigger, TEST_TRIGGER, User } from '@confab/protocol'
+import type { Callback, Group, Message, OptionalTrigger, Reaction, TEST_TRIGGER, User } from '@confab/protocol'
 
 /** What the callbacks of other triggers hold in `data`. */
 export interface TriggerData {
   readonly message_edited: MessageChange
   readonly message_deleted: MessageChange
+  readonly message_reaction_added: ReactionChange
+  readonly message_reaction_removed: ReactionChange
+  readonly message_interacted: Interaction
   readonly group_member_added: MemberChange
   readonly group_member_kicked: MemberChange
 }
@@ -11,6 +14,17 @@ export interface TriggerData {
 export interface MessageChange {
   /** Tells of the change: its sender did it, and `data.entities.on.entity` is the message that was changed. */
   readonly message: Message
+}
+
+export interface ReactionChange {
+  readonly reaction: Reaction
+}
+
+export interface Interaction {
+  readonly messageId: string
+  readonly user: User
+  /** All that the user has done with the message. */
+  readonly interactions: readonly { readonly elementId: string; readonly interactedAt: number }[]
 }
 
 export interface MemberChange {

@@ -15,6 +15,9 @@ export type PoisonPolicy = (typeof poisonPolicies)[number]
 export const optionalTriggers = [
   'message_edited',
   'message_deleted',
+  'message_reaction_added',
+  'message_reaction_removed',
+  'message_interacted',
   'group_member_added',
   'group_member_kicked',
 ] as const

@@ -210,6 +210,47 @@ export const Message = Type.Object(
 )
 export type Message = Static<typeof Message>
 
+export const Reaction = Type.Object(
+  {
+    id: Type.String(),
+    messageId: Type.String(),
+    reaction: Type.String(),
+    uid: Type.String(),
+    reactedAt: UnixSeconds,
+    reactedBy: Type.Optional(User),
+  },
+  { title: 'Reaction' },
+)
+export type Reaction = Static<typeof Reaction>
+
+export const Conversation = Type.Object(
+  {
+    conversationId: Type.String(),
+    conversationType: Type.Enum(receiverTypes),
+    unreadMessageCount: Type.String({
+      description: `A number up to ${limits.countMax}: what others said that is not read, not deleted and no reply.`,
+    }),
+    unreadMentionsCount: Type.String({ description: 'The same for messages that mention the acting user.' }),
+    createdAt: UnixSeconds,
+    updatedAt: UnixSeconds,
+    lastReadMessageId: Type.Optional(Type.String()),
+    latestMessageId: Type.Optional(Type.String()),
+    lastMessage: Type.Optional(Message),
+    conversationWith: Type.Optional(Type.Union([User, Group])),
+    tags: Type.Optional(Type.Array(Type.String(), { description: 'The acting user’s own labels.' })),
+    pinnedAt: Type.Optional(UnixSeconds),
+    pinnedBy: Type.Optional(Type.Enum(['me', 'system'])),
+  },
+  { title: 'Conversation' },
+)
+export type Conversation = Static<typeof Conversation>
+
+export const UnreadCount = Type.Object({
+  entityType: Type.Enum(receiverTypes),
+  entityId: Type.String({ description: 'The uid or guid.' }),
+  count: Type.Integer(),
+})
+
 export const keyScopes = ['authOnly', 'fullAccess'] as const
 export type KeyScope = (typeof keyScopes)[number]
 

@@ -221,6 +221,39 @@ export const errorCodes = {
     'Reply to a message of category message or custom.',
   ),
 
+  ERR_PINNED_MESSAGES_LIMIT_EXCEEDED: row(
+    403,
+    'The conversation has as many pinned messages as it may have.',
+    'Unpin a message first.',
+  ),
+  ERR_SAVED_MESSAGES_LIMIT_EXCEEDED: row(
+    403,
+    'The user has saved as many messages as they may.',
+    'Remove a saved message first.',
+  ),
+
+  // Conversations
+  ERR_CONVERSATION_NOT_ACCESSIBLE: row(
+    404,
+    'The acting user has no such conversation.',
+    'A conversation exists once something has been said in it.',
+  ),
+  ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: row(
+    403,
+    'The user has pinned as many conversations as they may.',
+    'Unpin a conversation first.',
+  ),
+  ERR_SYSTEM_PINNED_CONVERSATION: row(
+    403,
+    'The conversation is pinned for everybody.',
+    'Unpin it as the app, without onBehalfOf.',
+  ),
+  ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: row(
+    403,
+    'The app has pinned as many conversations as it may.',
+    'Unpin a conversation first.',
+  ),
+
   // General
   ERR_BAD_REQUEST: row(
     400,

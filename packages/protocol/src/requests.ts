@@ -4,7 +4,17 @@
  */
 import { type Static, Type } from 'typebox'
 import { botSettingChanges } from './bot-settings.ts'
-import { GroupChatSetting, GroupType, JsonObject, keyScopes, Scope, scopes, Tags, User } from './entities.ts'
+import {
+  GroupChatSetting,
+  GroupType,
+  JsonObject,
+  keyScopes,
+  mediaTypes,
+  Scope,
+  scopes,
+  Tags,
+  User,
+} from './entities.ts'
 import { affixes, PageQuery } from './envelopes.ts'
 import { limits } from './limits.ts'
 
@@ -214,10 +224,94 @@ export const ListMessages = Type.Object({
   hideDeleted: Flag,
   onlyDeleted: Flag,
   hideReplies: Flag,
+  hideQuotedMessages: Flag,
+  unread: Flag,
+  undelivered: Flag,
+  count: Type.Optional(Type.Boolean({ description: 'Answers counts of what is unread in place of messages.' })),
+  hideMessagesFromBlockedUsers: Flag,
+  hasAttachments: Flag,
+  attachmentTypes: Type.Optional(Type.Array(Type.Enum(mediaTypes), { maxItems: 4 })),
+  hasMentions: Flag,
+  mentionedUids: List,
+  hasLinks: Flag,
+  hasReactions: Flag,
+  pinned: Flag,
+  saved: Flag,
+  onlyInteractionGoalCompleted: Flag,
+  onlyUpdates: Type.Optional(Type.Boolean({ description: 'What was edited or deleted, after `updatedAt`.' })),
+  updatedAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  mentionsWithTagInfo: Flag,
+  mentionsWithBlockedInfo: Flag,
+  withThreadSubscribed: Flag,
   fromTimestamp: Type.Optional(Type.Integer({ minimum: 0 })),
   toTimestamp: Type.Optional(Type.Integer({ minimum: 0, description: 'Ignored without `fromTimestamp`.' })),
 })
 export type ListMessages = Static<typeof ListMessages>
+export const GetMessage = Type.Object({ withThreadSubscribed: Flag })
+
+export const MarkInteracted = Type.Object({
+  interactions: Type.Array(Type.String({ minLength: 1, maxLength: 255 }), {
+    minItems: 1,
+    maxItems: limits.interactionsPerCall,
+    description: 'Ids of elements of the message.',
+  }),
+})
+
+const CursorId = Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' }))
+const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize }))
+export const ListReactions = Type.Object({
+  limit: Limit,
+  affix: Type.Optional(Type.Enum(affixes)),
+  id: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor: a reaction, itself left out.' })),
+})
+export type ListReactions = Static<typeof ListReactions>
+
+export const ListThreads = Type.Object({
+  limit: Limit,
+  affix: Type.Optional(Type.Enum(affixes)),
+  id: CursorId,
+  participatedByMe: Flag,
+})
+export type ListThreads = Static<typeof ListThreads>
+
+// Conversations ---------------------------------------------------------------------------------------------------
+
+export const ListConversations = Type.Object({
+  ...PageQuery,
+  conversationType: Type.Optional(Type.Enum(['user', 'group'])),
+  searchKey: Search,
+  tags: List,
+  withTags: Flag,
+  userTags: List,
+  groupTags: List,
+  withUserAndGroupTags: Flag,
+  unread: Flag,
+  includeBlockedUsers: Flag,
+  withBlockedInfo: Flag,
+  hideAgentic: Flag,
+  onlyAgentic: Flag,
+  pinnedBy: Type.Optional(Type.Array(Type.Enum(['me', 'system']), { maxItems: 2 })),
+})
+export type ListConversations = Static<typeof ListConversations>
+
+export const TagConversation = Type.Object({ tags: Tags })
+const MessageRef = Type.Union([Type.String({ pattern: '^[1-9][0-9]{0,14}$' }), Type.Integer({ minimum: 1 })])
+export const MarkConversation = Type.Union([
+  Type.Object({
+    messageId: Type.Optional(MessageRef),
+  }),
+  Type.Null(),
+])
+export const MarkUnread = Type.Object({ messageId: MessageRef })
+export const ResetConversation = Type.Union([
+  Type.Object({
+    conversationWith: Type.Optional(Type.String({ maxLength: limits.uidLength })),
+    deleteMessagesPermanently: Type.Optional(
+      Type.Boolean({ description: 'For everybody, and for good; with an API key only.' }),
+    ),
+  }),
+  Type.Null(),
+])
 
 // Bots ------------------------------------------------------------------------------------------------------------
 

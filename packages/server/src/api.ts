@@ -8,6 +8,8 @@ import { makeTestCallback } from './bots/test-callback.ts'
 import { updateRoutes } from './bots/updates.routes.ts'
 import type { Teller } from './callbacks/tell.ts'
 import type { Config } from './config/schema.ts'
+import { conversationRoutes } from './conversations/conversations.routes.ts'
+import { makeManageConversations } from './conversations/manage-conversations.ts'
 import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
 import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
@@ -24,9 +26,13 @@ import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
 import { clearVault, type Vault } from './kernel/vault.ts'
 import { makeChangeMessages } from './messages/change-message.ts'
+import { makeInteract } from './messages/interact.ts'
 import { makeListMessages } from './messages/list-messages.ts'
+import { messageMarkRoutes } from './messages/message-marks.routes.ts'
 import { messageRoutes } from './messages/messages.routes.ts'
+import { makeReact } from './messages/react.ts'
 import type { SendMessageAs } from './messages/send-message.ts'
+import { threadRoutes } from './messages/threads.routes.ts'
 import type { Store } from './storage/store.ts'
 import { authTokenRoutes } from './users/auth-tokens.routes.ts'
 import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
@@ -73,6 +79,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     onChange: parts.onBotsChanged,
     onResume,
   })
+  const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
@@ -80,7 +87,10 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),
     ...groupRoutes(makeManageGroups(shared)),
     ...memberRoutes(makeManageMembers(shared)),
-    ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
+    ...messageRoutes(messages),
+    ...threadRoutes({ store, ...messages }),
+    ...messageMarkRoutes({ ...shared, react: makeReact(shared), interact: makeInteract(shared) }),
+    ...conversationRoutes(makeManageConversations(shared)),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
     ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),

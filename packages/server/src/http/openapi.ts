@@ -1,5 +1,17 @@
 /** `/openapi.json`: made from the table of routes. */
-import { ApiKey, AuthToken, Bot, Callback, callbackHeaders, ErrorAnswer, Group, Message, User } from '@confab/protocol'
+import {
+  ApiKey,
+  AuthToken,
+  Bot,
+  Callback,
+  Conversation,
+  callbackHeaders,
+  ErrorAnswer,
+  Group,
+  Message,
+  Reaction,
+  User,
+} from '@confab/protocol'
 import type { TSchema } from 'typebox'
 import type { Route } from './route.ts'
 
@@ -9,9 +21,11 @@ const named: Readonly<Record<string, TSchema>> = {
   AuthToken,
   Bot,
   Callback,
+  Conversation,
   Error: ErrorAnswer,
   Group,
   Message,
+  Reaction,
   User,
 }
 const nameOf = new Map(Object.entries(named).map(([name, schema]) => [JSON.stringify(schema), name]))

@@ -5,6 +5,8 @@ export type Actor =
   | { readonly kind: 'app'; readonly appId: AppId }
   | { readonly kind: 'user'; readonly appId: AppId; readonly uid: Uid }
 
+export type UserActor = Extract<Actor, { kind: 'user' }>
+
 /** The uid that messages and marks carry: the app acts as `app_system`. */
 export const actorUid = (actor: Actor): Uid => (actor.kind === 'user' ? actor.uid : SYSTEM_UID)
 
@@ -12,4 +14,10 @@ export const actorUid = (actor: Actor): Uid => (actor.kind === 'user' ? actor.ui
 export interface BotId {
   readonly appId: AppId
   readonly bot: Uid
+}
+
+/** Of a route that needs one: the edge has seen to it that there is a user. */
+export const asUser = (actor: Actor): UserActor => {
+  if (actor.kind !== 'user') throw new Error('a route that needs an acting user was reached without one')
+  return actor
 }

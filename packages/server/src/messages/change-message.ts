@@ -3,8 +3,10 @@ import type { Teller } from '../callbacks/tell.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
+import { definedOf } from '../kernel/defined.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { App } from '../storage/sql/apps.ts'
+import type { ViewedMessage, ViewOptions } from '../storage/sql/message-views.ts'
 import type { MessageChanged } from '../storage/sql/messages.ts'
 import type { Store } from '../storage/store.ts'
 import type { StoredMessage } from './message.ts'
@@ -21,7 +23,7 @@ interface By {
 }
 
 export interface ChangeMessages {
-  get(input: Which): Promise<StoredMessage>
+  get(input: Which & ViewOptions): Promise<ViewedMessage>
   /** Answers the action message that tells of it. */
   edit(input: Which & By, body: EditMessage): Promise<StoredMessage>
   /** Answers the action message that tells of it. */
@@ -48,7 +50,8 @@ export const makeChangeMessages = (deps: { store: Pick<Store, 'messages'>; telle
     return action
   }
   return {
-    get: ({ actor, id }) => store.messages.find({ actor, id: messageIdOf(id) }),
+    get: ({ actor, id, withThreadSubscribed }) =>
+      store.messages.find({ actor, id: messageIdOf(id), ...definedOf({ withThreadSubscribed }) }),
     edit: async (input, { data, tags }) => {
       if (data === undefined && tags === undefined) throw badRequest({ data: 'or tags is required' })
       return handOn(input, await store.messages.edit({ ...change(input), data, tags: jsonText(tags) ?? undefined }))

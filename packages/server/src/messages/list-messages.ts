@@ -1,5 +1,6 @@
 import { type ConversationId, type ListMessages, limits, parseUid } from '@confab/protocol'
 import type { Actor } from '../kernel/actor.ts'
+import { badRequest } from '../kernel/app-error.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { uncounted } from '../kernel/paging.ts'
 import type { MessageCursor, MessageFilter, MessageScope, MessageSlice } from '../storage/sql/message-lists.ts'
@@ -13,17 +14,28 @@ const both = (list: readonly string[] | undefined, single: string | undefined): 
   ...(single ? [single] : []),
 ]
 
+/** Those that are named alike in the query and in the store. */
+const SAME = [
+  ...(['receiverType', 'searchKey', 'fromTimestamp', 'toTimestamp', 'tags', 'hideDeleted', 'onlyDeleted'] as const),
+  ...(['hideReplies', 'unread', 'undelivered', 'hasLinks', 'hasReactions', 'hasMentions', 'pinned', 'saved'] as const),
+] as const
+
 const filterOf = (query: ListMessages): MessageFilter => {
-  const { receiverType, searchKey, fromTimestamp, toTimestamp, tags } = query
+  const { attachmentTypes = [] } = query
   return {
-    ...definedOf({ receiverType, searchKey, fromTimestamp, toTimestamp, tags }),
+    ...definedOf(
+      Object.fromEntries(SAME.map((name) => [name, query[name]])) as Pick<ListMessages, (typeof SAME)[number]>,
+    ),
     ...(query.conversationId && { conversationId: query.conversationId as ConversationId }),
     ...(query.sender && { sender: parseUid(query.sender) }),
     categories: both(query.categories, query.category),
     types: both(query.types, query.type),
-    hideDeleted: query.hideDeleted ?? false,
-    onlyDeleted: query.onlyDeleted ?? false,
-    hideReplies: query.hideReplies ?? false,
+    hideQuoted: query.hideQuotedMessages ?? false,
+    hideBlocked: query.hideMessagesFromBlockedUsers ?? false,
+    answered: query.onlyInteractionGoalCompleted ?? false,
+    ...((query.hasAttachments || attachmentTypes.length > 0) && { attachments: attachmentTypes }),
+    ...(query.mentionedUids && { mentioned: query.mentionedUids.map(parseUid) }),
+    ...((query.onlyUpdates || query.updatedAt !== undefined) && { changedSince: query.updatedAt ?? 0 }),
   }
 }
 
@@ -39,7 +51,7 @@ const cursorOf = (query: ListMessages): MessageCursor => ({
  * page in the same direction begins. What is left is not counted: `total_pages` is 1 on the last page and 2 before.
  */
 const metaJson = ({ rows, hasMore }: MessageSlice, { affix, limit }: MessageCursor): string => {
-  const edge = affix === 'append' ? rows.at(-1) : rows[0]
+  const edge = (affix === 'append' ? rows.at(-1) : rows[0])?.message
   const count = rows.length
   return JSON.stringify({
     current: { limit, count },
@@ -49,12 +61,35 @@ const metaJson = ({ rows, hasMore }: MessageSlice, { affix, limit }: MessageCurs
   })
 }
 
+const optionsOf = ({ withThreadSubscribed }: ListMessages) => definedOf({ withThreadSubscribed })
+
+/** Counts of what is unread, or was not delivered, in place of the messages. */
+const countsOf = async (
+  store: Pick<Store, 'conversations'>,
+  actor: Actor,
+  scope: MessageScope,
+  query: ListMessages,
+): Promise<string> => {
+  if (actor.kind === 'app') throw badRequest({ onBehalfOf: 'is required for counts: they are those of a user' })
+  const partner = scope.kind === 'user' || scope.kind === 'group' ? { partner: scope } : {}
+  const counts = await store.conversations.unread({
+    actor,
+    kind: query.undelivered ? 'delivered' : 'read',
+    ...partner,
+    ...(query.receiverType && { type: query.receiverType }),
+    hideBlocked: query.hideMessagesFromBlockedUsers ?? false,
+  })
+  return JSON.stringify({ data: counts })
+}
+
 export const makeListMessages =
-  (deps: { store: Pick<Store, 'messages'> }): ListMessagesOf =>
+  (deps: { store: Pick<Store, 'messages' | 'conversations'> }): ListMessagesOf =>
   async (actor, scope, query) => {
+    if (query.count && scope.kind !== 'thread') return countsOf(deps.store, actor, scope, query)
     const cursor = cursorOf(query)
-    const slice = await deps.store.messages.list({ actor, scope, filter: filterOf(query), cursor })
-    const options = { withTags: query.withTags ?? false }
-    const data = slice.rows.map((message) => messageJson(message, options)).join(',')
+    const input = { actor, scope, filter: filterOf(query), cursor, options: optionsOf(query) }
+    const slice = await deps.store.messages.list(input)
+    const withTags = query.withTags ?? false
+    const data = slice.rows.map(({ message, view }) => messageJson(message, { withTags, view })).join(',')
     return `{"data":[${data}],"meta":${metaJson(slice, cursor)}}`
   }

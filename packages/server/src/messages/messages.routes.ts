@@ -1,6 +1,7 @@
 import {
   DeleteOptions,
   EditMessage,
+  GetMessage,
   ListMessages,
   Message,
   messageList,
@@ -8,15 +9,21 @@ import {
   parseGuid,
   parseUid,
   SendMessage,
+  UnreadCount,
 } from '@confab/protocol'
+import { Type } from 'typebox'
 import { pathOf } from '../http/path.ts'
 import { RawJson, type Route, route } from '../http/route.ts'
-import { type ChangeMessages, messageIdOf } from './change-message.ts'
+import { definedOf } from '../kernel/defined.ts'
+import type { ChangeMessages } from './change-message.ts'
 import type { ListMessagesOf } from './list-messages.ts'
 import { messageJson, type StoredMessage } from './message.ts'
 import { answerSent, SendAnswer, type SendMessageAs } from './send-message.ts'
 
 const tag = 'Messages'
+
+/** With `count` how much is unread, in place of messages. */
+const MessagesOrCounts = Type.Union([messageList(Message), Type.Object({ data: Type.Array(UnreadCount) })])
 
 const answerOne = (message: StoredMessage): RawJson =>
   new RawJson(`{"data":${messageJson(message, { withTags: true })}}`)
@@ -45,7 +52,7 @@ export const messageRoutes = (deps: {
     forUsers: true,
     onBehalfOf: 'optional',
     query: ListMessages,
-    answer: messageList(Message),
+    answer: MessagesOrCounts,
     handle: async ({ actor, query }) => new RawJson(await deps.list(actor, { kind: 'all' }, query)),
   }),
   route({
@@ -56,8 +63,12 @@ export const messageRoutes = (deps: {
     forUsers: true,
     onBehalfOf: 'optional',
     params: pathOf('id'),
+    query: GetMessage,
     answer: one(Message),
-    handle: async ({ app, actor, params }) => answerOne(await deps.change.get({ app, actor, id: params.id })),
+    handle: async ({ app, actor, params, query }) => {
+      const { message, view } = await deps.change.get({ app, actor, id: params.id, ...definedOf(query) })
+      return new RawJson(`{"data":${messageJson(message, { withTags: true, view })}}`)
+    },
   }),
   route({
     method: 'PUT',
@@ -88,34 +99,6 @@ export const messageRoutes = (deps: {
       ),
   }),
   route({
-    method: 'POST',
-    path: '/messages/:id/thread',
-    tag,
-    summary: 'Send a reply in the thread of a message',
-    forUsers: true,
-    onBehalfOf: 'required',
-    params: pathOf('id'),
-    body: SendMessage,
-    answer: SendAnswer,
-    handle: async ({ params, ...request }) =>
-      new RawJson(answerSent(await deps.send({ ...request, parentId: messageIdOf(params.id) }))),
-  }),
-  route({
-    method: 'GET',
-    path: '/messages/:id/thread',
-    tag,
-    summary: 'List the replies of a thread',
-    forUsers: true,
-    onBehalfOf: 'optional',
-    params: pathOf('id'),
-    query: ListMessages,
-    answer: messageList(Message),
-    handle: async ({ app, actor, params, query }) => {
-      const parent = await deps.change.get({ app, actor, id: params.id })
-      return new RawJson(await deps.list(actor, { kind: 'thread', parentId: parent.id }, query))
-    },
-  }),
-  route({
     method: 'GET',
     path: '/users/:uid/messages',
     tag,
@@ -124,7 +107,7 @@ export const messageRoutes = (deps: {
     onBehalfOf: 'optional',
     params: pathOf('uid'),
     query: ListMessages,
-    answer: messageList(Message),
+    answer: MessagesOrCounts,
     handle: async ({ actor, params, query }) =>
       new RawJson(await deps.list(actor, { kind: 'user', uid: parseUid(params.uid) }, query)),
   }),
@@ -137,7 +120,7 @@ export const messageRoutes = (deps: {
     onBehalfOf: 'optional',
     params: pathOf('guid'),
     query: ListMessages,
-    answer: messageList(Message),
+    answer: MessagesOrCounts,
     handle: async ({ actor, params, query }) =>
       new RawJson(await deps.list(actor, { kind: 'group', guid: parseGuid(params.guid) }, query)),
   }),

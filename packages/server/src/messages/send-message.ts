@@ -41,14 +41,17 @@ interface Receiver {
   readonly id: string
 }
 
-/** What became of the message for one of several receivers. */
-export interface SentTo extends Receiver {
-  readonly result: StoredMessage | AppError
+interface SentMessage {
+  readonly message: StoredMessage
+  readonly quoted: StoredMessage | undefined
 }
 
-export type Sent =
-  | { readonly kind: 'one'; readonly message: StoredMessage }
-  | { readonly kind: 'many'; readonly to: readonly SentTo[] }
+/** What became of the message for one of several receivers. */
+export interface SentTo extends Receiver {
+  readonly result: SentMessage | AppError
+}
+
+export type Sent = ({ readonly kind: 'one' } & SentMessage) | { readonly kind: 'many'; readonly to: readonly SentTo[] }
 
 export type SendMessageAs = (input: SendInput) => Promise<Sent>
 
@@ -77,13 +80,11 @@ const manyReceivers = (body: SendMessage): Receiver[] => {
   return unique
 }
 
-const parentOf = ({ body, parentId }: SendInput): MessageId | null => {
-  if (parentId !== undefined) return parentId
-  if (body.parentMessageId === undefined) return null
-  const parsed = parseMessageId(String(body.parentMessageId))
-  if (parsed === undefined) {
-    throw new AppError('ERR_MESSAGE_ID_NOT_FOUND', { details: { parentMessageId: String(body.parentMessageId) } })
-  }
+const idIn = (body: SendMessage, field: 'parentMessageId' | 'quotedMessageId'): MessageId | null => {
+  const given = body[field]
+  if (given === undefined) return null
+  const parsed = parseMessageId(String(given))
+  if (parsed === undefined) throw new AppError('ERR_MESSAGE_ID_NOT_FOUND', { details: { [field]: String(given) } })
   return parsed
 }
 
@@ -104,11 +105,12 @@ export const makeSendMessage = (deps: {
       tags: jsonText(body.tags),
       muid: body.muid ?? null,
       muidForEver: input.muidForEver ?? false,
-      parentId: parentOf(input),
+      parentId: input.parentId ?? idIn(body, 'parentMessageId'),
+      quotedId: idIn(body, 'quotedMessageId'),
       resource: client.resource,
     }
-    return async (receiver: Receiver, { toMany }: { toMany: boolean }): Promise<StoredMessage> => {
-      const { message, isNew, told } = await store.messages.append({
+    return async (receiver: Receiver, { toMany }: { toMany: boolean }): Promise<SentMessage> => {
+      const { message, quoted, isNew, told } = await store.messages.append({
         ...shared,
         receiverType: receiver.type,
         receiver: receiver.id,
@@ -118,7 +120,7 @@ export const makeSendMessage = (deps: {
       const { conversationId, sender } = message
       teller.told(told, { appId: app.id, conversationId, sender })
       if (isNew) deps.onAccepted?.()
-      return message
+      return { message, quoted }
     }
   }
 
@@ -126,7 +128,7 @@ export const makeSendMessage = (deps: {
     const { body } = input
     if (body.multipleReceivers === undefined) {
       const receiver = singleReceiver(body)
-      return { kind: 'one', message: await appendFor(input)(receiver, { toMany: false }) }
+      return { kind: 'one', ...(await appendFor(input)(receiver, { toMany: false })) }
     }
     const receivers = manyReceivers(body)
     const append = appendFor(input)
@@ -146,12 +148,14 @@ export const makeSendMessage = (deps: {
 const failureJson = (code: ErrorCode): string =>
   `{"success":false,"error":${JSON.stringify({ code, message: errorCodes[code].meaning })}}`
 
+const sentJson = ({ message, quoted }: SentMessage, withTags = false): string =>
+  messageJson(message, { withTags, view: quoted === undefined ? {} : { quoted } })
+
 const resultsJson = (to: readonly SentTo[], type: ReceiverType): string =>
   to
     .filter((sent) => sent.type === type)
     .map(({ id, result }) => {
-      const text =
-        result instanceof AppError ? failureJson(result.code) : `{"success":true,"data":${messageJson(result)}}`
+      const text = result instanceof AppError ? failureJson(result.code) : `{"success":true,"data":${sentJson(result)}}`
       return `${JSON.stringify(id)}:${text}`
     })
     .join(',')
@@ -164,5 +168,5 @@ export const SendAnswer = one(Type.Union([Message, Type.Object({ uids: ResultsBy
 /** One message, or per receiver what became of it, in the form in which the contract answers lists of members. */
 export const answerSent = (sent: Sent): string =>
   sent.kind === 'one'
-    ? `{"data":${messageJson(sent.message, { withTags: true })}}`
+    ? `{"data":${sentJson(sent, true)}}`
     : `{"data":{"uids":{${resultsJson(sent.to, 'user')}},"guids":{${resultsJson(sent.to, 'group')}}}}`

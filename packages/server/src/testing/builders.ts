@@ -7,11 +7,12 @@ import type { Actor } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Ids, makeIds } from '../kernel/ids.ts'
 import { draftMessage } from '../messages/draft.ts'
+import type { MessageView, StoredMessage } from '../messages/message.ts'
 import type { CallbackSettings } from '../storage/sql/bots.ts'
 import type { GroupProfile } from '../storage/sql/groups.ts'
 import type { Claimer } from '../storage/sql/lane-rows.ts'
 import type { MemberChange } from '../storage/sql/members.ts'
-import type { MessageCursor, MessageFilter, MessageScope, MessageSlice } from '../storage/sql/message-lists.ts'
+import type { MessageCursor, MessageFilter, MessageScope } from '../storage/sql/message-lists.ts'
 import type { Appended } from '../storage/sql/messages.ts'
 import type { Profile } from '../storage/sql/users.ts'
 import type { Store } from '../storage/store.ts'
@@ -51,6 +52,7 @@ export interface Sent {
   readonly tags?: readonly string[]
   readonly muid?: string
   readonly parent?: MessageId
+  readonly quoted?: MessageId
   readonly claimer?: Claimer
   readonly hop?: number
   readonly muidForEver?: boolean
@@ -80,7 +82,7 @@ export interface World {
     scope?: MessageScope
     filter?: Partial<MessageFilter>
     cursor?: Partial<MessageCursor>
-  }): Promise<MessageSlice>
+  }): Promise<{ rows: readonly StoredMessage[]; views: readonly MessageView[]; hasMore: boolean }>
   claimer(settings?: Partial<Claimer>): Claimer
   /** Removes the bots, so that their lanes are in nobody's way. */
   dispose(): Promise<void>
@@ -152,6 +154,7 @@ const sendIn = async (
     muidForEver: sent.muidForEver ?? false,
     toMany: false,
     parentId: sent.parent ?? null,
+    quotedId: sent.quoted ?? null,
     resource: 'test',
     telling: tellingIn(world, sent),
   })
@@ -208,13 +211,16 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
       })
     },
     send: (sent) => sendIn(base, sent),
-    list: ({ actor = app, scope = everywhere, filter = {}, cursor = {} } = {}) =>
-      store.messages.list({
+    list: async ({ actor = app, scope = everywhere, filter = {}, cursor = {} } = {}) => {
+      const { rows, hasMore } = await store.messages.list({
         actor,
         scope,
-        filter: { hideDeleted: false, onlyDeleted: false, hideReplies: false, ...filter },
+        filter,
         cursor: { affix: 'append', limit: 100, ...cursor },
-      }),
+        options: {},
+      })
+      return { rows: rows.map(({ message }) => message), views: rows.map(({ view }) => view), hasMore }
+    },
     claimer: (settings = {}) => ({
       node: 'node_test',
       leaseId: ids.lease(),

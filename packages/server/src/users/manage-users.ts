@@ -42,7 +42,7 @@ const metadataText = (metadata: unknown): string | null =>
 const uniqueUids = (uids: readonly string[]): Uid[] => [...new Set(uids.map(parseUid))]
 
 export const makeManageUsers = (deps: {
-  store: Pick<Store, 'users' | 'messages'>
+  store: Pick<Store, 'users' | 'messages' | 'conversations'>
   clock: Clock
   ids: Ids
   /** Called when users go or are deactivated: their tokens open nothing any more. */
@@ -103,6 +103,7 @@ export const makeManageUsers = (deps: {
       onGone()
       if (!permanent) return
       while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP })) === PURGE_STEP);
+      while ((await store.conversations.removeOf({ appId, uid, limit: PURGE_STEP })) === PURGE_STEP);
     },
 
     deactivate: async (appId, uids) => {

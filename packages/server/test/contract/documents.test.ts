@@ -45,7 +45,7 @@ const rowOf = (line: string): Row => {
   const all = errors.includes('(#what-a-message-holds)') ? [...codesIn(errors), ...contentErrors] : codesIn(errors)
   return { route, cells, errors: [...new Set(all)] }
 }
-const rows = [...page.matchAll(/^\| `(?:GET|POST|PUT|DELETE) .*$/gm)].map(([line]) => rowOf(line))
+const rows = [...page.matchAll(/^\| `(?:GET|POST|PUT|PATCH|DELETE) .*$/gm)].map(([line]) => rowOf(line))
 
 describe('the page', () => {
   test('has every route once, and says who may call it', () => {

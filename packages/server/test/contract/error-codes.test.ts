@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithPostgres } from '../../src/testing/services.ts'
 import { Api } from '../support/api.ts'
-import { consumedBot, deliveryOf } from '../support/faults.ts'
+import { consumedBot, deliveryOf, keeping, pinnedGroup, pinnedGroups, pinner } from '../support/faults.ts'
 import { makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 
@@ -100,6 +100,22 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     fails('POST', `/messages/${reply}/thread`, { body: toUser(bob), onBehalfOf: ann }),
   ERR_WRONG_MESSAGE_THREAD_CATEGORY: ({ fails, action, ann, bob }) =>
     fails('POST', `/messages/${action}/thread`, { body: toUser(bob), onBehalfOf: ann }),
+  ERR_PINNED_MESSAGES_LIMIT_EXCEEDED: async ({ fails, ...world }) => {
+    const { onBehalfOf = '', names } = await keeping(world, 'pin')
+    await fails('POST', `/messages/${names?.id}/pin`, { onBehalfOf })
+  },
+  ERR_SAVED_MESSAGES_LIMIT_EXCEEDED: async ({ fails, ...world }) => {
+    const { onBehalfOf = '', names } = await keeping(world, 'save')
+    await fails('POST', `/messages/${names?.id}/save`, { onBehalfOf })
+  },
+  ERR_CONVERSATION_NOT_ACCESSIBLE: ({ fails, bob, cara }) =>
+    fails('GET', `/users/${bob}/conversation`, { onBehalfOf: cara }),
+  ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: async ({ fails, ...world }) =>
+    fails('POST', `/users/${world.bob}/conversation/pin`, { onBehalfOf: await pinner(world) }),
+  ERR_SYSTEM_PINNED_CONVERSATION: async ({ fails, ...world }) =>
+    fails('DELETE', `/groups/${await pinnedGroup(world)}/conversation/pin`, { onBehalfOf: world.ann }),
+  ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: async ({ fails, ...world }) =>
+    fails('POST', `/groups/${await pinnedGroups(world)}/conversation/pin`),
   ERR_BAD_REQUEST: ({ fails }) => fails('POST', '/users', { body: [] }),
   ERR_INVALID_API_VERSION: ({ fails }) => fails('GET', '/users', { prefix: '/v2' }),
   ERR_API_NOT_FOUND: ({ fails }) => fails('GET', '/nothing'),

@@ -47,6 +47,10 @@ const MESSAGE = ['id', 'conversationId', 'sender', 'receiverType', 'receiver', '
 const SENT = [...MESSAGE, 'updatedAt']
 const TOKEN = ['uid', 'authToken', 'createdAt']
 const KEY = ['apiKey', 'name', 'scope', 'createdAt']
+const CONVERSATION = [
+  ...['conversationId', 'conversationType', 'unreadMessageCount', 'unreadMentionsCount', 'createdAt', 'updatedAt'],
+  ...['latestMessageId', 'conversationWith'],
+]
 const SUCCESS = ['success', 'message']
 const PAGE = ['total', 'count', 'per_page', 'current_page', 'total_pages']
 
@@ -81,8 +85,46 @@ const expectAction = (message: Json, action: string, entities: readonly string[]
   expectKeys(message.data.entities, entities)
 }
 
+type Operations = Readonly<Record<string, (made: Made) => Promise<void>>>
+
+/** All that there is of the conversation that ann has with somebody, or in a group. */
+const conversationOperations = (pattern: string, path: string): Operations => {
+  const onBehalfOf = 'ann'
+  return {
+    [`GET ${pattern}`]: async ({ api }) => {
+      expectKeys((await api.ok('GET', path, { onBehalfOf })).data, [...CONVERSATION, 'lastMessage'])
+    },
+    [`PUT ${pattern}`]: async ({ api }) => {
+      const { data } = await api.ok('PUT', path, { onBehalfOf, body: { tags: ['x'] } })
+      expectKeys(data, [...CONVERSATION, 'lastMessage', 'tags'])
+    },
+    [`POST ${pattern}/delivered`]: async ({ api }) => {
+      expectKeys((await api.ok('POST', `${path}/delivered`, { onBehalfOf })).data, SUCCESS)
+    },
+    [`POST ${pattern}/read`]: async ({ api }) => {
+      expectKeys((await api.ok('POST', `${path}/read`, { onBehalfOf })).data, SUCCESS)
+      expect((await api.ok('GET', path, { onBehalfOf })).data).toHaveProperty('lastReadMessageId')
+    },
+    [`DELETE ${pattern}/read`]: async ({ api }) => {
+      const { data } = await api.ok('DELETE', `${path}/read`, { onBehalfOf, body: { messageId: 1 } })
+      expectKeys(data, [...SUCCESS, 'conversation'])
+      expect(data.conversation).not.toHaveProperty('lastReadMessageId')
+    },
+    [`POST ${pattern}/pin`]: async ({ api }) => {
+      expect((await api.ok('POST', `${path}/pin`, { onBehalfOf })).data).toMatchObject({ pinnedBy: 'me' })
+    },
+    [`DELETE ${pattern}/pin`]: async ({ api }) => {
+      expect((await api.ok('DELETE', `${path}/pin`, { onBehalfOf })).data).not.toHaveProperty('pinnedBy')
+    },
+    [`DELETE ${pattern}`]: async ({ api }) => {
+      expectKeys((await api.ok('DELETE', path, { onBehalfOf })).data, SUCCESS)
+      await api.fails('ERR_CONVERSATION_NOT_ACCESSIBLE', 'GET', path, { onBehalfOf })
+    },
+  }
+}
+
 /** In this order: later ones need what earlier ones made. */
-const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
+const operations: Operations = {
   'POST /users': async ({ api }) => {
     const { data } = await api.ok('POST', '/users', { body: { uid: 'Ann', ...profile, withAuthToken: true } })
     expectKeys(data, [...USER, 'authToken'])
@@ -255,7 +297,7 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
     made.message = data.id
   },
   'GET /messages/:id': async ({ api, message }) => {
-    expectKeys((await api.ok('GET', `/messages/${message}`)).data, [...SENT, 'muid', 'tags'])
+    expectKeys((await api.ok('GET', `/messages/${message}`)).data, [...SENT, 'muid', 'tags', 'receipts'])
   },
   'GET /messages': async ({ api, message }) => {
     expectMessages(await api.ok('GET', '/messages', { query: { conversationId: 'ann_user_bob' } }), [message])
@@ -273,6 +315,80 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
     const list = await api.ok('GET', `/messages/${message}/thread`)
     expectMessages(list, [String(Number(message) + 1)])
     expectKeys(list.data[0], [...SENT, 'parentId'])
+  },
+  'POST /messages/:id/reactions/:reaction': async ({ api, message }) => {
+    const { data } = await api.ok('POST', `/messages/${message}/reactions/%F0%9F%91%8D`, { onBehalfOf: 'bob' })
+    expect(data.data.reactions).toEqual([{ reaction: '👍', count: 1, reactedByMe: true }])
+  },
+  'GET /messages/:id/reactions': async ({ api, message }) => {
+    const { data, meta } = await api.ok('GET', `/messages/${message}/reactions`)
+    expectKeys(data[0], ['id', 'messageId', 'reaction', 'uid', 'reactedAt', 'reactedBy'])
+    expectKeys(meta, ['current', 'next', 'previous'])
+  },
+  'GET /messages/:id/reactions/:reaction': async ({ api, message }) => {
+    const path = `/messages/${message}/reactions/`
+    expect((await api.ok('GET', `${path}%F0%9F%91%8D`)).data).toHaveLength(1)
+    expect((await api.ok('GET', `${path}x`)).data).toEqual([])
+  },
+  'DELETE /messages/:id/reactions/:reaction': async ({ api, message }) => {
+    const { data } = await api.ok('DELETE', `/messages/${message}/reactions/%F0%9F%91%8D`, { onBehalfOf: 'bob' })
+    expect(data.data).not.toHaveProperty('reactions')
+  },
+  'PATCH /messages/:id/interacted': async ({ api }) => {
+    const data = { interactiveData: { title: 'x', submitElement: { elementId: 'go' } } }
+    const body = { receiver: 'ann', receiverType: 'user', category: 'interactive', type: 'form', data }
+    const { id } = (await api.ok('POST', '/messages', { body })).data
+    const used = { body: { interactions: ['go'] }, onBehalfOf: 'ann' }
+    expectKeys((await api.ok('PATCH', `/messages/${id}/interacted`, used)).data, SUCCESS)
+  },
+  'POST /messages/:id/pin': async ({ api, message }) => {
+    expect((await api.ok('POST', `/messages/${message}/pin`)).data).toMatchObject({
+      id: message,
+      pinnedBy: 'app_system',
+    })
+  },
+  'DELETE /messages/:id/pin': async ({ api, message }) => {
+    expect((await api.ok('DELETE', `/messages/${message}/pin`)).data).not.toHaveProperty('pinnedBy')
+  },
+  'POST /messages/:id/save': async ({ api, message }) => {
+    const { data } = await api.ok('POST', `/messages/${message}/save`, { onBehalfOf: 'bob' })
+    expect(data.savedAt).toBeGreaterThan(0)
+  },
+  'DELETE /messages/:id/save': async ({ api, message }) => {
+    const { data } = await api.ok('DELETE', `/messages/${message}/save`, { onBehalfOf: 'bob' })
+    expect(data).not.toHaveProperty('savedAt')
+  },
+  'POST /messages/:id/thread/subscription': async ({ api, message }) => {
+    const path = `/messages/${message}/thread/subscription`
+    expectKeys((await api.ok('POST', path, { onBehalfOf: 'bob' })).data, SUCCESS)
+  },
+  'DELETE /messages/:id/thread/subscription': async ({ api, message }) => {
+    const path = `/messages/${message}/thread/subscription`
+    expectKeys((await api.ok('DELETE', path, { onBehalfOf: 'bob' })).data, SUCCESS)
+  },
+  'GET /threads': async ({ api, message }) => {
+    const { data } = await api.ok('GET', '/threads', { onBehalfOf: 'ann' })
+    const more = ['muid', 'replyCount', 'lastReply', 'subscribed', 'threadSubscribed', 'unreadRepliesCount']
+    expectKeys(data[0], [...SENT, ...more])
+    expect(data[0]).toMatchObject({ id: message, replyCount: 1, unreadRepliesCount: 1 })
+  },
+  'GET /users/:uid/threads': async ({ api, message }) => {
+    expect((await api.ok('GET', '/users/bob/threads', { onBehalfOf: 'ann' })).data).toMatchObject([{ id: message }])
+  },
+  'GET /groups/:guid/threads': async ({ api }) => {
+    expect((await api.ok('GET', '/groups/lounge/threads', { onBehalfOf: 'ann' })).data).toEqual([])
+  },
+  'GET /conversations': async ({ api }) => {
+    expectPage(await api.ok('GET', '/conversations', { onBehalfOf: 'bob' }), [...CONVERSATION, 'lastMessage'])
+  },
+  'GET /conversations/:conversationId': async ({ api }) => {
+    const { data } = await api.ok('GET', '/conversations/ann_user_bob', { onBehalfOf: 'ann' })
+    expectKeys(data, [...CONVERSATION, 'lastMessage'])
+  },
+  ...conversationOperations('/users/:uid/conversation', '/users/bob/conversation'),
+  ...conversationOperations('/groups/:guid/conversation', '/groups/lounge/conversation'),
+  'DELETE /conversations/:conversationId': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/conversations/ann_user_bob', { onBehalfOf: 'bob' })).data, SUCCESS)
   },
   'POST /bots/:uid/messages': async ({ api }) => {
     const { data } = await api.ok('POST', '/bots/robot/messages', { body: toGroup('lounge', 'beep') })
@@ -295,7 +411,7 @@ const operations: Readonly<Record<string, (made: Made) => Promise<void>>> = {
     const { data } = await api.ok('PUT', `/messages/${message}`, { body, onBehalfOf: 'ann' })
     expectAction(data, 'edited', ['by', 'on', 'for'])
     expect(data.type).toBe('message')
-    expectKeys(data.data.entities.on.entity, [...SENT, 'muid', 'editedAt', 'editedBy', 'tags'])
+    expectKeys(data.data.entities.on.entity, [...SENT, 'muid', 'editedAt', 'editedBy', 'tags', 'replyCount'])
   },
   'DELETE /messages/:id': async ({ api, message }) => {
     const { data } = await api.ok('DELETE', `/messages/${message}`)

@@ -1,4 +1,5 @@
 /** Every error of every route, produced: a request that would be right, and what makes it fail. */
+import { limits } from '@confab/protocol'
 import type { Route } from '../../src/http/route.ts'
 import type { Api, CallOptions, Json } from './api.ts'
 import { sampleOf } from './cases.ts'
@@ -68,13 +69,16 @@ export const consumedBot = async (api: Api): Promise<string> => {
 interface Fault {
   readonly names?: Readonly<Record<string, string>>
   readonly onBehalfOf?: string
+  /** Nobody in particular acts. */
+  readonly isApp?: true
   readonly body?: object
 }
 
 const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread)$/.test(path)
 const isEdit = (route: Route): boolean => nameOf(route) === 'PUT /messages/:id'
 
-const rightBody = (route: Route, { ann, bob, cara, bot }: World): unknown => {
+const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unknown => {
+  if (route.path.endsWith('/conversation/read')) return { messageId: message }
   if (sends(route)) return toUser(route.path.startsWith('/bots') ? ann : bob)
   if (isEdit(route)) return { data: { text: 'edited' } }
   if (route.path.endsWith('/members')) return { participants: [cara] }
@@ -83,9 +87,11 @@ const rightBody = (route: Route, { ann, bob, cara, bot }: World): unknown => {
 }
 
 const rightNames = ({ path }: Route, world: World): Readonly<Record<string, string>> => {
-  const { ann, bot, cara, group, message, apiKey, authToken } = world
-  const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : ann
-  return { uid, guid: group, id: message, apiKey, authToken }
+  const { ann, bob, bot, cara, group, message, apiKey, authToken } = world
+  const isOfTwo = /^\/users\/:uid\/(conversation|threads)/.test(path)
+  const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : isOfTwo ? bob : ann
+  const conversationId = `${ann}_user_${bob}`
+  return { uid, guid: group, id: message, apiKey, authToken, reaction: 'x', conversationId }
 }
 
 const said =
@@ -152,6 +158,69 @@ const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
   return { body: { uid: world.outsider, webhookURL: 'https://bot.example' } }
 }
 
+const makeTalking = async (api: Api, guid: string, owner: string): Promise<void> => {
+  await api.ok('POST', '/groups', { body: { guid, name: guid, owner } })
+  await api.ok('POST', '/messages', { onBehalfOf: owner, body: toGroup(guid) })
+}
+
+/** They are few, and belong to all. */
+const unpinAll = async ({ api, ann }: Pick<World, 'api' | 'ann'>): Promise<void> => {
+  const { data } = await api.ok('GET', '/conversations', { onBehalfOf: ann, query: { pinnedBy: 'system' } })
+  for (const { conversationWith } of data) await api.ok('DELETE', `/groups/${conversationWith.guid}/conversation/pin`)
+}
+
+/** A group whose conversation is pinned for everybody. */
+export const pinnedGroup = async (world: Pick<World, 'api' | 'ann'>): Promise<string> => {
+  await unpinAll(world)
+  const guid = `pinned-${++away}`
+  await makeTalking(world.api, guid, world.ann)
+  await world.api.ok('POST', `/groups/${guid}/conversation/pin`)
+  return guid
+}
+
+/** As many groups as may be are pinned for everybody; answers one that is not. */
+export const pinnedGroups = async (world: Pick<World, 'api' | 'ann'>): Promise<string> => {
+  const { api, ann } = world
+  await unpinAll(world)
+  for (let n = 0; n <= limits.pinnedConversations; n++) {
+    await makeTalking(api, `pinned-${++away}`, ann)
+    if (n < limits.pinnedConversations) await api.ok('POST', `/groups/pinned-${away}/conversation/pin`)
+  }
+  return `pinned-${away}`
+}
+
+/** Somebody who has pinned as many conversations as they may, and has one more, with bob. */
+export const pinner = async ({ api, bob, group }: Pick<World, 'api' | 'bob' | 'group'>): Promise<string> => {
+  const onBehalfOf = `pinner-${++away}`
+  await api.ok('POST', '/users', { body: { uid: onBehalfOf, name: 'x' } })
+  await api.ok('POST', `/groups/${group}/members`, { body: { participants: [onBehalfOf] } })
+  for (const uid of await talkingTo({ api }, onBehalfOf)) {
+    await api.ok('POST', `/users/${uid}/conversation/pin`, { onBehalfOf })
+  }
+  await api.ok('POST', '/messages', { onBehalfOf, body: toUser(bob) })
+  return onBehalfOf
+}
+
+/** As many as may be pinned. */
+const talkingTo = async ({ api }: Pick<World, 'api'>, onBehalfOf: string): Promise<readonly string[]> => {
+  const uids = Array.from({ length: limits.pinnedConversations }, () => `pal-${++away}`)
+  for (const uid of uids) {
+    await api.ok('POST', '/users', { body: { uid, name: uid } })
+    await api.ok('POST', '/messages', { onBehalfOf, body: toUser(uid) })
+  }
+  return uids
+}
+
+/** One message more than may be pinned, or saved. */
+export const keeping = async ({ api, bob }: Pick<World, 'api' | 'bob'>, what: 'pin' | 'save'): Promise<Fault> => {
+  const onBehalfOf = `keeper-${++away}`
+  await api.ok('POST', '/users', { body: { uid: onBehalfOf, name: 'x' } })
+  const send = async () => (await api.ok('POST', '/messages', { onBehalfOf, body: toUser(bob) })).data.id as string
+  const max = what === 'pin' ? limits.pinnedPerConversation : limits.savedPerUser
+  for (let n = 0; n < max; n++) await api.ok('POST', `/messages/${await send()}/${what}`, { onBehalfOf })
+  return { onBehalfOf, names: { id: await send() } }
+}
+
 const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Promise<Fault>>> = {
   ERR_APIKEY_NOT_FOUND: () => ({ names: { apiKey: 'unknown' } }),
   ERR_APIKEY_NO_SELF_ACTION: ({ api }) => ({ names: { apiKey: api.server.restApiKey } }),
@@ -208,6 +277,22 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_INVALID_METADATA: content({ data: { text: 'x', metadata: 1 } }, editing({ metadata: 1 })),
   ERR_MESSAGE_ID_NOT_FOUND: (world, route) =>
     sends(route) ? replying(() => '999999')(world, route) : { names: { id: '999999' } },
+  ERR_CONVERSATION_NOT_ACCESSIBLE: async ({ api, ann, outsider }, { path }) => {
+    const guid = `silent-${++away}`
+    if (path.startsWith('/groups')) await api.ok('POST', '/groups', { body: { guid, name: guid, owner: ann } })
+    return { onBehalfOf: ann, names: { uid: outsider, guid, conversationId: 'group_nowhere' } }
+  },
+  ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: async (world) => ({ onBehalfOf: await pinner(world) }),
+  ERR_SYSTEM_PINNED_CONVERSATION: async (world) => ({
+    onBehalfOf: world.ann,
+    names: { guid: await pinnedGroup(world) },
+  }),
+  ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: async (world) => ({
+    isApp: true,
+    names: { guid: await pinnedGroups(world) },
+  }),
+  ERR_PINNED_MESSAGES_LIMIT_EXCEEDED: (world) => keeping(world, 'pin'),
+  ERR_SAVED_MESSAGES_LIMIT_EXCEEDED: (world) => keeping(world, 'save'),
   ERR_MESSAGE_NO_ACCESS: ({ cara }) => ({ onBehalfOf: cara }),
   ERR_MESSAGE_NOT_A_SENDER: ({ bob }) => ({ onBehalfOf: bob }),
   ERR_MESSAGE_ACTION_NOT_ALLOWED: ({ action }) => ({ names: { id: action } }),
@@ -218,7 +303,7 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
 
 /** Who acts in a request that would be right. */
 const rightActor = (route: Route, { ann }: World): string | undefined =>
-  route.onBehalfOf !== 'none' && sends(route) ? ann : undefined
+  route.onBehalfOf === 'required' || (route.onBehalfOf !== 'none' && sends(route)) ? ann : undefined
 
 /** A request of the route that is answered with the code. */
 export const requestOf = async (route: Route, code: string, world: World): Promise<[string, CallOptions]> => {
@@ -229,6 +314,9 @@ export const requestOf = async (route: Route, code: string, world: World): Promi
   const body = fault.body ?? rightBody(route, world)
   return [
     path,
-    { onBehalfOf: fault.onBehalfOf ?? rightActor(route, world), ...(body !== undefined && { body }) } as CallOptions,
+    {
+      onBehalfOf: fault.isApp ? undefined : (fault.onBehalfOf ?? rightActor(route, world)),
+      ...(body !== undefined && { body }),
+    } as CallOptions,
   ]
 }

@@ -16,7 +16,7 @@ const changesOf = (w: World) => {
       (await w.store.messages.edit({ ...base(id, actor), data, tags })).action,
     remove: async (id: MessageId, actor = w.app, permanent = false) =>
       (await w.store.messages.remove({ ...base(id, actor), permanent })).action,
-    find: (id: MessageId) => w.store.messages.find({ actor: w.app, id }),
+    find: async (id: MessageId) => (await w.store.messages.find({ actor: w.app, id })).message,
   }
 }
 

@@ -4,7 +4,7 @@ import { messageJson } from '../../messages/message.ts'
 import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
-const found = (w: World, id: MessageId, actor = w.app) => w.store.messages.find({ actor, id })
+const found = async (w: World, id: MessageId, actor = w.app) => (await w.store.messages.find({ actor, id })).message
 
 export const messagesConformance = (subject: Subject): void => {
   test('a message comes back as it was accepted, with who took part', async () => {
@@ -23,6 +23,7 @@ export const messagesConformance = (subject: Subject): void => {
       tags: '["a","b"]',
       muid: null,
       parentId: null,
+      quotedId: null,
       sentAt: w.now(),
       updatedAt: w.now(),
       editedAt: null,
@@ -169,6 +170,7 @@ export const messagesConformance = (subject: Subject): void => {
       muidForEver: false,
       toMany: false,
       parentId: null,
+      quotedId: null,
       resource: 'test',
     }
     const sent = await Promise.all(Array.from({ length: 50 }, (_, n) => send(n)))

@@ -10,6 +10,7 @@ import { appsConformance } from './apps.ts'
 import { botsConformance } from './bots.ts'
 import { botSecretsConformance } from './bots-secrets.ts'
 import { breakersConformance } from './breakers.ts'
+import { conversationsConformance } from './conversations.ts'
 import { deliveriesConformance } from './deliveries.ts'
 import { groupsConformance } from './groups.ts'
 import { hopsConformance } from './hops.ts'
@@ -19,10 +20,12 @@ import { leasesConformance } from './leases.ts'
 import { membersConformance } from './members.ts'
 import { messageChangesConformance } from './message-changes.ts'
 import { messageListsConformance } from './message-lists.ts'
+import { messageMarksConformance } from './message-marks.ts'
 import { messageRelayConformance } from './message-relay.ts'
 import { messagesConformance } from './messages.ts'
 import { replaysConformance } from './replays.ts'
 import type { Opened, Subject } from './subject.ts'
+import { threadsConformance } from './threads.ts'
 import { tokensConformance } from './tokens.ts'
 import { triggersConformance } from './triggers.ts'
 import { updatesConformance } from './updates.ts'
@@ -81,6 +84,9 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: which bots hear them', () => messageRelayConformance(subject))
     describe('messages: which bots hear of changes', () => triggersConformance(subject))
     describe('messages: lists', () => messageListsConformance(subject))
+    describe('messages: reactions, interactions, pins', () => messageMarksConformance(subject))
+    describe('threads', () => threadsConformance(subject))
+    describe('conversations', () => conversationsConformance(subject))
     describe('bots', () => botsConformance(subject))
     describe('bots: secrets', () => botSecretsConformance(subject))
     describe('lanes', () => lanesConformance(subject))

@@ -127,6 +127,8 @@ CREATE INDEX conversations_of_a ON public.conversations USING btree (app_id, use
 
 CREATE INDEX conversations_of_b ON public.conversations USING btree (app_id, user_b) WHERE (user_b IS NOT NULL);
 
+CREATE INDEX conversations_pinned ON public.conversations USING btree (app_id) WHERE (pinned_at IS NOT NULL);
+
 CREATE TABLE deliveries (
   id text COLLATE "C" NOT NULL,
   lane_id bigint NOT NULL,
@@ -206,6 +208,7 @@ CREATE TABLE interactions (
   uid text COLLATE "C" NOT NULL,
   element_id text COLLATE "C" NOT NULL,
   interacted_at bigint NOT NULL,
+  completes bigint NOT NULL,
   CONSTRAINT interactions_pkey PRIMARY KEY (message_id, uid, element_id)
 );
 

@@ -11,6 +11,7 @@ import { mayDeleteGroup, mayUpdateGroup } from '../../groups/group.policy.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { dropConversation } from './conversation-rows.ts'
 import {
   assertAllowed,
   lockGroup,
@@ -54,10 +55,6 @@ const deleteMembers = statement<{ app: string; guid: string }>(
 const deleteBans = statement<{ app: string; guid: string }>(
   'groups.delete_bans',
   'DELETE FROM banned_users WHERE app_id = :app AND guid = :guid',
-)
-const deleteConversation = statement<{ app: string; conversation: string }>(
-  'groups.delete_conversation',
-  'DELETE FROM conversations WHERE app_id = :app AND id = :conversation',
 )
 
 /** Profile fields as they are stored; JSON fields as text. */
@@ -217,7 +214,7 @@ export const groups = {
     assertAllowed(mayDeleteGroup(await standingOf(tx, actor, guid)))
     await tx.run(deleteMembers, { app, guid })
     await tx.run(deleteBans, { app, guid })
-    await tx.run(deleteConversation, { app, conversation: groupConversationId(guid) })
+    await dropConversation(tx, app, groupConversationId(guid))
     await tx.run(deleteGroup, { app, guid })
   }),
 }

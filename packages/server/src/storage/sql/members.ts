@@ -17,6 +17,7 @@ import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { systemUser, userEntity } from '../../users/user.ts'
+import { startReading, stopReading } from './conversation-rows.ts'
 import {
   assertAllowed,
   type GroupRow,
@@ -53,7 +54,7 @@ const SCOPE_OF: Readonly<Record<Exclude<MemberList, 'usersToBan'>, Scope>> = {
   participants: 'participant',
 }
 
-type Key = { app: string; guid: string; uid: string }
+type Key = { app: AppId; guid: Guid; uid: Uid }
 const insertMember = statement<Key & { scope: string; now: number }>(
   'members.insert',
   `INSERT INTO members (app_id, guid, uid, scope, joined_at) VALUES (:app, :guid, :uid, :scope, :now)
@@ -88,6 +89,7 @@ const isBanned = async (tx: Tx, key: Key): Promise<boolean> => (await tx.first(f
 
 const leave = async (tx: Tx, key: Key): Promise<boolean> => {
   if ((await tx.run(deleteMember, key)) === 0) return false
+  await stopReading(tx, key.app, key.guid, key.uid)
   await tx.run(countMembers, { app: key.app, guid: key.guid, by: -1 })
   return true
 }
@@ -111,6 +113,7 @@ const putMember = async (
   }
   if (banned) return 'ERR_BANNED_GROUPMEMBER'
   if ((await tx.run(insertMember, { ...key, scope: SCOPE_OF[change.list], now })) === 0) return 'ERR_ALREADY_JOINED'
+  await startReading(tx, app, guid, change.uid)
   await tx.run(countMembers, { app, guid, by: 1 })
   return undefined
 }

@@ -13,12 +13,14 @@ import {
 import { isForBot, mayBeRelayed } from '../../callbacks/relay.ts'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
-import { AppError } from '../../kernel/app-error.ts'
+import { AppError, badRequest } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
+import { assertTakesPart, findMessage, openForChange, requireMessage } from './message-access.ts'
+import { tellOfMessage, textOf } from './message-news.ts'
 import {
   groupEntityJson,
   MESSAGE_COLUMNS,
@@ -29,20 +31,14 @@ import {
   writeMessage,
   writeMessageAction,
 } from './message-rows.ts'
-import { botOf, subscribersIn, tellBots } from './outbox.ts'
+import { receiptsOf, type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
+import { tellBots } from './outbox.ts'
 import { read, statement, type Tx, write } from './seam.ts'
+import { addReply, dropReply } from './threads.ts'
 import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
 
 const COLUMNS = MESSAGE_COLUMNS.join(', ')
 
-const findMessage = statement<{ app: string; id: number }, MessageRow>(
-  'messages.find',
-  `SELECT ${COLUMNS} FROM messages WHERE id = :id AND app_id = :app`,
-)
-const lockMessage = statement<{ app: string; id: number }, MessageRow>(
-  'messages.lock',
-  `SELECT ${COLUMNS} FROM messages WHERE id = :id AND app_id = :app {FOR_UPDATE}`,
-)
 const FIRST_OF_MUID = `SELECT ${COLUMNS} FROM messages
    WHERE app_id = :app AND sender = :sender AND muid = :muid AND sent_at > :since`
 const firstOfMuid = statement<{ app: string; sender: string; muid: string; since: number }, MessageRow>(
@@ -77,20 +73,27 @@ const markDeleted = statement<{ id: number; now: number; by: string }>(
   'messages.mark_deleted',
   'UPDATE messages SET deleted_at = :now, deleted_by = :by, updated_at = :now WHERE id = :id',
 )
-const deleteRow = statement<{ id: number }>('messages.delete', 'DELETE FROM messages WHERE id = :id')
-const purgeConversation = statement<{ app: string; conversation: string; limit: number }>(
-  'messages.purge_conversation',
-  `DELETE FROM messages WHERE id IN
-     (SELECT id FROM messages WHERE app_id = :app AND conversation_id = :conversation ORDER BY id LIMIT :limit)`,
+const someOfConversation = statement<{ app: string; conversation: string; limit: number }, { id: number }>(
+  'messages.some_of_conversation',
+  'SELECT id FROM messages WHERE app_id = :app AND conversation_id = :conversation ORDER BY id LIMIT :limit',
 )
-const purgeUser = statement<{ app: string; uid: string; limit: number }>(
-  'messages.purge_user',
-  `DELETE FROM messages WHERE id IN
-     (SELECT id FROM messages WHERE app_id = :app AND (sender = :uid OR conversation_id IN (
-        SELECT id FROM conversations WHERE app_id = :app AND user_a = :uid UNION ALL
-        SELECT id FROM conversations WHERE app_id = :app AND user_b = :uid))
-      LIMIT :limit)`,
+const someOfUser = statement<{ app: string; uid: string; limit: number }, { id: number }>(
+  'messages.some_of_user',
+  `SELECT id FROM messages WHERE app_id = :app AND (sender = :uid OR conversation_id IN (
+     SELECT id FROM conversations WHERE app_id = :app AND user_a = :uid UNION ALL
+     SELECT id FROM conversations WHERE app_id = :app AND user_b = :uid))
+   LIMIT :limit`,
 )
+
+/** The messages with all that hangs on them. */
+const removeForGood = async (tx: Tx, ids: readonly number[]): Promise<void> => {
+  if (ids.length === 0) return
+  for (const table of ['reactions', 'interactions', 'saved_messages', 'message_flags'] as const) {
+    await tx.query(tx.build.deleteFrom(table).where('message_id', 'in', ids).compile())
+  }
+  await tx.query(tx.build.deleteFrom('thread_followers').where('root_id', 'in', ids).compile())
+  await tx.query(tx.build.deleteFrom('messages').where('id', 'in', ids).compile())
+}
 
 export interface AppendMessage {
   readonly actor: Actor
@@ -108,12 +111,14 @@ export interface AppendMessage {
   /** One call has several receivers: its muid stands for one message to each. */
   readonly toMany: boolean
   readonly parentId: MessageId | null
+  readonly quotedId: MessageId | null
   readonly resource: string
   readonly telling: Telling
 }
 
 export interface Appended {
   readonly message: StoredMessage
+  readonly quoted: StoredMessage | undefined
   /** False for the repetition of a muid: the message is the first one. */
   readonly isNew: boolean
   readonly told: Told
@@ -154,6 +159,11 @@ const receiverGroup = async (tx: Tx, input: AppendMessage): Promise<Receiver> =>
   return { conversationId: groupConversationId(guid), json: groupEntityJson(row, membership), bots }
 }
 
+const findQuoted = async (tx: Tx, app: AppId, id: MessageId | null): Promise<StoredMessage | undefined> => {
+  const row = id === null ? undefined : await tx.first(findMessage, { app, id: Number(id) })
+  return row && toMessage(row)
+}
+
 /** A reply goes where its thread is. */
 const checkThread = async (tx: Tx, app: AppId, parentId: MessageId, conversationId: ConversationId): Promise<void> => {
   const parent = await tx.first(findMessage, { app, id: Number(parentId) })
@@ -162,6 +172,21 @@ const checkThread = async (tx: Tx, app: AppId, parentId: MessageId, conversation
     throw new AppError('ERR_WRONG_MESSAGE_THREAD_CATEGORY')
   if (parent.parent_id !== null) throw new AppError('ERR_MESSAGE_THREAD_NESTING')
   if (parent.conversation_id !== conversationId) throw new AppError('ERR_WRONG_MESSAGE_THREAD')
+}
+
+/** What is quoted stands in the same conversation, and was said. */
+const checkQuoted = async (
+  tx: Tx,
+  app: AppId,
+  quotedId: MessageId,
+  conversationId: ConversationId,
+): Promise<StoredMessage> => {
+  const quoted = await findQuoted(tx, app, quotedId)
+  if (quoted === undefined) throw new AppError('ERR_MESSAGE_ID_NOT_FOUND', { details: { quotedMessageId: quotedId } })
+  if (quoted.conversationId !== conversationId || quoted.category === 'action' || quoted.deletedAt !== null) {
+    throw badRequest({ quotedMessageId: 'must be a message of the same conversation that is not deleted' })
+  }
+  return quoted
 }
 
 /** The message that the muid stands for already. */
@@ -193,10 +218,14 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const app = actor.appId
   const now = toSeconds(input.telling.nowMs)
   const first = await sentBefore(tx, input, now)
-  if (first !== undefined) return { message: first, isNew: false, told: nobodyTold }
+  if (first !== undefined) {
+    const quoted = await findQuoted(tx, app, first.quotedId)
+    return { message: first, quoted, isNew: false, told: nobodyTold }
+  }
   const from = await senderOf(tx, input, now)
   const to = receiverType === 'group' ? await receiverGroup(tx, input) : await receiverUser(tx, input)
   if (input.parentId !== null) await checkThread(tx, app, input.parentId, to.conversationId)
+  const quoted = input.quotedId === null ? undefined : await checkQuoted(tx, app, input.quotedId, to.conversationId)
   const mentions = await mentionsJson(tx, app, draft.mentions)
   const message = await writeMessage(tx, {
     app,
@@ -213,49 +242,21 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     tags: input.tags,
     muid: input.muid,
     parentId: input.parentId,
+    quotedId: input.quotedId,
     now,
   })
-  if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, isNew: true, told: nobodyTold }
+  if (input.parentId !== null) await addReply(tx, { app, rootId: input.parentId, reply: message })
+  if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, quoted, isNew: true, told: nobodyTold }
   const told = await tellBots(tx, input.telling, {
     app,
     conversationId: message.conversationId,
     messageId: Number(message.id),
     trigger: 'after_message',
-    data: messageJson(message),
+    data: messageJson(message, quoted && { view: { quoted } }),
     byBot: from.isBot ? sender : undefined,
     bots: to.bots,
   })
-  return { message, isNew: true, told }
-}
-
-const requireMessage = async (tx: Tx, app: AppId, id: MessageId, lock = false): Promise<StoredMessage> => {
-  const row = await tx.first(lock ? lockMessage : findMessage, { app, id: Number(id) })
-  if (row === undefined) throw new AppError('ERR_MESSAGE_ID_NOT_FOUND', { details: { id } })
-  return toMessage(row)
-}
-
-/** A user reads what is said where they take part. */
-const assertTakesPart = async (tx: Tx, actor: Actor, message: StoredMessage): Promise<void> => {
-  if (actor.kind === 'app') return
-  const takesPart =
-    message.receiverType === 'group'
-      ? (await membershipOf(tx, actor.appId, message.receiver as Guid, actor.uid)) !== undefined
-      : message.sender === actor.uid || message.receiver === actor.uid
-  if (!takesPart) throw new AppError('ERR_MESSAGE_NO_ACCESS')
-}
-
-/** Edit and delete: by the app, or by the sender. */
-const openForChange = async (
-  tx: Tx,
-  actor: Actor,
-  id: MessageId,
-): Promise<{ message: StoredMessage; by: UserRow | undefined }> => {
-  const by = await requireActor(tx, actor)
-  const message = await requireMessage(tx, actor.appId, id, true)
-  await assertTakesPart(tx, actor, message)
-  if (message.category === 'action' || message.category === 'call') throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
-  if (actor.kind === 'user' && message.sender !== actor.uid) throw new AppError('ERR_MESSAGE_NOT_A_SENDER')
-  return { message, by }
+  return { message, quoted, isNew: true, told }
 }
 
 const editedData = async (tx: Tx, app: AppId, message: StoredMessage, draft: Draft): Promise<string> => {
@@ -282,17 +283,6 @@ export interface MessageChanged {
   readonly told: Told
 }
 
-/** What was said, or the caption of what was shown. */
-const textOf = ({ data }: StoredMessage): string | null => {
-  const { text } = JSON.parse(data) as { text?: unknown }
-  return typeof text === 'string' ? text : null
-}
-
-/** Whose business the message is, be it by its old text or by its new one; one to one, it is everybody's. */
-const concerns = (message: StoredMessage, texts: readonly (string | null)[]) => (bot: BotRow) =>
-  message.receiverType === 'user' ||
-  texts.some((text) => isForBot({ uid: bot.uid, groupChatSetting: bot.group_chat_setting }, text))
-
 /** Writes the action message that tells of the change, and tells the bots that have asked for it. */
 const tellOfChange = async (
   tx: Tx,
@@ -309,18 +299,12 @@ const tellOfChange = async (
   const app = actor.appId
   const now = toSeconds(telling.nowMs)
   const action = await writeMessageAction(tx, { app, appCreatedAt, action: what, by, message, now })
-  const { receiverType, receiver, sender, conversationId } = message
-  const trigger = what === 'edited' ? ('message_edited' as const) : ('message_deleted' as const)
-  const parties = receiverType === 'group' ? { guid: receiver as Guid } : { uids: [receiver as Uid, sender as Uid] }
-  const subscribers = await subscribersIn(tx, { app, ...parties, trigger, by: actorUid(actor) })
-  const told = await tellBots(tx, telling, {
-    app,
-    conversationId,
+  const told = await tellOfMessage(tx, input, {
+    message,
     messageId: Number(action.id),
-    trigger,
+    trigger: what === 'edited' ? 'message_edited' : 'message_deleted',
     data: `{"message":${messageJson(action)}}`,
-    byBot: await botOf(tx, actor),
-    bots: subscribers.filter(concerns(message, texts)),
+    texts,
   })
   return { action, told }
 }
@@ -328,12 +312,17 @@ const tellOfChange = async (
 export const messages = {
   append: write(append),
 
-  find: read(async (tx, { actor, id }: { actor: Actor; id: MessageId }): Promise<StoredMessage> => {
-    await requireActor(tx, actor)
-    const message = await requireMessage(tx, actor.appId, id)
-    await assertTakesPart(tx, actor, message)
-    return message
-  }),
+  /** With who has received and read it. */
+  find: read(
+    async (tx, { actor, id, ...options }: { actor: Actor; id: MessageId } & ViewOptions): Promise<ViewedMessage> => {
+      await requireActor(tx, actor)
+      const message = await requireMessage(tx, actor.appId, id)
+      await assertTakesPart(tx, actor, message)
+      const [found] = await viewed(tx, actor, [message], options)
+      const receipts = await receiptsOf(tx, actor.appId, message)
+      return { message, view: { ...found?.view, receipts } }
+    },
+  ),
 
   edit: write(
     async (tx, input: ChangeMessage & { data: unknown; tags: string | undefined }): Promise<MessageChanged> => {
@@ -359,8 +348,9 @@ export const messages = {
     const now = toSeconds(input.telling.nowMs)
     const { message, by } = await openForChange(tx, actor, id)
     const deleter = actorUid(actor)
-    if (permanent) await tx.run(deleteRow, { id: Number(id) })
+    if (permanent) await removeForGood(tx, [Number(id)])
     else await tx.run(markDeleted, { id: Number(id), now, by: deleter })
+    if (message.parentId !== null && message.deletedAt === null) await dropReply(tx, message.parentId)
     const deleted: StoredMessage = { ...message, updatedAt: now, deletedAt: now, deletedBy: deleter }
     return tellOfChange(tx, input, { action: 'deleted', by, message: deleted, texts: [textOf(message)] })
   }),
@@ -372,9 +362,14 @@ export const messages = {
       input: { appId: AppId; of: { conversationId: ConversationId } | { uid: Uid }; limit: number },
     ): Promise<number> => {
       const { appId: app, of, limit } = input
-      return 'uid' in of
-        ? tx.run(purgeUser, { app, uid: of.uid, limit })
-        : tx.run(purgeConversation, { app, conversation: of.conversationId, limit })
+      const rows = await ('uid' in of
+        ? tx.all(someOfUser, { app, uid: of.uid, limit })
+        : tx.all(someOfConversation, { app, conversation: of.conversationId, limit }))
+      await removeForGood(
+        tx,
+        rows.map(({ id }) => id),
+      )
+      return rows.length
     },
   ),
 }

@@ -2,14 +2,20 @@
 import { apiKeys, apps } from './apps.ts'
 import { bots } from './bots.ts'
 import { breakers } from './breakers.ts'
+import { conversations } from './conversations.ts'
 import { deliveries } from './deliveries.ts'
 import { groups } from './groups.ts'
+import { interactions } from './interactions.ts'
 import { lanes } from './lanes.ts'
+import { marks } from './marks.ts'
 import { masterKeys } from './master-keys.ts'
 import { members } from './members.ts'
 import { messageLists } from './message-lists.ts'
 import { messages } from './messages.ts'
+import { pins } from './pins.ts'
+import { reactions } from './reactions.ts'
 import type { OperationTable } from './seam.ts'
+import { threads } from './threads.ts'
 import { updates } from './updates.ts'
 import { authTokens, users } from './users.ts'
 
@@ -20,7 +26,12 @@ export const operations = {
   authTokens,
   groups,
   members,
-  messages: { ...messages, ...messageLists },
+  messages: { ...messages, ...messageLists, ...pins },
+  reactions,
+  interactions,
+  threads,
+  conversations,
+  marks,
   bots,
   breakers,
   masterKeys,

@@ -152,7 +152,7 @@ export interface Schema {
     uid: Uid
     reacted_at: number
   }
-  interactions: { message_id: number; uid: Uid; element_id: string; interacted_at: number }
+  interactions: { message_id: number; uid: Uid; element_id: string; interacted_at: number; completes: Bit }
   saved_messages: { app_id: AppId; uid: Uid; message_id: number; saved_at: number }
   thread_followers: { app_id: AppId; uid: Uid; root_id: number; participated: Bit; subscribed: Bit }
   message_flags: {

@@ -53,6 +53,9 @@ const deleteTokens = statement<{ app: string; uid: string }>(
   'DELETE FROM auth_tokens WHERE app_id = :app AND uid = :uid',
 )
 
+/** What is the user's alone: how their conversations stand, what they saved and follow. */
+const OWN_TABLES = ['user_conversations', 'saved_messages', 'thread_followers'] as const
+
 /** Profile fields as they are stored; JSON fields as text. */
 export interface Profile {
   readonly name: string
@@ -154,6 +157,9 @@ export const users = {
       await tx.run(deleteBans, { app, uid })
       await tx.run(disown, { app, uid, system })
       await tx.run(deleteTokens, { app, uid })
+      for (const table of OWN_TABLES) {
+        await tx.query(tx.build.deleteFrom(table).where('app_id', '=', app).where('uid', '=', uid).compile())
+      }
       await tx.run(deleteUser, { app, uid })
     },
   ),

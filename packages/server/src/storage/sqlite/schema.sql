@@ -115,6 +115,8 @@ CREATE INDEX conversations_of_a ON conversations (app_id, user_a) WHERE user_a I
 
 CREATE INDEX conversations_of_b ON conversations (app_id, user_b) WHERE user_b IS NOT NULL;
 
+CREATE INDEX conversations_pinned ON conversations (app_id) WHERE pinned_at IS NOT NULL;
+
 CREATE TABLE deliveries (
   id TEXT PRIMARY KEY,
   lane_id INTEGER NOT NULL,
@@ -183,6 +185,8 @@ CREATE TABLE interactions (
   uid TEXT NOT NULL,
   element_id TEXT NOT NULL,
   interacted_at INTEGER NOT NULL,
+  -- 1: with it the goal of the message was reached.
+  completes INTEGER NOT NULL,
   PRIMARY KEY (message_id, uid, element_id)
 ) STRICT, WITHOUT ROWID;
 

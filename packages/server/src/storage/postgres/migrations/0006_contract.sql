@@ -73,6 +73,8 @@ CREATE TABLE interactions (
   uid TEXT COLLATE "C" NOT NULL,
   element_id TEXT COLLATE "C" NOT NULL,
   interacted_at BIGINT NOT NULL,
+  -- 1: with it the goal of the message was reached.
+  completes BIGINT NOT NULL,
   PRIMARY KEY (message_id, uid, element_id)
 );
 
@@ -108,6 +110,7 @@ CREATE TABLE message_flags (
 
 -- Pinned for everybody.
 ALTER TABLE conversations ADD COLUMN pinned_at BIGINT;
+CREATE INDEX conversations_pinned ON conversations (app_id) WHERE pinned_at IS NOT NULL;
 
 -- Up to which message it was read and delivered, and up to which it is hidden, because the user deleted it then.
 CREATE TABLE user_conversations (

@@ -73,6 +73,8 @@ CREATE TABLE interactions (
   uid TEXT NOT NULL,
   element_id TEXT NOT NULL,
   interacted_at INTEGER NOT NULL,
+  -- 1: with it the goal of the message was reached.
+  completes INTEGER NOT NULL,
   PRIMARY KEY (message_id, uid, element_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -108,6 +110,7 @@ CREATE TABLE message_flags (
 
 -- Pinned for everybody.
 ALTER TABLE conversations ADD COLUMN pinned_at INTEGER;
+CREATE INDEX conversations_pinned ON conversations (app_id) WHERE pinned_at IS NOT NULL;
 
 -- Up to which message it was read and delivered, and up to which it is hidden, because the user deleted it then.
 CREATE TABLE user_conversations (

@@ -1,0 +1,157 @@
+/** What is done to messages without changing what they say: reactions, interactions, pins, saves. */
+import { ListReactions, MarkInteracted, Message, one, Reaction, Success } from '@confab/protocol'
+import { Type } from 'typebox'
+import { succeeded } from '../http/answers.ts'
+import { pathOf } from '../http/path.ts'
+import { RawJson, type Route, type RouteRequest, route } from '../http/route.ts'
+import { asUser } from '../kernel/actor.ts'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import type { ViewedMessage } from '../storage/sql/message-views.ts'
+import type { Store } from '../storage/store.ts'
+import { messageIdOf } from './change-message.ts'
+import type { Interact } from './interact.ts'
+import { messageJson } from './message.ts'
+import type { React, ReactionPage } from './react.ts'
+
+const answerViewed = ({ message, view }: ViewedMessage): RawJson =>
+  new RawJson(`{"data":${messageJson(message, { withTags: true, view })}}`)
+
+// Reactions -------------------------------------------------------------------------------------------------------
+
+const Edge = Type.Object({ affix: Type.String(), id: Type.String(), sentAt: Type.Integer() })
+const ReactionList = Type.Object({
+  data: Type.Array(Reaction),
+  meta: Type.Object({
+    current: Type.Object({ limit: Type.Integer(), count: Type.Integer() }),
+    next: Type.Optional(Edge),
+    previous: Type.Optional(Edge),
+  }),
+})
+
+const edgeOf = (row: Reaction | undefined, affix: string) => row && { affix, id: row.id, sentAt: row.reactedAt }
+
+const answerReactions = ({ rows, limit }: ReactionPage) => {
+  const [next, previous] = [edgeOf(rows.at(-1), 'append'), edgeOf(rows[0], 'prepend')]
+  const edges = next && previous ? { next, previous } : {}
+  return { data: rows, meta: { current: { limit, count: rows.length }, ...edges } }
+}
+
+const reactionRoutes = (react: React): readonly Route[] => {
+  const tag = 'Reactions'
+  const one_ = '/messages/:id/reactions/:reaction'
+  const input = ({ actor, client, params }: RouteRequest<{ id: string; reaction: string }>) => ({
+    actor: asUser(actor),
+    client,
+    ...params,
+  })
+  return [
+    route({
+      method: 'POST',
+      path: one_,
+      tag,
+      summary: 'React to a message',
+      forUsers: true,
+      onBehalfOf: 'required',
+      params: pathOf('id', 'reaction'),
+      answer: one(Message),
+      handle: async (request) => answerViewed(await react.add(input(request))),
+    }),
+    route({
+      method: 'DELETE',
+      path: one_,
+      tag,
+      summary: 'Take a reaction back',
+      forUsers: true,
+      onBehalfOf: 'required',
+      params: pathOf('id', 'reaction'),
+      answer: one(Message),
+      handle: async (request) => answerViewed(await react.remove(input(request))),
+    }),
+    route({
+      method: 'GET',
+      path: '/messages/:id/reactions',
+      tag,
+      summary: 'List the reactions to a message, oldest first',
+      forUsers: true,
+      onBehalfOf: 'optional',
+      params: pathOf('id'),
+      query: ListReactions,
+      answer: ReactionList,
+      handle: async ({ actor, params, query }) => answerReactions(await react.list({ actor, ...params }, query)),
+    }),
+    route({
+      method: 'GET',
+      path: one_,
+      tag,
+      summary: 'List who has reacted to a message in this way',
+      forUsers: true,
+      onBehalfOf: 'optional',
+      params: pathOf('id', 'reaction'),
+      query: ListReactions,
+      answer: ReactionList,
+      handle: async ({ actor, params, query }) => answerReactions(await react.list({ actor, ...params }, query)),
+    }),
+  ]
+}
+
+// Pins and saves --------------------------------------------------------------------------------------------------
+
+type Keep = (request: RouteRequest<{ id: string }>) => Promise<ViewedMessage>
+
+const keepRoute = (method: 'POST' | 'DELETE', what: 'pin' | 'save', summary: string, keep: Keep): Route =>
+  route({
+    method,
+    path: `/messages/:id/${what}`,
+    tag: what === 'pin' ? 'Pinned messages' : 'Saved messages',
+    summary,
+    forUsers: true,
+    onBehalfOf: what === 'pin' ? 'optional' : 'required',
+    params: pathOf('id'),
+    answer: one(Message),
+    handle: async (request) => answerViewed(await keep(request)),
+  })
+
+const keepRoutes = ({ store, clock }: { store: Pick<Store, 'messages'>; clock: Clock }): readonly Route[] => {
+  const now = (): number => toSeconds(clock.now())
+  const idOf = ({ params }: RouteRequest<{ id: string }>) => messageIdOf(params.id)
+  const { messages } = store
+  return [
+    keepRoute('POST', 'pin', 'Pin a message, for everybody in its conversation', (request) =>
+      messages.pin({ actor: request.actor, id: idOf(request), now: now() }),
+    ),
+    keepRoute('DELETE', 'pin', 'Unpin a message', (request) =>
+      messages.unpin({ actor: request.actor, id: idOf(request) }),
+    ),
+    keepRoute('POST', 'save', 'Save a message, for the acting user alone', (request) =>
+      messages.save({ actor: asUser(request.actor), id: idOf(request), now: now() }),
+    ),
+    keepRoute('DELETE', 'save', 'Remove a message from those that the acting user has saved', (request) =>
+      messages.unsave({ actor: asUser(request.actor), id: idOf(request) }),
+    ),
+  ]
+}
+
+export const messageMarkRoutes = (deps: {
+  store: Pick<Store, 'messages'>
+  clock: Clock
+  react: React
+  interact: Interact
+}): readonly Route[] => [
+  ...reactionRoutes(deps.react),
+  route({
+    method: 'PATCH',
+    path: '/messages/:id/interacted',
+    tag: 'Interactions',
+    summary: 'Mark elements of an interactive message as used by the acting user',
+    forUsers: true,
+    onBehalfOf: 'required',
+    params: pathOf('id'),
+    body: MarkInteracted,
+    answer: one(Success),
+    handle: async ({ actor, client, params, body }) => {
+      await deps.interact({ actor: asUser(actor), client, id: params.id, elements: body.interactions })
+      return succeeded(`The message ${params.id} has been marked as interacted successfully.`)
+    },
+  }),
+  ...keepRoutes(deps),
+]

@@ -1,0 +1,59 @@
+import { type ListReactions, limits, type Reaction } from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
+import type { Actor, UserActor } from '../kernel/actor.ts'
+import { badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
+import type { ViewedMessage } from '../storage/sql/message-views.ts'
+import type { Reacted } from '../storage/sql/reactions.ts'
+import type { Store } from '../storage/store.ts'
+import { messageIdOf } from './change-message.ts'
+
+interface ReactInput {
+  readonly actor: UserActor
+  readonly client: Client
+  /** As the path has it. */
+  readonly id: string
+  readonly reaction: string
+}
+
+export interface React {
+  /** Reacting twice is as reacting once. */
+  add(input: ReactInput): Promise<ViewedMessage>
+  remove(input: ReactInput): Promise<ViewedMessage>
+  list(input: { actor: Actor; id: string; reaction?: string }, query: ListReactions): Promise<ReactionPage>
+}
+
+export interface ReactionPage {
+  readonly rows: readonly Reaction[]
+  readonly limit: number
+}
+
+const checked = (reaction: string): string => {
+  if (reaction.trim() === '' || reaction.length > limits.reactionLength) {
+    throw badRequest({ reaction: `must have 1 to ${limits.reactionLength} characters` })
+  }
+  return reaction
+}
+
+export const makeReact = (deps: { store: Pick<Store, 'reactions'>; teller: Teller }): React => {
+  const { store, teller } = deps
+  const inputOf = ({ actor, client, id, reaction }: ReactInput) => ({
+    actor,
+    id: messageIdOf(id),
+    reaction: checked(reaction),
+    telling: teller.telling(client),
+  })
+  const handOn = ({ actor }: ReactInput, { told, ...viewed }: Reacted): ViewedMessage => {
+    teller.told(told, { appId: actor.appId, conversationId: viewed.message.conversationId, sender: actor.uid })
+    return viewed
+  }
+  return {
+    add: async (input) => handOn(input, await store.reactions.add(inputOf(input))),
+    remove: async (input) => handOn(input, await store.reactions.remove(inputOf(input))),
+    list: async ({ actor, id, reaction }, { affix = 'append', id: after, limit = limits.pageSize }) => {
+      const cursor = { affix, limit, ...(after !== undefined && { id: Number(after) }) }
+      const wanted = reaction === undefined ? {} : { reaction: checked(reaction) }
+      return { rows: await store.reactions.list({ actor, id: messageIdOf(id), ...wanted, cursor }), limit }
+    },
+  }
+}
