@@ -61,7 +61,8 @@ const metaJson = ({ rows, hasMore }: MessageSlice, { affix, limit }: MessageCurs
   })
 }
 
-const optionsOf = ({ withThreadSubscribed }: ListMessages) => definedOf({ withThreadSubscribed })
+const optionsOf = ({ withThreadSubscribed, mentionsWithTagInfo, mentionsWithBlockedInfo }: ListMessages) =>
+  definedOf({ withThreadSubscribed, mentionsWithTagInfo, mentionsWithBlockedInfo })
 
 /** Counts of what is unread, or was not delivered, in place of the messages. */
 const countsOf = async (

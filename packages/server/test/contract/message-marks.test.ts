@@ -250,6 +250,23 @@ describeEngines('a message', (engine) => {
     })
   })
 
+  test('mentioned users come with their tags, and with who has blocked whom, on demand', async () => {
+    const { ann, bob } = scene
+    await api.ok('PUT', `/users/${bob}`, { body: { tags: ['vip'] } })
+    const id = await say({ data: { text: `hello <@uid:${bob}>` } })
+    const shown = async (query: Json) => {
+      const { data } = await api.ok('GET', `/groups/${scene.group}/messages`, {
+        onBehalfOf: ann,
+        query: { ...query, affix: 'prepend', limit: 1 },
+      })
+      expect(idsOf({ data })).toEqual([id])
+      return data[0].data.mentions[bob]
+    }
+    expect(await shown({})).not.toHaveProperty('tags')
+    expect(await shown({ mentionsWithTagInfo: true })).toMatchObject({ uid: bob, tags: ['vip'] })
+    expect(await shown({ mentionsWithBlockedInfo: 1 })).toMatchObject({ blockedByMe: false, hasBlockedMe: false })
+  })
+
   describe('filters by content', () => {
     test('links, mentions, attachments, what was changed', async () => {
       const { ann, bob, cara } = scene

@@ -136,6 +136,35 @@ describeEngines('a bot with triggers', (engine) => {
     expect([added.by.uid, kicked.by.uid]).toEqual([uid, uid])
   })
 
+  test('hears of reactions, and of what is done with its interactive messages', async () => {
+    const triggers = ['message_reaction_added', 'message_reaction_removed', 'message_interacted']
+    await api.ok('PUT', `/bots/${bot}`, { body: { triggers, groupChatSetting: 'none' } })
+    const data = { interactiveData: { title: 'Order', submitElement: { elementId: 'go', buttonText: 'Go' } } }
+    const body = { receiver: group, receiverType: 'group', category: 'interactive', type: 'form', data }
+    const { id } = (await api.ok('POST', `/bots/${bot}/messages`, { body })).data
+    const reactions = `/messages/${id}/reactions/%F0%9F%91%8D`
+    await api.ok('POST', reactions, { onBehalfOf: 'ann' })
+    await api.ok('POST', reactions, { onBehalfOf: 'ann' })
+    await api.ok('DELETE', reactions, { onBehalfOf: 'ann' })
+    await api.ok('PATCH', `/messages/${id}/interacted`, { onBehalfOf: 'ann', body: { interactions: ['go'] } })
+    const told = await receiver.waitFor(3, WAIT_MS)
+    expect(triggersOf(told)).toEqual(triggers)
+    const [added, removed, interacted] = told.map((one) => bodyOf(one).data)
+    const reaction = { messageId: id, reaction: '👍', uid: 'ann', reactedBy: { uid: 'ann', name: 'ANN' } }
+    expect(added).toMatchObject({ reaction })
+    expect(removed).toEqual(added)
+    expect(interacted).toEqual({
+      messageId: id,
+      user: expect.objectContaining({ uid: 'ann' }),
+      interactions: [{ elementId: 'go', interactedAt: expect.any(Number) }],
+    })
+    // Of what others said in a group it hears only as much as it hears messages.
+    const other = await sayInGroup(server, 'ann', group, 'between us')
+    await api.ok('POST', `/messages/${other.id}/reactions/x`, { onBehalfOf: 'ann' })
+    await pause(QUIET_MS)
+    expect(receiver.received).toHaveLength(3)
+  })
+
   test('hears who was added and who was kicked, once per call', async () => {
     await add(['bob', 'cat'], 'ann')
     const added = await nth(1)

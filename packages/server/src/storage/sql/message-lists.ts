@@ -18,6 +18,7 @@ import { type ConversationState, stateOf } from './conversation-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import { contains, holdsOneOf } from './lists.ts'
 import { conversationsOf, oneToOneOf } from './membership.ts'
+import { type MentionOptions, withMentions } from './mention-views.ts'
 import { MESSAGE_COLUMNS, toMessage } from './message-rows.ts'
 import { type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
 import type { Schema } from './schema.ts'
@@ -223,7 +224,7 @@ export const messageLists = {
         scope: MessageScope
         filter: MessageFilter
         cursor: MessageCursor
-        options: ViewOptions
+        options: ViewOptions & MentionOptions
       },
     ): Promise<MessageSlice> => {
       const { actor, scope, filter, cursor, options } = input
@@ -239,11 +240,12 @@ export const messageLists = {
         )
         .orderBy('id', cursor.affix === 'append' ? 'asc' : 'desc')
         .limit(cursor.limit + 1)
-      const rows = (await tx.query(query.compile())).map(toMessage)
-      const hasMore = rows.length > cursor.limit
-      const shown = rows.slice(0, cursor.limit)
+      const found = (await tx.query(query.compile())).map(toMessage)
+      const hasMore = found.length > cursor.limit
+      const shown = found.slice(0, cursor.limit)
       if (cursor.affix === 'prepend') shown.reverse()
-      return { rows: await viewed(tx, actor, shown, options), hasMore }
+      const rows = await viewed(tx, actor, shown, options)
+      return { rows: await withMentions(tx, actor, rows, options), hasMore }
     },
   ),
 }
