@@ -27,10 +27,15 @@ import { makeChangeMessages } from './messages/change-message.ts'
 import { makeListMessages } from './messages/list-messages.ts'
 import { messageRoutes } from './messages/messages.routes.ts'
 import type { SendMessageAs } from './messages/send-message.ts'
+import { makeManageRoles } from './roles/manage-roles.ts'
+import { permissionRoutes } from './roles/permissions.routes.ts'
+import { roleRoutes } from './roles/roles.routes.ts'
 import type { Store } from './storage/store.ts'
 import { authTokenRoutes } from './users/auth-tokens.routes.ts'
 import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
+import { makeManageRelations } from './users/manage-relations.ts'
 import { makeManageUsers } from './users/manage-users.ts'
+import { relationRoutes } from './users/relations.routes.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
 
@@ -58,6 +63,8 @@ export interface RouteParts {
   readonly updates: FetchUpdates
   /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
   readonly onCredentialsChanged: () => void
+  /** What roles are kept from has changed. */
+  readonly onRestrictionsChanged: () => void
   readonly onBotsChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
@@ -73,11 +80,15 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     onChange: parts.onBotsChanged,
     onResume,
   })
+  const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
     ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
+    ...relationRoutes(makeManageRelations(shared)),
     ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),
+    ...roleRoutes(roles),
+    ...permissionRoutes(roles),
     ...groupRoutes(makeManageGroups(shared)),
     ...memberRoutes(makeManageMembers(shared)),
     ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
@@ -110,6 +121,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     },
     updates: makeFetchUpdates({ store, ...kernel }),
     onCredentialsChanged: nothing,
+    onRestrictionsChanged: nothing,
     onBotsChanged: nothing,
     onResume: nothing,
   })

@@ -30,6 +30,9 @@ const makeWorld = async (api: Api): Promise<World> => {
     id: message.id,
     apiKey: key.apiKey,
     authToken: token.authToken,
+    role: 'default',
+    scope: 'participant',
+    permission: 'sendMessage',
   }
   return { api, scene, names }
 }

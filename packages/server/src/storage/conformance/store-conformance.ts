@@ -21,7 +21,9 @@ import { messageChangesConformance } from './message-changes.ts'
 import { messageListsConformance } from './message-lists.ts'
 import { messageRelayConformance } from './message-relay.ts'
 import { messagesConformance } from './messages.ts'
+import { relationsConformance } from './relations.ts'
 import { replaysConformance } from './replays.ts'
+import { rolesConformance } from './roles.ts'
 import type { Opened, Subject } from './subject.ts'
 import { tokensConformance } from './tokens.ts'
 import { triggersConformance } from './triggers.ts'
@@ -74,6 +76,8 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('apps and keys', () => appsConformance(subject))
     describe('users', () => usersConformance(subject))
     describe('auth tokens', () => tokensConformance(subject))
+    describe('roles', () => rolesConformance(subject))
+    describe('friends and blocked users', () => relationsConformance(subject))
     describe('groups', () => groupsConformance(subject))
     describe('members', () => membersConformance(subject))
     describe('messages', () => messagesConformance(subject))

@@ -14,9 +14,11 @@ import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kyse
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { StoredMessage } from '../../messages/message.ts'
+import { messagesShown } from '../../roles/permission.policy.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import { contains, holdsOneOf } from './lists.ts'
 import { MESSAGE_COLUMNS, toMessage } from './message-rows.ts'
+import { assertPermitted, rightsOf } from './role-rows.ts'
 import type { Schema } from './schema.ts'
 import { read, type Tx } from './seam.ts'
 import { requireActor, requireUser } from './user-rows.ts'
@@ -131,6 +133,16 @@ const filtersOf = (eb: Where, filter: MessageFilter): Expression<SqlBool>[] => {
   return all
 }
 
+/** What the role of whoever asks lets them see; what happened in a conversation is told to everybody in it. */
+const allowedOf = (eb: Where, allowed: ReturnType<typeof messagesShown> | undefined): Expression<SqlBool>[] => {
+  const isAction = eb('category', '=', 'action')
+  const oneOf = (column: 'category' | 'type', values: readonly string[] | undefined): Expression<SqlBool>[] => {
+    if (values === undefined) return []
+    return [values.length === 0 ? isAction : eb.or([isAction, eb(column, 'in', [...values])])]
+  }
+  return [...oneOf('category', allowed?.categories), ...oneOf('type', allowed?.types)]
+}
+
 const cursorOf = (eb: Where, { affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] => {
   const beyond = affix === 'append' ? '>' : '<'
   if (id !== undefined) return [eb('id', beyond, id)]
@@ -144,13 +156,17 @@ export const messageLists = {
       input: { actor: Actor; scope: MessageScope; filter: MessageFilter; cursor: MessageCursor },
     ): Promise<MessageSlice> => {
       const { actor, scope, filter, cursor } = input
-      await requireActor(tx, actor)
+      const by = await requireActor(tx, actor)
+      const allowed = by && messagesShown(await rightsOf(tx, actor.appId, by))
+      assertPermitted(allowed?.denial)
       const inScope = await scopeOf(tx, actor, scope)
       const query = tx.build
         .selectFrom('messages')
         .select(MESSAGE_COLUMNS)
         .where('app_id', '=', actor.appId)
-        .where((eb) => eb.and([inScope(eb), ...filtersOf(eb, filter), ...cursorOf(eb, cursor)]))
+        .where((eb) =>
+          eb.and([inScope(eb), ...filtersOf(eb, filter), ...allowedOf(eb, allowed), ...cursorOf(eb, cursor)]),
+        )
         .orderBy('id', cursor.affix === 'append' ? 'asc' : 'desc')
         .limit(cursor.limit + 1)
       const rows = (await tx.query(query.compile())).map(toMessage)

@@ -17,6 +17,16 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
+import {
+  mayDelete,
+  mayEdit,
+  mayEditInScope,
+  maySend,
+  maySendInScope,
+  type Rights,
+  sendsToFriendsOnly,
+  type ToSend,
+} from '../../roles/permission.policy.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import {
@@ -30,6 +40,8 @@ import {
   writeMessageAction,
 } from './message-rows.ts'
 import { botOf, subscribersIn, tellBots } from './outbox.ts'
+import { assertNotBlocked } from './relation-rows.ts'
+import { areFriends, assertPermitted, rightsOf, scopePermissionsOf, toRights } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
 
@@ -119,6 +131,13 @@ export interface Appended {
   readonly told: Told
 }
 
+/** Who sends: the app itself is no user, and nothing is forbidden to it. */
+interface Sender {
+  readonly row: UserRow | undefined
+  readonly isBot: boolean
+  readonly rights: Rights | undefined
+}
+
 interface Receiver {
   readonly conversationId: ConversationId
   readonly json: string
@@ -126,11 +145,29 @@ interface Receiver {
   readonly bots: readonly BotRow[]
 }
 
-const receiverUser = async (tx: Tx, input: AppendMessage): Promise<Receiver> => {
+/** Of the attachments of a draft; undefined where one does not say. */
+const mimeTypesOf = ({ dataHead }: Draft): (string | undefined)[] => {
+  const { attachments = [] } = JSON.parse(`${dataHead}}`) as { attachments?: { mimeType?: unknown }[] }
+  if (!Array.isArray(attachments)) return []
+  return attachments.map(({ mimeType }) => (typeof mimeType === 'string' ? mimeType : undefined))
+}
+
+const assertMaySend = (rights: Rights, { draft }: AppendMessage, to: ToSend['to']): void => {
+  const { category, type } = draft
+  assertPermitted(maySend(rights, { category, type, mimeTypes: () => mimeTypesOf(draft), to }))
+}
+
+const receiverUser = async (tx: Tx, input: AppendMessage, { rights }: Sender): Promise<Receiver> => {
   const app = input.actor.appId
   const uid = input.receiver as Uid
   const conversationId = userConversationId(input.sender, uid)
   const { row, isBot } = await requireParticipant(tx, app, uid, 'receiver')
+  if (rights !== undefined) {
+    await assertNotBlocked(tx, app, input.sender, uid)
+    const isFriend =
+      uid === input.sender || !sendsToFriendsOnly(rights) || (await areFriends(tx, app, input.sender, uid))
+    assertMaySend(rights, input, { type: 'user', role: row.role, isFriend })
+  }
   const bot = isBot && uid !== input.sender ? await findBotRow(tx, app, uid) : undefined
   return {
     conversationId,
@@ -139,13 +176,18 @@ const receiverUser = async (tx: Tx, input: AppendMessage): Promise<Receiver> => 
   }
 }
 
-const receiverGroup = async (tx: Tx, input: AppendMessage): Promise<Receiver> => {
+const receiverGroup = async (tx: Tx, input: AppendMessage, { rights }: Sender): Promise<Receiver> => {
   const app = input.actor.appId
   const guid = input.receiver as Guid
   const row = await requireGroup(tx, app, guid)
   const membership = input.sender === SYSTEM_UID ? undefined : await membershipOf(tx, app, guid, input.sender)
   if (input.sender !== SYSTEM_UID && membership === undefined)
     throw new AppError('ERR_GROUP_NOT_JOINED', { details: { receiver: guid } })
+  if (rights !== undefined) assertMaySend(rights, input, { type: 'group' })
+  if (membership !== undefined) {
+    const isReply = input.parentId !== null
+    assertPermitted(maySendInScope(scopePermissionsOf(row, membership.scope), { isReply }))
+  }
   const bots = (await tx.all(botsOfGroup, { app, guid })).filter(
     (bot) =>
       bot.uid !== input.sender &&
@@ -177,15 +219,11 @@ const sentBefore = async (tx: Tx, input: AppendMessage, now: number): Promise<St
   return row && toMessage(row)
 }
 
-const senderOf = async (
-  tx: Tx,
-  input: AppendMessage,
-  now: number,
-): Promise<{ row: UserRow | undefined; isBot: boolean }> => {
-  if (input.sender === SYSTEM_UID) return { row: undefined, isBot: false }
+const senderOf = async (tx: Tx, input: AppendMessage, now: number): Promise<Sender> => {
+  if (input.sender === SYSTEM_UID) return { row: undefined, isBot: false, rights: undefined }
   const app = input.actor.appId
-  const { row, isBot } = await requireParticipant(tx, app, input.sender, 'sender')
-  return { row: await touch(tx, app, row, now), isBot }
+  const { row, isBot, role } = await requireParticipant(tx, app, input.sender, 'sender')
+  return { row: await touch(tx, app, row, now), isBot, rights: toRights(role) }
 }
 
 const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
@@ -195,7 +233,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const first = await sentBefore(tx, input, now)
   if (first !== undefined) return { message: first, isNew: false, told: nobodyTold }
   const from = await senderOf(tx, input, now)
-  const to = receiverType === 'group' ? await receiverGroup(tx, input) : await receiverUser(tx, input)
+  const to = receiverType === 'group' ? await receiverGroup(tx, input, from) : await receiverUser(tx, input, from)
   if (input.parentId !== null) await checkThread(tx, app, input.parentId, to.conversationId)
   const mentions = await mentionsJson(tx, app, draft.mentions)
   const message = await writeMessage(tx, {
@@ -244,17 +282,30 @@ const assertTakesPart = async (tx: Tx, actor: Actor, message: StoredMessage): Pr
   if (!takesPart) throw new AppError('ERR_MESSAGE_NO_ACCESS')
 }
 
+/** Whether their role, and their scope in the group, let somebody change what they have said. */
+const assertMayChange = async (tx: Tx, by: UserRow, message: StoredMessage, may: 'edit' | 'delete', app: AppId) => {
+  const rights = await rightsOf(tx, app, by)
+  assertPermitted(may === 'edit' ? mayEdit(rights) : mayDelete(rights))
+  if (may === 'delete' || message.receiverType !== 'group') return
+  const guid = message.receiver as Guid
+  const membership = await membershipOf(tx, app, guid, by.uid)
+  if (membership === undefined) return
+  assertPermitted(mayEditInScope(scopePermissionsOf(await requireGroup(tx, app, guid), membership.scope)))
+}
+
 /** Edit and delete: by the app, or by the sender. */
 const openForChange = async (
   tx: Tx,
   actor: Actor,
   id: MessageId,
+  may: 'edit' | 'delete',
 ): Promise<{ message: StoredMessage; by: UserRow | undefined }> => {
   const by = await requireActor(tx, actor)
   const message = await requireMessage(tx, actor.appId, id, true)
   await assertTakesPart(tx, actor, message)
   if (message.category === 'action' || message.category === 'call') throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
   if (actor.kind === 'user' && message.sender !== actor.uid) throw new AppError('ERR_MESSAGE_NOT_A_SENDER')
+  if (by !== undefined) await assertMayChange(tx, by, message, may, actor.appId)
   return { message, by }
 }
 
@@ -340,7 +391,7 @@ export const messages = {
       const { actor, id } = input
       const app = actor.appId
       const now = toSeconds(input.telling.nowMs)
-      const { message, by } = await openForChange(tx, actor, id)
+      const { message, by } = await openForChange(tx, actor, id, 'edit')
       if (message.deletedAt !== null) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
       const draft = draftEdit(message, input.data ?? {})
       const data = await editedData(tx, app, message, draft)
@@ -357,7 +408,7 @@ export const messages = {
   remove: write(async (tx, input: ChangeMessage & { permanent: boolean }): Promise<MessageChanged> => {
     const { actor, id, permanent } = input
     const now = toSeconds(input.telling.nowMs)
-    const { message, by } = await openForChange(tx, actor, id)
+    const { message, by } = await openForChange(tx, actor, id, 'delete')
     const deleter = actorUid(actor)
     if (permanent) await tx.run(deleteRow, { id: Number(id) })
     else await tx.run(markDeleted, { id: Number(id), now, by: deleter })

@@ -9,6 +9,9 @@ import { masterKeys } from './master-keys.ts'
 import { members } from './members.ts'
 import { messageLists } from './message-lists.ts'
 import { messages } from './messages.ts'
+import { permissions } from './permissions.ts'
+import { blocks, friends } from './relations.ts'
+import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
 import { updates } from './updates.ts'
 import { authTokens, users } from './users.ts'
@@ -18,6 +21,10 @@ export const operations = {
   apiKeys,
   users,
   authTokens,
+  roles,
+  permissions,
+  friends,
+  blocks,
   groups,
   members,
   messages: { ...messages, ...messageLists },

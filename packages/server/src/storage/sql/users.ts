@@ -1,10 +1,15 @@
 import type { AppId, AuthToken, Uid, User } from '@confab/protocol'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { mayGetUser, type UsersShown, usersShown } from '../../roles/permission.policy.ts'
 import { dropBot } from './bots.ts'
-import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
+import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
+import { blocksOf, isFriendOf, relativeUser, SEEN, toSeen, usersSeenBy, viewerOf } from './relation-rows.ts'
+import { areFriends, assertPermitted, assertRoleExists, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, findUser, requireUser, toUser } from './user-rows.ts'
+import { findActive, findUser, requireActor, requireUser, toUser } from './user-rows.ts'
 
 const insertUser = statement<{
   app: string
@@ -44,6 +49,19 @@ const deleteBans = statement<{ app: string; uid: string }>(
   'users.delete_bans',
   'DELETE FROM banned_users WHERE app_id = :app AND uid = :uid',
 )
+const deleteFromFriends = statement<{ app: string; uid: string }>(
+  'users.delete_from_friends',
+  `DELETE FROM friends WHERE app_id = :app AND friend_uid = :uid
+   AND uid IN (SELECT mine.friend_uid FROM friends AS mine WHERE mine.app_id = :app AND mine.uid = :uid)`,
+)
+const deleteFriends = statement<{ app: string; uid: string }>(
+  'users.delete_friends',
+  'DELETE FROM friends WHERE app_id = :app AND uid = :uid',
+)
+const deleteBlocks = statement<{ app: string; uid: string }>(
+  'users.delete_blocks',
+  'DELETE FROM blocked_users WHERE app_id = :app AND (uid = :uid OR blocked_uid = :uid)',
+)
 const disown = statement<{ app: string; uid: string; system: string }>(
   'users.disown_groups',
   'UPDATE groups SET owner = :system WHERE app_id = :app AND owner = :uid',
@@ -71,12 +89,59 @@ export interface UserFilter {
   readonly roles?: readonly string[]
   readonly tags?: readonly string[]
   readonly deactivated: 'without' | 'with' | 'only'
+  readonly uids?: readonly Uid[]
+  readonly friendsOnly?: boolean
+  readonly hideBlockedUsers?: boolean
+  readonly sortBy?: 'uid' | 'name'
+  readonly descending?: boolean
+}
+
+/** What is asked for, whoever asks. */
+const conditionsOf = (filter: UserFilter): RawBuilder<SqlBool>[] => {
+  const { deactivated, roles, tags, uids, searchKey, searchIn = ['uid', 'name'] } = filter
+  const searched = searchIn.map((column) =>
+    column === 'uid' ? prefix('users.uid', searchKey ?? '') : contains('users.name', searchKey ?? ''),
+  )
+  return [
+    ...(deactivated === 'without' ? [sql<SqlBool>`users.deactivated_at IS NULL`] : []),
+    ...(deactivated === 'only' ? [sql<SqlBool>`users.deactivated_at IS NOT NULL`] : []),
+    ...(roles?.length ? [oneOf('users.role', roles)] : []),
+    ...(uids?.length ? [oneOf('users.uid', uids)] : []),
+    ...(tags?.length ? [holdsOneOf('users.tags', tags)] : []),
+    ...(searchKey ? [sql<SqlBool>`(${sql.join(searched, sql` OR `)})`] : []),
+  ]
+}
+
+const listUsers = async (
+  tx: Tx,
+  {
+    actor,
+    filter,
+    page,
+    shown,
+  }: { actor: Actor; filter: UserFilter; page: PageRequest; shown: UsersShown | undefined },
+): Promise<Page<User>> => {
+  const viewer = viewerOf(actor)
+  let query = usersSeenBy(tx, actor.appId, viewer)
+  for (const condition of conditionsOf(filter)) query = query.where(condition)
+  if (viewer !== undefined) {
+    query = query.where('users.uid', '!=', viewer)
+    if (filter.hideBlockedUsers) query = query.where('mine.blocked_at', 'is', null)
+    if (shown?.roles !== undefined) query = query.where(oneOf('users.role', shown.roles))
+    if (filter.friendsOnly || shown?.friendsOnly) query = query.where(isFriendOf(viewer))
+  }
+  const direction = filter.descending ? 'desc' : 'asc'
+  let sorted = query.select(SEEN)
+  if (filter.sortBy === 'name') sorted = sorted.orderBy(sql`lower(users.name)`, direction)
+  const rows = await pageOf(tx, sorted.orderBy('users.uid', direction), page)
+  return { rows: rows.map((row) => toSeen(viewer, row)), total: await countOf(tx, query) }
 }
 
 export const users = {
   create: write(
     async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
       const { appId: app, authToken, uid, now, ...profile } = input
+      await assertRoleExists(tx, app, profile.role)
       if ((await tx.run(insertUser, { app, uid, now, ...profile })) === 0) {
         throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid } })
       }
@@ -92,32 +157,36 @@ export const users = {
     return row && toUser(row)
   }),
 
+  /** Somebody else as the acting user sees them; themself as they are, and to the app everybody. */
+  findAs: read(async (tx, { actor, uid }: { actor: Actor; uid: Uid }): Promise<User> => {
+    const { appId: app } = actor
+    const by = await requireActor(tx, actor)
+    const row = await requireUser(tx, app, uid)
+    if (by === undefined || by.uid === uid) return toUser(row)
+    const isFriend = await areFriends(tx, app, by.uid, uid)
+    assertPermitted(mayGetUser(await rightsOf(tx, app, by), { role: row.role, isFriend }))
+    return relativeUser(by.uid, row, await blocksOf(tx, app, by.uid, uid))
+  }),
+
+  /** As the acting user sees them, who is not among them; or as they are. */
   list: read(
     async (
       tx,
-      { appId, filter, page }: { appId: AppId; filter: UserFilter; page: PageRequest },
+      { actor, filter, page }: { actor: Actor; filter: UserFilter; page: PageRequest },
     ): Promise<Page<User>> => {
+      const by = await requireActor(tx, actor)
+      const shown = by && usersShown(await rightsOf(tx, actor.appId, by))
+      assertPermitted(shown?.denial)
       // Nobody is online while there is no gateway.
       if (filter.status === 'available') return { rows: [], total: 0 }
-      let query = tx.build.selectFrom('users').where('app_id', '=', appId)
-      if (filter.deactivated === 'without') query = query.where('deactivated_at', 'is', null)
-      if (filter.deactivated === 'only') query = query.where('deactivated_at', 'is not', null)
-      if (filter.roles?.length) query = query.where('role', 'in', [...filter.roles])
-      if (filter.tags?.length) query = query.where(holdsOneOf('tags', filter.tags))
-      const { searchKey, searchIn = ['uid', 'name'] } = filter
-      if (searchKey) {
-        query = query.where((eb) =>
-          eb.or(searchIn.map((column) => (column === 'uid' ? prefix('uid', searchKey) : contains('name', searchKey)))),
-        )
-      }
-      const rows = await pageOf(tx, query.selectAll().orderBy('uid'), page)
-      return { rows: rows.map(toUser), total: await countOf(tx, query) }
+      return listUsers(tx, { actor, filter, page, shown })
     },
   ),
 
   update: write(async (tx, input: Partial<Profile> & { appId: AppId; uid: Uid; now: number }): Promise<User> => {
     const { appId, uid, now, statusMessage, ...set } = input
     await requireUser(tx, appId, uid)
+    if (set.role !== undefined) await assertRoleExists(tx, appId, set.role)
     const changes = {
       ...set,
       ...(statusMessage !== undefined && { status_message: statusMessage }),
@@ -152,6 +221,9 @@ export const users = {
       await tx.run(leaveAll, { app, uid })
       await tx.run(deleteMemberships, { app, uid })
       await tx.run(deleteBans, { app, uid })
+      await tx.run(deleteFromFriends, { app, uid })
+      await tx.run(deleteFriends, { app, uid })
+      await tx.run(deleteBlocks, { app, uid })
       await tx.run(disown, { app, uid, system })
       await tx.run(deleteTokens, { app, uid })
       await tx.run(deleteUser, { app, uid })
