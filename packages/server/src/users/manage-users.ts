@@ -15,7 +15,7 @@ import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
-import type { UserFilter } from '../storage/sql/users.ts'
+import type { UserFilter } from '../storage/sql/user-lists.ts'
 import type { Store } from '../storage/store.ts'
 import { newAuthToken } from './manage-auth-tokens.ts'
 

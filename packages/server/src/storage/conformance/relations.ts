@@ -1,7 +1,7 @@
 import { limits, SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { uidOf, type World } from '../../testing/builders.ts'
-import type { UserFilter } from '../sql/users.ts'
+import type { UserFilter } from '../sql/user-lists.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const relationsOf = (w: World) => {
@@ -173,6 +173,25 @@ export const relationsConformance = (subject: Subject): void => {
     expect([await r.friends('ann'), await r.friends('bob')]).toEqual([[], ['cara']])
     expect([await r.blocked('ann', 'both'), await r.blocked('bob', 'both')]).toEqual([[], []])
     await w.send({ from: 'ann', to: 'bob' })
+  })
+
+  test('nor does one who is removed while others relate to them', async () => {
+    const w = await worldOf(subject)
+    const r = relationsOf(w)
+    await w.users('bob', 'cara')
+    const { store, peer } = subject()
+    for (let round = 0; round < 6; round++) {
+      await w.user('ann')
+      const gone = { appId: w.appId, uid: uidOf('ann'), system: SYSTEM_UID, nowMs: 1 }
+      await Promise.all([
+        r.befriend('bob', ['ann']),
+        (round % 2 ? store : peer).users.remove(gone),
+        r.block('cara', 'ann'),
+      ])
+      await w.user('ann')
+      expect([await r.friends('bob'), await r.blocked('cara', 'both')]).toEqual([[], []])
+      await store.users.remove(gone)
+    }
   })
 
   test('a friendship may begin the conversation, which is there before anything is said', async () => {

@@ -17,18 +17,10 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
-import {
-  mayDelete,
-  mayEdit,
-  mayEditInScope,
-  maySend,
-  maySendInScope,
-  type Rights,
-  sendsToFriendsOnly,
-  type ToSend,
-} from '../../roles/permission.policy.ts'
+import type { Rights } from '../../roles/permission.policy.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
+import { assertMayChange, assertMaySendToGroup, assertMaySendToUser } from './may-send.ts'
 import {
   groupEntityJson,
   MESSAGE_COLUMNS,
@@ -40,8 +32,7 @@ import {
   writeMessageAction,
 } from './message-rows.ts'
 import { botOf, subscribersIn, tellBots } from './outbox.ts'
-import { assertNotBlocked } from './relation-rows.ts'
-import { areFriends, assertPermitted, rightsOf, scopePermissionsOf, toRights } from './role-rows.ts'
+import { toRights } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
 
@@ -145,29 +136,13 @@ interface Receiver {
   readonly bots: readonly BotRow[]
 }
 
-/** Of the attachments of a draft; undefined where one does not say. */
-const mimeTypesOf = ({ dataHead }: Draft): (string | undefined)[] => {
-  const { attachments = [] } = JSON.parse(`${dataHead}}`) as { attachments?: { mimeType?: unknown }[] }
-  if (!Array.isArray(attachments)) return []
-  return attachments.map(({ mimeType }) => (typeof mimeType === 'string' ? mimeType : undefined))
-}
-
-const assertMaySend = (rights: Rights, { draft }: AppendMessage, to: ToSend['to']): void => {
-  const { category, type } = draft
-  assertPermitted(maySend(rights, { category, type, mimeTypes: () => mimeTypesOf(draft), to }))
-}
-
 const receiverUser = async (tx: Tx, input: AppendMessage, { rights }: Sender): Promise<Receiver> => {
   const app = input.actor.appId
   const uid = input.receiver as Uid
   const conversationId = userConversationId(input.sender, uid)
   const { row, isBot } = await requireParticipant(tx, app, uid, 'receiver')
-  if (rights !== undefined) {
-    await assertNotBlocked(tx, app, input.sender, uid)
-    const isFriend =
-      uid === input.sender || !sendsToFriendsOnly(rights) || (await areFriends(tx, app, input.sender, uid))
-    assertMaySend(rights, input, { type: 'user', role: row.role, isFriend })
-  }
+  if (rights !== undefined)
+    await assertMaySendToUser(tx, { app, sender: input.sender, rights, draft: input.draft }, row)
   const bot = isBot && uid !== input.sender ? await findBotRow(tx, app, uid) : undefined
   return {
     conversationId,
@@ -183,10 +158,9 @@ const receiverGroup = async (tx: Tx, input: AppendMessage, { rights }: Sender): 
   const membership = input.sender === SYSTEM_UID ? undefined : await membershipOf(tx, app, guid, input.sender)
   if (input.sender !== SYSTEM_UID && membership === undefined)
     throw new AppError('ERR_GROUP_NOT_JOINED', { details: { receiver: guid } })
-  if (rights !== undefined) assertMaySend(rights, input, { type: 'group' })
-  if (membership !== undefined) {
+  if (rights !== undefined) {
     const isReply = input.parentId !== null
-    assertPermitted(maySendInScope(scopePermissionsOf(row, membership.scope), { isReply }))
+    assertMaySendToGroup({ rights, draft: input.draft, isReply }, row, membership)
   }
   const bots = (await tx.all(botsOfGroup, { app, guid })).filter(
     (bot) =>
@@ -282,17 +256,6 @@ const assertTakesPart = async (tx: Tx, actor: Actor, message: StoredMessage): Pr
   if (!takesPart) throw new AppError('ERR_MESSAGE_NO_ACCESS')
 }
 
-/** Whether their role, and their scope in the group, let somebody change what they have said. */
-const assertMayChange = async (tx: Tx, by: UserRow, message: StoredMessage, may: 'edit' | 'delete', app: AppId) => {
-  const rights = await rightsOf(tx, app, by)
-  assertPermitted(may === 'edit' ? mayEdit(rights) : mayDelete(rights))
-  if (may === 'delete' || message.receiverType !== 'group') return
-  const guid = message.receiver as Guid
-  const membership = await membershipOf(tx, app, guid, by.uid)
-  if (membership === undefined) return
-  assertPermitted(mayEditInScope(scopePermissionsOf(await requireGroup(tx, app, guid), membership.scope)))
-}
-
 /** Edit and delete: by the app, or by the sender. */
 const openForChange = async (
   tx: Tx,
@@ -305,7 +268,7 @@ const openForChange = async (
   await assertTakesPart(tx, actor, message)
   if (message.category === 'action' || message.category === 'call') throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
   if (actor.kind === 'user' && message.sender !== actor.uid) throw new AppError('ERR_MESSAGE_NOT_A_SENDER')
-  if (by !== undefined) await assertMayChange(tx, by, message, may, actor.appId)
+  if (by !== undefined) await assertMayChange(tx, { app: actor.appId, by, may }, message)
   return { message, by }
 }
 

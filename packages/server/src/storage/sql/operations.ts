@@ -14,12 +14,13 @@ import { blocks, friends } from './relations.ts'
 import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
 import { updates } from './updates.ts'
+import { userLists } from './user-lists.ts'
 import { authTokens, users } from './users.ts'
 
 export const operations = {
   apps,
   apiKeys,
-  users,
+  users: { ...users, ...userLists },
   authTokens,
   roles,
   permissions,

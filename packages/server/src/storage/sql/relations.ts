@@ -15,14 +15,10 @@ import { contains, countOf, pageOf, prefix } from './lists.ts'
 import { SEEN, toSeen, usersSeenBy } from './relation-rows.ts'
 import { areFriends } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, requireUser } from './user-rows.ts'
+import { findActive, lockUser, requireUser } from './user-rows.ts'
 
 type Pair = { app: string; uid: string; other: string }
 
-const lockUser = statement<{ app: string; uid: string }, { uid: string }>(
-  'users.lock',
-  'SELECT uid FROM users WHERE app_id = :app AND uid = :uid {FOR_UPDATE}',
-)
 const insertFriend = statement<Pair & { now: number }>(
   'friends.insert',
   'INSERT INTO friends (app_id, uid, friend_uid, created_at) VALUES (:app, :uid, :other, :now)',
@@ -82,7 +78,10 @@ const befriend = async (tx: Tx, app: AppId, uid: Uid, other: Uid, now: number): 
   return undefined
 }
 
-/** In one order, whoever begins: so that nobody gets more friends than they may have, and nobody waits in a circle. */
+/**
+ * In one order, whoever begins: so that nobody gets more friends than they may have, nobody waits in a circle, and a user
+ * who is removed meanwhile leaves nothing behind.
+ */
 const lockUsers = async (tx: Tx, app: AppId, uids: readonly Uid[]): Promise<void> => {
   for (const uid of [...new Set(uids)].sort()) await tx.first(lockUser, { app, uid })
 }
@@ -140,6 +139,7 @@ export const blocks = {
   /** Each uid for itself. Whoever is blocked already is so since then. */
   add: write(async (tx, { actor, now, ...input }: Related & { actor: Actor; now: number }): Promise<UidOutcomes> => {
     const { appId: app, uid, others } = input
+    await lockUsers(tx, app, [uid, ...others])
     await requireUser(tx, app, uid, actor.kind === 'user' ? 'onBehalfOf' : 'uid')
     assertOthers(input, 'ERR_CANNOT_BLOCK_SELF')
     const outcomes: { uid: Uid; failure: ErrorCode | undefined }[] = []

@@ -11,9 +11,13 @@ export type UserRow = Omit<Schema['users'], 'app_id'>
 const COLUMNS =
   'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at'
 
-export const findUser = statement<{ app: string; uid: string }, UserRow>(
+const findUser = statement<{ app: string; uid: string }, UserRow>(
   'users.find',
   `SELECT ${COLUMNS} FROM users WHERE app_id = :app AND uid = :uid`,
+)
+export const lockUser = statement<{ app: string; uid: string }, { uid: Uid }>(
+  'users.lock',
+  'SELECT uid FROM users WHERE app_id = :app AND uid = :uid {FOR_UPDATE}',
 )
 const ROLE_OF_USER = 'FROM roles WHERE roles.app_id = users.app_id AND roles.role = users.role'
 const findParticipant = statement<

@@ -1,15 +1,11 @@
 import type { AppId, AuthToken, Uid, User } from '@confab/protocol'
-import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
-import { mayGetUser, type UsersShown, usersShown } from '../../roles/permission.policy.ts'
 import { dropBot } from './bots.ts'
-import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
-import { blocksOf, isFriendOf, relativeUser, SEEN, toSeen, usersSeenBy, viewerOf } from './relation-rows.ts'
-import { areFriends, assertPermitted, assertRoleExists, rightsOf } from './role-rows.ts'
+import { countOf, pageOf } from './lists.ts'
+import { assertRoleExists } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, findUser, requireActor, requireUser, toUser } from './user-rows.ts'
+import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
 
 const insertUser = statement<{
   app: string
@@ -82,61 +78,6 @@ export interface Profile {
   readonly tags: string | null
 }
 
-export interface UserFilter {
-  readonly searchKey?: string
-  readonly searchIn?: readonly string[]
-  readonly status?: 'available' | 'offline'
-  readonly roles?: readonly string[]
-  readonly tags?: readonly string[]
-  readonly deactivated: 'without' | 'with' | 'only'
-  readonly uids?: readonly Uid[]
-  readonly friendsOnly?: boolean
-  readonly hideBlockedUsers?: boolean
-  readonly sortBy?: 'uid' | 'name'
-  readonly descending?: boolean
-}
-
-/** What is asked for, whoever asks. */
-const conditionsOf = (filter: UserFilter): RawBuilder<SqlBool>[] => {
-  const { deactivated, roles, tags, uids, searchKey, searchIn = ['uid', 'name'] } = filter
-  const searched = searchIn.map((column) =>
-    column === 'uid' ? prefix('users.uid', searchKey ?? '') : contains('users.name', searchKey ?? ''),
-  )
-  return [
-    ...(deactivated === 'without' ? [sql<SqlBool>`users.deactivated_at IS NULL`] : []),
-    ...(deactivated === 'only' ? [sql<SqlBool>`users.deactivated_at IS NOT NULL`] : []),
-    ...(roles?.length ? [oneOf('users.role', roles)] : []),
-    ...(uids?.length ? [oneOf('users.uid', uids)] : []),
-    ...(tags?.length ? [holdsOneOf('users.tags', tags)] : []),
-    ...(searchKey ? [sql<SqlBool>`(${sql.join(searched, sql` OR `)})`] : []),
-  ]
-}
-
-const listUsers = async (
-  tx: Tx,
-  {
-    actor,
-    filter,
-    page,
-    shown,
-  }: { actor: Actor; filter: UserFilter; page: PageRequest; shown: UsersShown | undefined },
-): Promise<Page<User>> => {
-  const viewer = viewerOf(actor)
-  let query = usersSeenBy(tx, actor.appId, viewer)
-  for (const condition of conditionsOf(filter)) query = query.where(condition)
-  if (viewer !== undefined) {
-    query = query.where('users.uid', '!=', viewer)
-    if (filter.hideBlockedUsers) query = query.where('mine.blocked_at', 'is', null)
-    if (shown?.roles !== undefined) query = query.where(oneOf('users.role', shown.roles))
-    if (filter.friendsOnly || shown?.friendsOnly) query = query.where(isFriendOf(viewer))
-  }
-  const direction = filter.descending ? 'desc' : 'asc'
-  let sorted = query.select(SEEN)
-  if (filter.sortBy === 'name') sorted = sorted.orderBy(sql`lower(users.name)`, direction)
-  const rows = await pageOf(tx, sorted.orderBy('users.uid', direction), page)
-  return { rows: rows.map((row) => toSeen(viewer, row)), total: await countOf(tx, query) }
-}
-
 export const users = {
   create: write(
     async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
@@ -156,32 +97,6 @@ export const users = {
     const row = await findActive(tx, appId, uid)
     return row && toUser(row)
   }),
-
-  /** Somebody else as the acting user sees them; themself as they are, and to the app everybody. */
-  findAs: read(async (tx, { actor, uid }: { actor: Actor; uid: Uid }): Promise<User> => {
-    const { appId: app } = actor
-    const by = await requireActor(tx, actor)
-    const row = await requireUser(tx, app, uid)
-    if (by === undefined || by.uid === uid) return toUser(row)
-    const isFriend = await areFriends(tx, app, by.uid, uid)
-    assertPermitted(mayGetUser(await rightsOf(tx, app, by), { role: row.role, isFriend }))
-    return relativeUser(by.uid, row, await blocksOf(tx, app, by.uid, uid))
-  }),
-
-  /** As the acting user sees them, who is not among them; or as they are. */
-  list: read(
-    async (
-      tx,
-      { actor, filter, page }: { actor: Actor; filter: UserFilter; page: PageRequest },
-    ): Promise<Page<User>> => {
-      const by = await requireActor(tx, actor)
-      const shown = by && usersShown(await rightsOf(tx, actor.appId, by))
-      assertPermitted(shown?.denial)
-      // Nobody is online while there is no gateway.
-      if (filter.status === 'available') return { rows: [], total: 0 }
-      return listUsers(tx, { actor, filter, page, shown })
-    },
-  ),
 
   update: write(async (tx, input: Partial<Profile> & { appId: AppId; uid: Uid; now: number }): Promise<User> => {
     const { appId, uid, now, statusMessage, ...set } = input
@@ -215,7 +130,7 @@ export const users = {
       tx,
       { appId: app, uid, system, nowMs }: { appId: AppId; uid: Uid; system: Uid; nowMs: number },
     ): Promise<void> => {
-      if ((await tx.first(findUser, { app, uid })) === undefined)
+      if ((await tx.first(lockUser, { app, uid })) === undefined)
         throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
       await dropBot(tx, app, uid, nowMs)
       await tx.run(leaveAll, { app, uid })
