@@ -4,10 +4,11 @@
  * with `{name}` for the limits that it names.
  */
 import { readFileSync } from 'node:fs'
-import { limits } from '@confab/protocol'
+import { limits, rolePermissions, scopePermissions } from '@confab/protocol'
 import { routeTable } from '../packages/server/src/api.ts'
 import { parseConfig } from '../packages/server/src/config/parse.ts'
 import type { Route } from '../packages/server/src/http/route.ts'
+import { features } from '../packages/server/src/roles/features.ts'
 import type { Store } from '../packages/server/src/storage/store.ts'
 import { contentErrors, ownErrors } from './contract-errors.ts'
 import { bodyOf, cell, code, fieldsOf, INLINE, limitWords, nameOf, type Schema, typeWords } from './contract-schema.ts'
@@ -136,6 +137,29 @@ const objects = (routes: readonly Route[]): string => {
   return [...shapes].map(([name, schema]) => shapeSection('answered', name, schema)).join('\n\n')
 }
 
+// What roles may be kept from --------------------------------------------------------------------------------------
+
+const featureSection = (routes: readonly Route[]): string => {
+  const served = new Set(routes.map(keyOf))
+  const rows = Object.entries(features).map(([key, { title, routes: closed }]) => {
+    const words = closed.filter((route) => served.has(route)).map((route) => code(shownPath(route)))
+    return [code(`u.${key}`), title, words.join(', ') || 'nothing yet']
+  })
+  return `## Features that a role may be kept from\n\n${table(['Key', 'Title', 'Closes'], rows)}`
+}
+
+const permissionSection = (): string => {
+  const tables = { 'of a role': rolePermissions, 'of a scope in a group': scopePermissions }
+  const parts = Object.entries(tables).map(([whose, permissions]) => {
+    const rows = Object.entries(permissions).map(([id, { title, dataType, values }]) => {
+      const words = values.length === 0 ? 'texts' : values.map(code).join(', ')
+      return [code(id), dataType === 'string' ? words : `list of ${words}`, title]
+    })
+    return `### Permissions ${whose}\n\n${table(['Permission', 'Values', 'Meaning'], rows)}`
+  })
+  return `## Every permission\n\n${parts.join('\n\n')}`
+}
+
 // Page ------------------------------------------------------------------------------------------------------------
 
 const KIB = 1024
@@ -181,6 +205,10 @@ What answers are made of. A field that is not always there is left out where the
 ${objects(routes)}
 
 ${notes('message')}
+
+${featureSection(routes)}
+
+${permissionSection()}
 
 ${notes('choices')}
 

@@ -46,6 +46,11 @@ export const errorCodes = {
     'Log in again: create a new auth token for the user.',
   ),
   AUTH_ERR_NO_ACCESS: row(403, 'The API key or the user may not do this.', 'Use a key of scope fullAccess.'),
+  ERR_PERMISSION_DENIED: row(
+    403,
+    'The role of the acting user, or their scope in the group, forbids this.',
+    'Details name what forbids it; change the role or the scope, or act as the app.',
+  ),
   ERR_APIKEY_NOT_FOUND: row(404, 'There is no such API key.', 'List the keys of the app to see which exist.'),
   ERR_APIKEY_NO_SELF_ACTION: row(
     403,
@@ -68,6 +73,19 @@ export const errorCodes = {
     'Create or reactivate the user first.',
   ),
   ERR_UID_ALREADY_EXISTS: row(409, 'A user with this uid exists already.', 'Update the user, or choose another uid.'),
+
+  // Roles
+  ERR_ROLE_NOT_FOUND: row(404, 'There is no such role.', 'Create the role first.'),
+  ERR_ROLE_ALREADY_EXISTS: row(409, 'A role of this name exists already.', 'Update the role, or choose another name.'),
+  ERR_ROLE_DELETE_DENIED: row(403, 'The role default cannot be deleted.', 'Change the role instead.'),
+
+  // Friends and blocked users
+  ERR_ALREADY_FRIEND: row(409, 'The two are friends already.', 'Nothing is to be done.'),
+  ERR_NOT_A_FRIEND: row(404, 'The two are not friends.', 'Nothing is to be done; details name the user.'),
+  ERR_CANNOT_FORM_SELF_RELATION: row(400, 'Nobody is their own friend.', 'Send the uids of others.'),
+  ERR_CANNOT_BLOCK_SELF: row(400, 'Nobody can block themself.', 'Send the uids of others.'),
+  ERR_BLOCKED_RECEIVER: row(403, 'The sender has blocked the receiver.', 'Unblock the receiver first.'),
+  ERR_BLOCKED_SENDER: row(403, 'The receiver has blocked the sender.', 'Nothing is to be done by the sender.'),
 
   // Bots
   ERR_BOT_NOT_FOUND: row(404, 'There is no bot on this uid.', 'Create the bot first; a plain user is not a bot.'),

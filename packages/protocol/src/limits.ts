@@ -4,6 +4,7 @@ export const limits = {
   guidLength: 100,
   botUidLength: 50,
   roleLength: 100,
+  roleDescriptionLength: 255,
   nameLength: 100,
   urlLength: 3000,
   callbackUrlLength: 255,
@@ -44,6 +45,9 @@ export const limits = {
   membersPerCall: 25,
   botsPerApp: 25,
   apiKeysPerApp: 25,
+  rolesPerApp: 25,
+  featuresPerCall: 100,
+  friendsPerUser: 1000,
   uidsPerCall: 100,
   /** What is not read is not counted beyond this. */
   countMax: 1000,

@@ -76,6 +76,11 @@ export const ListUsers = Type.Object({
   count: Flag,
   onlyDeactivated: Flag,
   withDeactivated: Flag,
+  uids: List,
+  friendsOnly: Type.Optional(Type.Boolean({ description: 'Friends of the acting user.' })),
+  hideBlockedUsers: Type.Optional(Type.Boolean({ description: 'Without those whom the acting user has blocked.' })),
+  sortBy: Type.Optional(Type.Enum(['name', 'status'])),
+  sortOrder: Type.Optional(Type.Enum(['asc', 'desc'])),
 })
 export type ListUsers = Static<typeof ListUsers>
 

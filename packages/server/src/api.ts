@@ -33,10 +33,15 @@ import { messageRoutes } from './messages/messages.routes.ts'
 import { makeReact } from './messages/react.ts'
 import type { SendMessageAs } from './messages/send-message.ts'
 import { threadRoutes } from './messages/threads.routes.ts'
+import { makeManageRoles } from './roles/manage-roles.ts'
+import { permissionRoutes } from './roles/permissions.routes.ts'
+import { roleRoutes } from './roles/roles.routes.ts'
 import type { Store } from './storage/store.ts'
 import { authTokenRoutes } from './users/auth-tokens.routes.ts'
 import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
+import { makeManageRelations } from './users/manage-relations.ts'
 import { makeManageUsers } from './users/manage-users.ts'
+import { relationRoutes } from './users/relations.routes.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
 
@@ -64,6 +69,8 @@ export interface RouteParts {
   readonly updates: FetchUpdates
   /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
   readonly onCredentialsChanged: () => void
+  /** What roles are kept from has changed. */
+  readonly onRestrictionsChanged: () => void
   readonly onBotsChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
@@ -80,11 +87,15 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     onResume,
   })
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
+  const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
     ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
+    ...relationRoutes(makeManageRelations(shared)),
     ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),
+    ...roleRoutes(roles),
+    ...permissionRoutes(roles),
     ...groupRoutes(makeManageGroups(shared)),
     ...memberRoutes(makeManageMembers(shared)),
     ...messageRoutes(messages),
@@ -120,6 +131,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     },
     updates: makeFetchUpdates({ store, ...kernel }),
     onCredentialsChanged: nothing,
+    onRestrictionsChanged: nothing,
     onBotsChanged: nothing,
     onResume: nothing,
   })

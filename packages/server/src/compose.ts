@@ -28,6 +28,7 @@ import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
 import type { Vault } from './kernel/vault.ts'
 import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
+import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
 import { VERSION } from './version.ts'
@@ -176,6 +177,7 @@ const openHttp = async (
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
+  const assertOpen = makeRestrictions({ store, clock })
   const updates = makeFetchUpdates({ store, ...kernel })
   const routes = config.roles.includes('api')
     ? buildRoutes(config, {
@@ -186,6 +188,7 @@ const openHttp = async (
         teller,
         updates,
         onCredentialsChanged: authenticate.forget,
+        onRestrictionsChanged: assertOpen.forget,
         onBotsChanged: hints.lookForWork,
         onResume: hints.isWell,
       })
@@ -197,7 +200,7 @@ const openHttp = async (
     },
   }
   const openApi = openApiOf(routes, { version: VERSION })
-  const http = buildServer({ routes, authenticate, clock, ids, log, metrics, health, openApi })
+  const http = buildServer({ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi })
   return { http, url: await http.listen({ host: config.host, port: config.port }) }
 }
 

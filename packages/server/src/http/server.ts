@@ -42,6 +42,8 @@ const withShortVersion = (url: string): string => (/^\/v3\.0(?=[/?]|$)/.test(url
 export interface HttpDeps {
   readonly routes: readonly Route[]
   readonly authenticate: Authenticate
+  /** Fails if the role of the acting user is kept from the route. */
+  readonly assertOpen: (actor: Actor, route: Route) => Promise<void>
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
@@ -108,9 +110,14 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const caller = request.caller
     if (caller === null) throw new Error('a route was reached without its caller')
+    const actor = actorOf(route, request, caller)
+    const params = checkParams(request.params)
+    const query = checkQuery(request.query)
+    const body = checkBody(request.body ?? null)
+    if (actor.kind === 'user') await deps.assertOpen(actor, route)
     const answer = await route.handle({
       app: caller.app,
-      actor: actorOf(route, request, caller),
+      actor,
       caller,
       // Only messages need it.
       get client() {
@@ -119,9 +126,9 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
       get signal() {
         return signalOf(reply, deps.stopping)
       },
-      params: checkParams(request.params),
-      query: checkQuery(request.query),
-      body: checkBody(request.body ?? null),
+      params,
+      query,
+      body,
     })
     if (answer instanceof EventStream) return sendEvents(reply, answer)
     if (!(answer instanceof RawJson)) return answer

@@ -73,6 +73,8 @@ export interface World {
   now(): number
   user(uid: string, profile?: Partial<Profile>): Promise<User>
   users(...uids: readonly string[]): Promise<void>
+  /** Roles of these names, which forbid nothing. */
+  roles(...names: readonly string[]): Promise<void>
   /** Members as `uid: scope`, or `banned`. */
   group(guid: string, profile?: Partial<GroupProfile> & { owner?: string; members?: MembersByUid }): Promise<Group>
   bot(uid: string, settings?: Partial<CallbackSettings>): Promise<Bot>
@@ -176,6 +178,10 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
     as: (uid) => ({ kind: 'user', appId, uid: uidOf(uid) }),
     users: async (...uids) => {
       for (const uid of uids) await user(uid)
+    },
+    roles: async (...names) => {
+      const empty = { description: null, metadata: null, settings: null }
+      for (const role of names) await store.roles.create({ ...empty, appId, role, name: role, now: now() })
     },
     group: async (guid, { owner, members = {}, ...profile } = {}) => {
       const { group } = await store.groups.create({

@@ -7,7 +7,6 @@ import {
   type Uid,
   type UpdateUser,
   type User,
-  userConversationId,
 } from '@confab/protocol'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError } from '../kernel/app-error.ts'
@@ -16,7 +15,7 @@ import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
-import type { UserFilter } from '../storage/sql/users.ts'
+import type { UserFilter } from '../storage/sql/user-lists.ts'
 import type { Store } from '../storage/store.ts'
 import { newAuthToken } from './manage-auth-tokens.ts'
 
@@ -24,7 +23,8 @@ export interface ManageUsers {
   create(appId: AppId, body: CreateUser): Promise<User>
   /** As the acting user sees them. */
   getAs(actor: Actor, uid: Uid): Promise<User>
-  list(input: { appId: AppId; filter: UserFilter; page: PageRequest }): Promise<Page<User>>
+  /** As the acting user sees them, who is not among them. */
+  list(input: { actor: Actor; filter: UserFilter; page: PageRequest }): Promise<Page<User>>
   update(appId: AppId, uid: Uid, body: UpdateUser): Promise<User>
   /** The user goes, with memberships, tokens and bot. Messages stay, unless it is for good. */
   remove(appId: AppId, uid: Uid, options: { permanent: boolean }): Promise<void>
@@ -50,11 +50,6 @@ export const makeManageUsers = (deps: {
 }): ManageUsers => {
   const { store, clock, ids, onGone } = deps
   const now = (): number => toSeconds(clock.now())
-  const get = async (appId: AppId, uid: Uid): Promise<User> => {
-    const user = await store.users.find({ appId, uid })
-    if (user === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
-    return user
-  }
   return {
     create: (appId, body) => {
       const uid = parseUid(body.uid)
@@ -74,13 +69,7 @@ export const makeManageUsers = (deps: {
       })
     },
 
-    getAs: async (actor, uid) => {
-      const { appId } = actor
-      const user = await get(appId, uid)
-      if (actor.kind === 'app' || actor.uid === uid) return user
-      await get(appId, actor.uid)
-      return { ...user, conversationId: userConversationId(actor.uid, uid) }
-    },
+    getAs: (actor, uid) => store.users.findAs({ actor, uid }),
 
     list: (input) => store.users.list(input),
 

@@ -15,20 +15,33 @@ import { Type } from 'typebox'
 import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
+import type { Actor } from '../kernel/actor.ts'
 import { definedOf } from '../kernel/defined.ts'
-import type { UserFilter } from '../storage/sql/users.ts'
+import type { UserFilter } from '../storage/sql/user-lists.ts'
 import type { ManageUsers } from './manage-users.ts'
 
 const tag = 'Users'
 
-const filterOf = (query: ListUsers): UserFilter => {
+const deactivatedOf = (query: ListUsers): UserFilter['deactivated'] => {
+  if (query.onlyDeactivated) return 'only'
+  return query.withDeactivated ? 'with' : 'without'
+}
+
+/** Who is deactivated is there for the app only. */
+const filterOf = (query: ListUsers, actor: Actor): UserFilter => {
   const roles = [...(query.roles ?? []), ...(query.role ? [query.role] : [])].map((role) => role.toLowerCase())
   const { searchKey, status, tags } = query
   const searchIn = query.searchIn?.filter((column) => column === 'uid' || column === 'name')
   return {
     ...definedOf({ searchKey, status, tags, searchIn: searchIn?.length ? searchIn : undefined }),
     roles,
-    deactivated: query.onlyDeactivated ? 'only' : query.withDeactivated ? 'with' : 'without',
+    uids: (query.uids ?? []).map(parseUid),
+    friendsOnly: query.friendsOnly ?? false,
+    hideBlockedUsers: query.hideBlockedUsers ?? false,
+    // While nobody is online all have one status: they stand in the order of their uids.
+    sortBy: query.sortBy === 'name' ? 'name' : 'uid',
+    descending: query.sortOrder === 'desc',
+    deactivated: actor.kind === 'user' ? 'without' : deactivatedOf(query),
   }
 }
 
@@ -47,12 +60,14 @@ export const userRoutes = (users: ManageUsers): readonly Route[] => [
     method: 'GET',
     path: '/users',
     tag,
-    summary: 'List users by uid, with search and filters',
+    summary: 'List users by uid, with search and filters; the acting user is not among them',
+    forUsers: true,
+    onBehalfOf: 'optional',
     query: ListUsers,
     answer: pageWithCursor(User),
-    handle: async ({ app, query }) => {
+    handle: async ({ actor, query }) => {
       const page = pageRequestOf(query)
-      const found = await users.list({ appId: app.id, filter: filterOf(query), page })
+      const found = await users.list({ actor, filter: filterOf(query, actor), page })
       return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows, query.withTags) }, page))
     },
   }),
@@ -83,6 +98,7 @@ export const userRoutes = (users: ManageUsers): readonly Route[] => [
     path: '/users/:uid',
     tag,
     summary: 'Get a user',
+    forUsers: true,
     onBehalfOf: 'optional',
     params: pathOf('uid'),
     answer: one(User),
@@ -93,6 +109,7 @@ export const userRoutes = (users: ManageUsers): readonly Route[] => [
     path: '/users/:uid',
     tag,
     summary: 'Change a user; `unset` empties what it names',
+    access: 'authOnly',
     params: pathOf('uid'),
     body: UpdateUser,
     answer: one(User),

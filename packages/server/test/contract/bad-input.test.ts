@@ -30,6 +30,11 @@ const makeWorld = async (api: Api): Promise<World> => {
     id: message.id,
     apiKey: key.apiKey,
     authToken: token.authToken,
+    role: 'default',
+    scope: 'participant',
+    permission: 'sendMessage',
+    reaction: 'x',
+    conversationId: `${scene.ann}_user_${scene.bob}`,
   }
   return { api, scene, names }
 }

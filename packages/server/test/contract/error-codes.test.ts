@@ -42,6 +42,30 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     await fails('POST', '/apikeys', { body: { name: 'x' } })
   },
   ERR_UID_NOT_FOUND: ({ fails }) => fails('GET', '/users/nobody'),
+  ERR_PERMISSION_DENIED: async ({ fails, api, cara }) => {
+    await api.ok('POST', '/roles', { body: { role: 'mute', name: 'x' } })
+    await api.ok('PUT', '/roles/mute/permissions', { body: { permissions: { listUsers: 'deny' } } })
+    await api.ok('PUT', `/users/${cara}`, { body: { role: 'mute' } })
+    await fails('GET', '/users', { onBehalfOf: cara })
+    await api.ok('DELETE', '/roles/mute')
+  },
+  ERR_ROLE_NOT_FOUND: ({ fails }) => fails('GET', '/roles/nothing'),
+  ERR_ROLE_ALREADY_EXISTS: ({ fails }) => fails('POST', '/roles', { body: { role: 'Default', name: 'x' } }),
+  ERR_ROLE_DELETE_DENIED: ({ fails }) => fails('DELETE', '/roles/default'),
+  ERR_ALREADY_FRIEND: { not: 'stands within the answer to an addition of friends: produced in relations.test.ts' },
+  ERR_NOT_A_FRIEND: ({ fails, ann, bob }) => fails('DELETE', `/users/${ann}/friends`, { body: { friends: [bob] } }),
+  ERR_CANNOT_FORM_SELF_RELATION: ({ fails, ann }) =>
+    fails('POST', `/users/${ann}/friends`, { body: { accepted: [ann] } }),
+  ERR_CANNOT_BLOCK_SELF: ({ fails, ann }) =>
+    fails('POST', '/blockedusers', { onBehalfOf: ann, body: { blockedUids: [ann] } }),
+  ERR_BLOCKED_RECEIVER: async ({ fails, api, ann, cara }) => {
+    await api.ok('POST', `/users/${ann}/blockedusers`, { body: { blockedUids: [cara] } })
+    await fails('POST', '/messages', { body: toUser(cara), onBehalfOf: ann })
+  },
+  ERR_BLOCKED_SENDER: async ({ fails, api, ann, cara }) => {
+    await fails('POST', '/messages', { body: toUser(ann), onBehalfOf: cara })
+    await api.ok('DELETE', `/users/${ann}/blockedusers`, { body: { blockedUids: [cara] } })
+  },
   ERR_UID_ALREADY_EXISTS: ({ fails, ann }) => fails('POST', '/users', { body: { uid: ann, name: 'x' } }),
   ERR_BOT_NOT_FOUND: ({ fails, ann }) => fails('GET', `/bots/${ann}`),
   ERR_BOT_ALREADY_EXISTS: ({ fails, bot }) =>

@@ -51,6 +51,11 @@ const CONVERSATION = [
   ...['conversationId', 'conversationType', 'unreadMessageCount', 'unreadMentionsCount', 'createdAt', 'updatedAt'],
   ...['latestMessageId', 'conversationWith'],
 ]
+const ROLE = ['role', 'name', 'description', 'metadata', 'settings', 'createdAt']
+const FEATURE = ['title', 'description', 'key', 'path', 'createdAt']
+const PERMISSION = [
+  ...['id', 'type', 'title', 'description', 'dataType', 'availableValues', 'defaultValue', 'createdAt', 'updatedAt'],
+]
 const SUCCESS = ['success', 'message']
 const PAGE = ['total', 'count', 'per_page', 'current_page', 'total_pages']
 
@@ -125,6 +130,83 @@ const conversationOperations = (pattern: string, path: string): Operations => {
 
 /** In this order: later ones need what earlier ones made. */
 const operations: Operations = {
+  'POST /roles': async ({ api }) => {
+    const role = { name: 'Teacher', description: 'Teaches', metadata: { rank: 1 }, settings: { listUsers: 'all' } }
+    const { data } = await api.ok('POST', '/roles', { body: { role: 'Teacher', ...role } })
+    expectKeys(data, ROLE)
+    const settings = { listUsers: 'all', sendMessagesTo: 'all' }
+    expect(data).toMatchObject({ ...role, role: 'teacher', settings })
+  },
+  'GET /roles': async ({ api }) => {
+    const list = await api.ok('GET', '/roles')
+    expectPage(list, ROLE)
+    expect(list.data.map(({ role }: Json) => role)).toEqual(['teacher', 'default'])
+    expectKeys(list.data[1], ['role', 'name', 'createdAt'])
+  },
+  'GET /roles/:role': async ({ api }) => expectKeys((await api.ok('GET', '/roles/TEACHER')).data, ROLE),
+  'PUT /roles/:role': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/roles/teacher', { body: { name: 'Tutor', unset: ['metadata'] } })
+    expectKeys(data, [...ROLE.filter((key) => key !== 'metadata'), 'updatedAt'])
+    expect(data.name).toBe('Tutor')
+  },
+  'POST /roles/:role/restrictedfeatures': async ({ api }) => {
+    const body = { featuresToRestrict: ['u.deleteGroup', 'listUsers'] }
+    const { data } = await api.ok('POST', '/roles/teacher/restrictedfeatures', { body })
+    const message = (key: string): string => `The feature ${key} has been restricted successfully.`
+    expect(data).toEqual({
+      'u.deleteGroup': { success: true, message: message('u.deleteGroup') },
+      'u.listUsers': { success: true, message: message('u.listUsers') },
+    })
+  },
+  'GET /roles/:role/restrictedfeatures': async ({ api }) => {
+    const list = await api.ok('GET', '/roles/teacher/restrictedfeatures')
+    expectPage(list, FEATURE)
+    expect(list.data.map(({ createdAt: _createdAt, ...feature }: Json) => feature)).toEqual([
+      {
+        title: 'Delete Group',
+        description: 'Allows logged-in user to delete a group.',
+        key: 'u.deleteGroup',
+        path: '/v3/groups/{{guid}}',
+      },
+      {
+        title: 'List Users',
+        description: 'Allows logged-in user to fetch the user list.',
+        key: 'u.listUsers',
+        path: '/v3/users',
+      },
+    ])
+  },
+  'DELETE /roles/:role/restrictedfeatures': async ({ api }) => {
+    const body = { allowAll: true }
+    expectKeys((await api.ok('DELETE', '/roles/teacher/restrictedfeatures', { body })).data, SUCCESS)
+    expect((await api.ok('GET', '/roles/teacher/restrictedfeatures')).data).toEqual([])
+  },
+  'PUT /roles/:role/permissions': async ({ api }) => {
+    const permissions = { createGroup: 'allow', 'sendMessage.allowedMessageTypes': ['text', 'image'] }
+    const { data } = await api.ok('PUT', '/roles/teacher/permissions', { body: { permissions } })
+    expectKeys(data, [...Object.keys(permissions), 'permissions'])
+    expect(data.createGroup).toEqual({
+      success: true,
+      message: 'Permission with id createGroup have been mapped successfully to role teacher.',
+    })
+    expect(data.permissions).toEqual(permissions)
+  },
+  'GET /roles/:role/permissions': async ({ api }) => {
+    const list = await api.ok('GET', '/roles/teacher/permissions')
+    expectPage(list, [...PERMISSION, 'value'])
+    expect(list.data[0]).toMatchObject({ id: 'createGroup', type: 'role', availableValues: ['allow', 'deny'] })
+    const found = list.data.find(({ id }: Json) => id === 'sendMessage.allowedMessageTypes')
+    expect(found).toMatchObject({ dataType: 'stringArray', defaultValue: [], value: ['text', 'image'] })
+  },
+  'DELETE /roles/:role/permissions/:permission': async ({ api }) => {
+    const path = '/roles/teacher/permissions/sendMessage.allowedMessageTypes'
+    expect((await api.ok('DELETE', path)).data).toEqual({ permissions: { createGroup: 'allow' } })
+  },
+  'DELETE /roles/:role': async ({ api }) => {
+    await api.ok('POST', '/roles', { body: { role: 'spare', name: 'Spare' } })
+    expectKeys((await api.ok('DELETE', '/roles/spare')).data, SUCCESS)
+    await api.fails('ERR_ROLE_NOT_FOUND', 'GET', '/roles/spare')
+  },
   'POST /users': async ({ api }) => {
     const { data } = await api.ok('POST', '/users', { body: { uid: 'Ann', ...profile, withAuthToken: true } })
     expectKeys(data, [...USER, 'authToken'])
@@ -157,6 +239,55 @@ const operations: Operations = {
   'PUT /users': async ({ api }) => {
     const { data } = await api.ok('PUT', '/users', { body: { uidsToActivate: ['cara', 'nobody'] } })
     expect(data).toEqual({ nonDeactivatedUids: ['cara'] })
+  },
+  'POST /users/:uid/friends': async ({ api }) => {
+    const body = { accepted: ['Bob', 'cara', 'nobody'] }
+    const { data } = await api.ok('POST', '/users/ann/friends', { body })
+    expectKeys(data.accepted, ['bob', 'cara', 'nobody'])
+    expect(data.accepted.bob).toEqual({ success: true, message: 'Created relationship with status accepted.' })
+    expect(data.accepted.nobody).toMatchObject({ success: false, error: { code: 'ERR_UID_NOT_FOUND' } })
+  },
+  'GET /users/:uid/friends': async ({ api }) => {
+    const list = await api.ok('GET', '/users/ann/friends')
+    expectKeys(list.meta, ['pagination', 'cursor'])
+    expectPage(list, [...PLAIN_USER, 'conversationId'])
+    expect(list.data.map(({ uid }: Json) => uid)).toEqual(['bob', 'cara'])
+  },
+  'DELETE /users/:uid/friends': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/users/ann/friends', { body: { friends: ['cara'] } })).data, SUCCESS)
+    expect((await api.ok('GET', '/users/cara/friends')).data).toEqual([])
+  },
+  'POST /users/:uid/blockedusers': async ({ api }) => {
+    const { data } = await api.ok('POST', '/users/ann/blockedusers', { body: { blockedUids: ['Cara', 'nobody'] } })
+    expect(data.cara).toEqual({
+      success: true,
+      message: 'The user with UID ann has blocked user with UID cara successfully.',
+    })
+    expect(data.nobody).toMatchObject({ success: false, error: { code: 'ERR_UID_NOT_FOUND' } })
+  },
+  'GET /users/:uid/blockedusers': async ({ api }) => {
+    const list = await api.ok('GET', '/users/ann/blockedusers')
+    expectKeys(list.meta, ['pagination', 'cursor'])
+    expectPage(list, [...PLAIN_USER, 'conversationId', 'blockedByMe', 'blockedByMeAt', 'blockedAt'])
+  },
+  'DELETE /users/:uid/blockedusers': async ({ api }) => {
+    const { data } = await api.ok('DELETE', '/users/ann/blockedusers', { body: { blockedUids: ['cara'] } })
+    expect(data.cara.success).toBe(true)
+    expect((await api.ok('GET', '/users/ann/blockedusers')).data).toEqual([])
+  },
+  'POST /blockedusers': async ({ api }) => {
+    const body = { blockedUids: ['cara'] }
+    const { data } = await api.ok('POST', '/blockedusers', { onBehalfOf: 'bob', body })
+    expectKeys(data.cara, SUCCESS)
+  },
+  'GET /blockedusers': async ({ api }) => {
+    const query = { direction: 'hasBlockedMe' }
+    const list = await api.ok('GET', '/blockedusers', { onBehalfOf: 'cara', query })
+    expectPage(list, [...PLAIN_USER, 'conversationId', 'hasBlockedMe', 'blockedAt'])
+  },
+  'DELETE /blockedusers': async ({ api }) => {
+    const body = { blockedUids: ['cara'] }
+    expectKeys((await api.ok('DELETE', '/blockedusers', { onBehalfOf: 'bob', body })).data, ['cara'])
   },
   'POST /users/:uid/auth_tokens': async (made) => {
     const { data } = await made.api.ok('POST', '/users/bob/auth_tokens', { body: { force: true } })
@@ -242,6 +373,27 @@ const operations: Operations = {
     expectKeys(data, ['admins', 'moderators', 'participants', 'usersToBan'])
     expectAction(data.participants.bob.data, 'added', ['by', 'on', 'for'])
     expect(data.participants.cara).toMatchObject({ success: false, error: { code: 'ERR_ALREADY_JOINED' } })
+  },
+  'PUT /groups/:guid/scopes/:scope/permissions': async ({ api }) => {
+    const path = '/groups/lounge/scopes/participant/permissions'
+    const permissions = { sendMessage: 'deny', 'listMembers.allowedScopes': 'admin' }
+    const { data } = await api.ok('PUT', path, { body: { permissions } })
+    expectKeys(data, [...Object.keys(permissions), 'permissions'])
+    expect(data.sendMessage.message).toBe(
+      'Permission with id sendMessage have been mapped successfully to scope participant on group lounge.',
+    )
+    expect(data.permissions).toEqual({ sendMessage: 'deny', 'listMembers.allowedScopes': ['admin'] })
+  },
+  'GET /groups/:guid/scopes/:scope/permissions': async ({ api }) => {
+    const list = await api.ok('GET', '/groups/lounge/scopes/participant/permissions')
+    expectPage(list, [...PERMISSION, 'value'])
+    expect(list.meta.pagination.total).toBe(11)
+    expect(list.data[0]).toMatchObject({ id: 'sendMessage', type: 'scope', defaultValue: 'allow', value: 'deny' })
+  },
+  'DELETE /groups/:guid/scopes/:scope/permissions/:permission': async ({ api }) => {
+    const path = '/groups/lounge/scopes/participant/permissions'
+    await api.ok('DELETE', `${path}/sendMessage`)
+    expect((await api.ok('DELETE', `${path}/listMembers.allowedScopes`)).data).toEqual({ permissions: {} })
   },
   'GET /groups/:guid/members': async ({ api }) => {
     const keys = [...USER.filter((key) => key !== 'tags'), 'updatedAt', 'scope', 'joinedAt']

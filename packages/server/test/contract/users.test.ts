@@ -102,6 +102,7 @@ describeEngines('users', (engine) => {
   describe('lists', () => {
     const uids = Array.from({ length: 25 }, (_, index) => `page-${String(index).padStart(2, '0')}`)
     beforeAll(async () => {
+      for (const role of ['seven', 'page']) await api.ok('POST', '/roles', { body: { role, name: role } })
       for (const uid of uids) {
         await create(uid, { role: uid.endsWith('7') ? 'seven' : 'page', tags: [`tag-${uid.at(-1)}`], name: `N ${uid}` })
       }
@@ -172,10 +173,12 @@ describeEngines('users', (engine) => {
   })
 
   describe('API keys', () => {
-    test('authOnly may make users and tokens, and nothing else', async () => {
+    test('authOnly may make and change users and make tokens, and nothing else', async () => {
       const key = server.authKey
       await api.ok('POST', '/users', { key, body: { uid: 'by-auth', name: 'x' } })
       await api.ok('POST', '/users/by-auth/auth_tokens', { key })
+      const body = { name: 'Better', hasBlockedMe: false, blockedByMe: false, deactivatedAt: 0 }
+      expect((await api.ok('PUT', '/users/by-auth', { key, body })).data.name).toBe('Better')
       await api.fails('AUTH_ERR_NO_ACCESS', 'GET', '/users/by-auth', { key })
       await api.fails('AUTH_ERR_NO_ACCESS', 'POST', '/messages', { key, body: toUser('by-auth') })
     })

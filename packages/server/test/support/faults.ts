@@ -10,6 +10,10 @@ import { makeScene, type Scene, toGroup, toUser } from './scene.ts'
 export interface World extends Scene {
   readonly api: Api
   readonly outsider: string
+  /** Ann and the bot have blocked them. */
+  readonly shunned: string
+  /** They have blocked ann and the bot. */
+  readonly shunner: string
   readonly banned: string
   /** Nobody of the scene has joined it. */
   readonly quiet: string
@@ -30,16 +34,20 @@ export const makeWorld = async (api: Api): Promise<World> => {
   // Before the app has all the bots that it may have.
   await makeFetcher(api)
   const { ann, bob, group } = scene
-  const [outsider, banned, quiet] = ['outsider', 'banned', 'quiet']
-  for (const uid of [outsider, banned]) await api.ok('POST', '/users', { body: { uid, name: uid } })
+  const [outsider, banned, quiet, shunned, shunner] = ['outsider', 'banned', 'quiet', 'shunned', 'shunner']
+  for (const uid of [outsider, banned, shunned, shunner]) await api.ok('POST', '/users', { body: { uid, name: uid } })
   await api.ok('POST', `/groups/${group}/bannedusers/${banned}`)
+  for (const uid of [ann, scene.bot]) {
+    await api.ok('POST', `/users/${uid}/blockedusers`, { body: { blockedUids: [shunned] } })
+  }
+  await api.ok('POST', `/users/${shunner}/blockedusers`, { body: { blockedUids: [ann, scene.bot] } })
   await api.ok('POST', '/groups', { body: { guid: quiet, name: quiet } })
   const send = async (body: object): Promise<string> =>
     (await api.ok('POST', '/messages', { body, onBehalfOf: ann })).data.id
   const message = await send(toUser(bob))
   return {
     ...scene,
-    ...{ api, outsider, banned, quiet, message },
+    ...{ api, outsider, banned, quiet, shunned, shunner, message },
     apiKey: (await api.ok('POST', '/apikeys', { body: { name: 'Spare' } })).data.apiKey,
     authToken: (await api.ok('POST', `/users/${ann}/auth_tokens`)).data.authToken,
     reply: await send(toUser(bob, 'x', { parentMessageId: message })),
@@ -82,6 +90,8 @@ const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unkno
   if (sends(route)) return toUser(route.path.startsWith('/bots') ? ann : bob)
   if (isEdit(route)) return { data: { text: 'edited' } }
   if (route.path.endsWith('/members')) return { participants: [cara] }
+  if (route.path.endsWith('/restrictedfeatures')) return { featuresToRestrict: ['listUsers'], allowAll: true }
+  if (route.path.endsWith('/permissions')) return { permissions: { sendMessage: 'allow' } }
   if (nameOf(route) === 'POST /bots') return { uid: bot, webhookURL: 'https://bot.example/callback' }
   return route.body && sampleOf(route.body as Parameters<typeof sampleOf>[0])
 }
@@ -90,8 +100,8 @@ const rightNames = ({ path }: Route, world: World): Readonly<Record<string, stri
   const { ann, bob, bot, cara, group, message, apiKey, authToken } = world
   const isOfTwo = /^\/users\/:uid\/(conversation|threads)/.test(path)
   const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : isOfTwo ? bob : ann
-  const conversationId = `${ann}_user_${bob}`
-  return { uid, guid: group, id: message, apiKey, authToken, reaction: 'x', conversationId }
+  const fixed = { role: 'default', scope: 'participant', permission: 'sendMessage', reaction: 'x' }
+  return { uid, guid: group, id: message, apiKey, authToken, conversationId: `${ann}_user_${bob}`, ...fixed }
 }
 
 const said =
@@ -153,6 +163,10 @@ export const deliveryOf = async (
 }
 
 const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
+  if (path === '/roles') {
+    const make = (api: Api, number: number) => api.ok('POST', path, { body: { role: `filler-${number}`, name: 'x' } })
+    return { ...(await filling(path, make)(world)), body: { role: 'one-more', name: 'x' } }
+  }
   if (path === '/apikeys') return filling(path, (api) => api.ok('POST', path, { body: { name: 'x' } }))(world)
   await filling(path, makeBot)(world)
   return { body: { uid: world.outsider, webhookURL: 'https://bot.example' } }
@@ -226,6 +240,15 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_APIKEY_NO_SELF_ACTION: ({ api }) => ({ names: { apiKey: api.server.restApiKey } }),
   ERR_AUTH_TOKEN_NOT_FOUND: () => ({ names: { authToken: 'unknown' } }),
   ERR_PLAN_QUOTA_RESTRICTION: overQuota,
+  ERR_ROLE_NOT_FOUND: (_, { path }) =>
+    path.startsWith('/users') ? { body: { uid: 'fresh', name: 'x', role: 'none' } } : { names: { role: 'none' } },
+  ERR_ROLE_ALREADY_EXISTS: () => ({ body: { role: 'default', name: 'x' } }),
+  ERR_ROLE_DELETE_DENIED: () => ({}),
+  ERR_NOT_A_FRIEND: ({ bob }) => ({ body: { friends: [bob] } }),
+  ERR_CANNOT_FORM_SELF_RELATION: ({ ann }) => ({ body: { accepted: [ann], friends: [ann] } }),
+  ERR_CANNOT_BLOCK_SELF: ({ ann }) => ({ onBehalfOf: ann, body: { blockedUids: [ann] } }),
+  ERR_BLOCKED_RECEIVER: ({ shunned }) => ({ body: toUser(shunned) }),
+  ERR_BLOCKED_SENDER: ({ shunner }) => ({ body: toUser(shunner) }),
   ERR_UID_ALREADY_EXISTS: ({ ann }) => ({ body: { uid: ann, name: 'x' } }),
   ERR_UID_NOT_FOUND: (_, route) => {
     if (route.onBehalfOf !== 'none') return { onBehalfOf: 'nobody' }

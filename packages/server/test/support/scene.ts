@@ -57,7 +57,15 @@ export const digestOf = async (api: Api): Promise<string> => {
     parts.push(await api.ok('GET', `/groups/${guid}/bannedusers`, { query: { perPage: 1000 } }))
   }
   for (const user of users.data) {
-    if (user.deactivatedAt === undefined) parts.push(await api.ok('GET', `/users/${user.uid}/auth_tokens`))
+    if (user.deactivatedAt !== undefined) continue
+    for (const of of ['auth_tokens', 'friends', 'blockedusers']) {
+      parts.push(await api.ok('GET', `/users/${user.uid}/${of}`, { query: { perPage: 1000 } }))
+    }
+  }
+  const roles = await api.ok('GET', '/roles', { query: { perPage: 1000 } })
+  parts.push(roles)
+  for (const { role } of roles.data) {
+    for (const of of ['restrictedfeatures', 'permissions']) parts.push(await api.ok('GET', `/roles/${role}/${of}`))
   }
   parts.push(await api.ok('GET', '/bots', { query: { perPage: 1000 } }))
   parts.push(await api.ok('GET', '/apikeys', { query: { perPage: 1000 } }))

@@ -23,7 +23,9 @@ import { messageListsConformance } from './message-lists.ts'
 import { messageMarksConformance } from './message-marks.ts'
 import { messageRelayConformance } from './message-relay.ts'
 import { messagesConformance } from './messages.ts'
+import { relationsConformance } from './relations.ts'
 import { replaysConformance } from './replays.ts'
+import { rolesConformance } from './roles.ts'
 import type { Opened, Subject } from './subject.ts'
 import { threadsConformance } from './threads.ts'
 import { tokensConformance } from './tokens.ts'
@@ -77,6 +79,8 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('apps and keys', () => appsConformance(subject))
     describe('users', () => usersConformance(subject))
     describe('auth tokens', () => tokensConformance(subject))
+    describe('roles', () => rolesConformance(subject))
+    describe('friends and blocked users', () => relationsConformance(subject))
     describe('groups', () => groupsConformance(subject))
     describe('members', () => membersConformance(subject))
     describe('messages', () => messagesConformance(subject))

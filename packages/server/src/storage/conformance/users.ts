@@ -1,7 +1,7 @@
 import { SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { guidOf, uidOf } from '../../testing/builders.ts'
-import type { UserFilter } from '../sql/users.ts'
+import type { UserFilter } from '../sql/user-lists.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 export const usersConformance = (subject: Subject): void => {
@@ -16,6 +16,7 @@ export const usersConformance = (subject: Subject): void => {
       lastActiveAt: w.now(),
       createdAt: w.now(),
     })
+    await w.roles('vip')
     const full = await w.user('zoe', {
       name: 'Zoë 🎉 “quoted” %_\\',
       avatar: 'https://e.example/a.png',
@@ -77,7 +78,7 @@ export const usersConformance = (subject: Subject): void => {
     await expectCode(w.send({ from: 'bob', to: 'alice' }), 'ERR_UID_NOT_FOUND')
     await expectCode(w.send({ from: 'alice', to: 'bob' }), 'ERR_UID_NOT_FOUND')
     const listed = async (deactivated: UserFilter['deactivated']) =>
-      (await w.store.users.list({ appId, filter: { deactivated }, page })).rows.map((user) => user.uid)
+      (await w.store.users.list({ actor: w.app, filter: { deactivated }, page })).rows.map((user) => user.uid)
     expect(await listed('without')).toEqual(['bob'])
     expect(await listed('only')).toEqual(['alice'])
     expect(await listed('with')).toEqual(['alice', 'bob'])
@@ -113,13 +114,14 @@ export const usersConformance = (subject: Subject): void => {
 
   test('lists search by the beginning of the uid or any part of the name, and take every character as itself', async () => {
     const w = await worldOf(subject)
+    await w.roles('vip')
     await w.user('a_b', { name: 'Percent 100%' })
     await w.user('axb', { name: 'Under_score' })
     await w.user('c', { name: 'Back\\slash', role: 'vip' })
     await w.user('d', { name: 'Élan ÆON' })
     const found = async (filter: Partial<UserFilter>) => {
       const { rows, total } = await w.store.users.list({
-        appId: w.appId,
+        actor: w.app,
         filter: { deactivated: 'without', ...filter },
         page,
       })
@@ -146,7 +148,7 @@ export const usersConformance = (subject: Subject): void => {
     for (const [n, tag] of tags.entries()) await w.user(`u${n}`, { tags: JSON.stringify(['first', tag, 'last,']) })
     const found = async (...asked: string[]) => {
       const filter: UserFilter = { deactivated: 'without', tags: asked }
-      const { rows } = await w.store.users.list({ appId: w.appId, filter, page })
+      const { rows } = await w.store.users.list({ actor: w.app, filter, page })
       return rows.map((user) => user.tags?.[1])
     }
     for (const tag of tags) expect(await found(tag)).toEqual([tag])
@@ -161,7 +163,7 @@ export const usersConformance = (subject: Subject): void => {
     await w.users(...uids)
     const pages = await Promise.all(
       [1, 2, 3, 4].map((number) =>
-        w.store.users.list({ appId: w.appId, filter: { deactivated: 'without' }, page: { page: number, perPage: 4 } }),
+        w.store.users.list({ actor: w.app, filter: { deactivated: 'without' }, page: { page: number, perPage: 4 } }),
       ),
     )
     expect(pages.map(({ total }) => total)).toEqual([11, 11, 11, 11])

@@ -1,4 +1,4 @@
-import { type ApiKey, type AppId, type KeyScope, limits } from '@confab/protocol'
+import { type ApiKey, type AppId, DEFAULT_ROLE, type KeyScope, limits } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
@@ -37,9 +37,16 @@ const insertApp = statement<{ id: string; name: string; now: number }>(
   'apps.insert',
   'INSERT INTO apps (id, name, created_at) VALUES (:id, :name, :now) ON CONFLICT (id) DO NOTHING',
 )
-const lockApp = statement<{ id: string }, { id: string }>(
+export const lockApp = statement<{ id: string }, { id: string }>(
   'apps.lock',
   'SELECT id FROM apps WHERE id = :id {FOR_UPDATE}',
+)
+
+/** Every app has it from its beginning. */
+const insertDefaultRole = statement<{ app: string; role: string; name: string; now: number }>(
+  'roles.insert_default',
+  `INSERT INTO roles (app_id, role, name, created_at) VALUES (:app, :role, :name, :now)
+   ON CONFLICT (app_id, role) DO NOTHING`,
 )
 
 const findKey = statement<{ key: string }, KeyRow>(
@@ -90,6 +97,7 @@ export const apps = {
   /** Creates the app and its keys, or leaves them as they are. A key that belongs to another app is an error. */
   ensure: write(async (tx, input: { id: AppId; name: string; keys: readonly NewKey[]; now: number }): Promise<App> => {
     await tx.run(insertApp, { id: input.id, name: input.name, now: input.now })
+    await tx.run(insertDefaultRole, { app: input.id, role: DEFAULT_ROLE, name: 'Default Role', now: input.now })
     for (const { key, name, scope } of input.keys) {
       await tx.run(insertKey, { key, app: input.id, name, scope, now: input.now })
       const stored = await tx.first(findKey, { key })

@@ -21,8 +21,9 @@ import { dropConversation, latestIdOf, type Partner, requireParty } from './conv
 import { requireGroup, toGroup } from './group-rows.ts'
 import { idOf } from './message-rows.ts'
 import { messagesById, viewed } from './message-views.ts'
+import { SEEN, toSeen, usersSeenBy, viewerOf } from './relation-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { requireActor, toUser } from './user-rows.ts'
+import { requireActor } from './user-rows.ts'
 
 type Key = { app: string; conversation: string; uid: string }
 
@@ -79,9 +80,7 @@ const partnersOf = async (tx: Tx, actor: Actor, rows: readonly Row[]) => {
   const users =
     uids.length === 0
       ? []
-      : await tx.query(
-          tx.build.selectFrom('users').selectAll().where('app_id', '=', app).where('uid', 'in', uids).compile(),
-        )
+      : await tx.query(usersSeenBy(tx, app, viewerOf(actor)).select(SEEN).where('users.uid', 'in', uids).compile())
   const groups =
     guids.length === 0
       ? []
@@ -101,7 +100,7 @@ const partnersOf = async (tx: Tx, actor: Actor, rows: readonly Row[]) => {
             .compile(),
         )
   return {
-    users: new Map(users.map((row) => [row.uid, toUser(row)])),
+    users: new Map(users.map((row) => [row.uid, toSeen(viewerOf(actor), row)])),
     groups: new Map(
       groups.map(({ scope, joined_at, ...row }) => [
         row.guid,

@@ -14,7 +14,7 @@ export interface Membership {
 }
 
 const COLUMNS =
-  'app_id, guid, name, type, password_hash, icon, description, metadata, tags, owner, members_count, created_at, updated_at, updated_by'
+  'app_id, guid, name, type, password_hash, icon, description, metadata, tags, owner, members_count, created_at, updated_at, updated_by, scope_permissions'
 
 const findGroup = statement<{ app: string; guid: string }, GroupRow>(
   'groups.find',

@@ -11,6 +11,7 @@ import { mayDeleteGroup, mayUpdateGroup } from '../../groups/group.policy.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { groupsShown, mayCreateGroup } from '../../roles/permission.policy.ts'
 import { dropConversation } from './conversation-rows.ts'
 import {
   assertAllowed,
@@ -21,8 +22,9 @@ import {
   standingOf,
   toGroup,
 } from './group-rows.ts'
-import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
+import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
 import { type MemberChange, type MemberOutcome, putMembers } from './members.ts'
+import { assertPermitted, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireUser } from './user-rows.ts'
 
@@ -94,7 +96,8 @@ export const groups = {
     ): Promise<{ group: Group; outcomes: readonly MemberOutcome[] }> => {
       const { actor, guid, owner = actorUid(actor), members, now, ...profile } = input
       const app = actor.appId
-      await requireActor(tx, actor)
+      const by = await requireActor(tx, actor)
+      if (by !== undefined) assertPermitted(mayCreateGroup(await rightsOf(tx, app, by), profile.type))
       if (owner !== SYSTEM_UID) await requireUser(tx, app, owner, 'owner')
       if ((await tx.run(insertGroup, { app, guid, owner, now, ...profile })) === 0) {
         throw new AppError('ERR_GUID_ALREADY_EXISTS', { details: { guid } })
@@ -118,7 +121,9 @@ export const groups = {
       tx,
       { actor, filter, page }: { actor: Actor; filter: GroupFilter; page: PageRequest },
     ): Promise<Page<Group>> => {
-      await requireActor(tx, actor)
+      const by = await requireActor(tx, actor)
+      const allowed = by && groupsShown(await rightsOf(tx, actor.appId, by))
+      assertPermitted(allowed?.denial)
       const uid = actor.kind === 'user' ? actor.uid : SYSTEM_UID
       let query = tx.build
         .selectFrom('groups')
@@ -134,6 +139,7 @@ export const groups = {
       if (actor.kind === 'user') {
         query = query.where((eb) => eb.or([eb('groups.type', '!=', 'private'), eb('members.uid', 'is not', null)]))
       }
+      if (allowed?.types !== undefined) query = query.where(oneOf('groups.type', allowed.types))
       if (filter.types?.length) query = query.where('groups.type', 'in', filter.types as GroupType[])
       if (filter.tags?.length) query = query.where(holdsOneOf('groups.tags', filter.tags))
       const { searchKey, searchIn = ['guid', 'name'] } = filter

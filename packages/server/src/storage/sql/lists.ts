@@ -28,6 +28,10 @@ export const holdsOneOf = (column: string, tags: readonly string[]): RawBuilder<
     sql` OR `,
   )})`
 
+/** The column is one of the values; of none, never. */
+export const oneOf = (column: string, values: readonly string[]): RawBuilder<SqlBool> =>
+  values.length === 0 ? sql<SqlBool>`1 = 0` : sql<SqlBool>`${sql.ref(column)} IN (${sql.join(values)})`
+
 // biome-ignore lint/suspicious/noExplicitAny: any table, any joins: only `limit`, `offset` and the count are added here
 type AnyQuery<O> = SelectQueryBuilder<Schema, any, O>
 

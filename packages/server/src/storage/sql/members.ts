@@ -16,6 +16,7 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import type { StoredMessage } from '../../messages/message.ts'
+import { membersShown } from '../../roles/permission.policy.ts'
 import { systemUser, userEntity } from '../../users/user.ts'
 import { startReading, stopReading } from './conversation-rows.ts'
 import {
@@ -25,12 +26,15 @@ import {
   lockGroup,
   type Membership,
   membershipOf,
+  membershipOfActor,
   requireGroup,
   standingOf,
 } from './group-rows.ts'
-import { contains, countOf, pageOf, prefix } from './lists.ts'
+import { contains, countOf, oneOf, pageOf, prefix } from './lists.ts'
 import { writeGroupAction } from './message-rows.ts'
 import { botOf, subscribersIn, tellBots } from './outbox.ts'
+import { shownTo, viewerOf } from './relation-rows.ts'
+import { assertPermitted, scopePermissionsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive, requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
 
@@ -263,7 +267,10 @@ export const members = {
     ): Promise<Page<User>> => {
       const app = input.actor.appId
       await requireActor(tx, input.actor)
-      await requireGroup(tx, app, input.guid)
+      const group = await requireGroup(tx, app, input.guid)
+      const membership = await membershipOfActor(tx, input.actor, input.guid)
+      const allowed = membership && membersShown(scopePermissionsOf(group, membership.scope))
+      assertPermitted(allowed?.denial)
       let query = tx.build
         .selectFrom('members')
         .innerJoin('users', (join) =>
@@ -271,6 +278,7 @@ export const members = {
         )
         .where('members.app_id', '=', app)
         .where('members.guid', '=', input.guid)
+      if (allowed?.scopes !== undefined) query = query.where(oneOf('members.scope', allowed.scopes))
       if (input.scopes?.length) query = query.where('members.scope', 'in', [...input.scopes])
       const { searchKey } = input
       if (searchKey)
@@ -281,7 +289,11 @@ export const members = {
         input.page,
       )
       return {
-        rows: rows.map((row) => ({ ...toUser(row), scope: row.scope, joinedAt: row.joined_at })),
+        rows: rows.map((row) => ({
+          ...shownTo(viewerOf(input.actor), toUser(row)),
+          scope: row.scope,
+          joinedAt: row.joined_at,
+        })),
         total: await countOf(tx, query),
       }
     },
@@ -356,7 +368,7 @@ export const members = {
         input.page,
       )
       return {
-        rows: rows.map((row) => ({ ...toUser(row), bannedAt: row.banned_at })),
+        rows: rows.map((row) => ({ ...shownTo(viewerOf(input.actor), toUser(row)), bannedAt: row.banned_at })),
         total: await countOf(tx, query),
       }
     },

@@ -4,6 +4,7 @@ import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { membershipOf } from './group-rows.ts'
+import { assertMayChange } from './may-send.ts'
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './message-rows.ts'
 import { statement, type Tx } from './seam.ts'
 import { requireActor, type UserRow } from './user-rows.ts'
@@ -65,8 +66,15 @@ export const openLiving = async (tx: Tx, actor: Actor, id: MessageId): ReturnTyp
 }
 
 /** Edit and delete: by the app, or by the sender. */
-export const openForChange = async (tx: Tx, actor: Actor, id: MessageId): ReturnType<typeof openMessage> => {
+export const openForChange = async (
+  tx: Tx,
+  actor: Actor,
+  id: MessageId,
+  may: 'edit' | 'delete',
+): ReturnType<typeof openMessage> => {
   const opened = await openMessage(tx, actor, id)
-  if (actor.kind === 'user' && opened.message.sender !== actor.uid) throw new AppError('ERR_MESSAGE_NOT_A_SENDER')
+  const { by, message } = opened
+  if (actor.kind === 'user' && message.sender !== actor.uid) throw new AppError('ERR_MESSAGE_NOT_A_SENDER')
+  if (by !== undefined) await assertMayChange(tx, { app: actor.appId, by, may }, message)
   return opened
 }

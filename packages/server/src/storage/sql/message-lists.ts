@@ -14,6 +14,7 @@ import {
 import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import { messagesShown } from '../../roles/permission.policy.ts'
 import { type ConversationState, stateOf } from './conversation-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import { contains, holdsOneOf } from './lists.ts'
@@ -21,6 +22,7 @@ import { conversationsOf, oneToOneOf } from './membership.ts'
 import { type MentionOptions, withMentions } from './mention-views.ts'
 import { MESSAGE_COLUMNS, toMessage } from './message-rows.ts'
 import { type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
+import { assertPermitted, rightsOf } from './role-rows.ts'
 import type { Schema } from './schema.ts'
 import { read, type Tx } from './seam.ts'
 import { requireActor, requireUser } from './user-rows.ts'
@@ -209,6 +211,16 @@ const savedBy = (eb: Where, app: AppId, uid: Uid) =>
 const answeredBy = (eb: Where, uid: Uid) =>
   eb.selectFrom('interactions').select('message_id').where('uid', '=', uid).where('completes', '=', 1)
 
+/** What the role of whoever asks lets them see; what happened in a conversation is told to everybody in it. */
+const allowedOf = (eb: Where, allowed: ReturnType<typeof messagesShown> | undefined): Expression<SqlBool>[] => {
+  const isAction = eb('category', '=', 'action')
+  const oneOf = (column: 'category' | 'type', values: readonly string[] | undefined): Expression<SqlBool>[] => {
+    if (values === undefined) return []
+    return [values.length === 0 ? isAction : eb.or([isAction, eb(column, 'in', [...values])])]
+  }
+  return [...oneOf('category', allowed?.categories), ...oneOf('type', allowed?.types)]
+}
+
 const cursorOf = (eb: Where, { affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] => {
   const beyond = affix === 'append' ? '>' : '<'
   if (id !== undefined) return [eb('id', beyond, id)]
@@ -228,7 +240,9 @@ export const messageLists = {
       },
     ): Promise<MessageSlice> => {
       const { actor, scope, filter, cursor, options } = input
-      await requireActor(tx, actor)
+      const by = await requireActor(tx, actor)
+      const allowed = by && messagesShown(await rightsOf(tx, actor.appId, by))
+      assertPermitted(allowed?.denial)
       const scoped = await scopeOf(tx, actor, scope)
       const forActor = await personal(tx, actor, filter, scoped)
       const query = tx.build
@@ -236,7 +250,13 @@ export const messageLists = {
         .select(MESSAGE_COLUMNS)
         .where('app_id', '=', actor.appId)
         .where((eb) =>
-          eb.and([scoped.condition(eb), ...filtersOf(eb, filter), ...forActor(eb), ...cursorOf(eb, cursor)]),
+          eb.and([
+            scoped.condition(eb),
+            ...filtersOf(eb, filter),
+            ...allowedOf(eb, allowed),
+            ...forActor(eb),
+            ...cursorOf(eb, cursor),
+          ]),
         )
         .orderBy('id', cursor.affix === 'append' ? 'asc' : 'desc')
         .limit(cursor.limit + 1)

@@ -17,8 +17,10 @@ import { AppError, badRequest } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
+import type { Rights } from '../../roles/permission.policy.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
+import { assertMaySendToGroup, assertMaySendToUser } from './may-send.ts'
 import { assertTakesPart, findMessage, openForChange, requireMessage } from './message-access.ts'
 import { tellOfMessage, textOf } from './message-news.ts'
 import {
@@ -33,6 +35,7 @@ import {
 } from './message-rows.ts'
 import { receiptsOf, type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
 import { tellBots } from './outbox.ts'
+import { toRights } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { addReply, dropReply } from './threads.ts'
 import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
@@ -124,6 +127,13 @@ export interface Appended {
   readonly told: Told
 }
 
+/** Who sends: the app itself is no user, and nothing is forbidden to it. */
+interface Sender {
+  readonly row: UserRow | undefined
+  readonly isBot: boolean
+  readonly rights: Rights | undefined
+}
+
 interface Receiver {
   readonly conversationId: ConversationId
   readonly json: string
@@ -131,11 +141,13 @@ interface Receiver {
   readonly bots: readonly BotRow[]
 }
 
-const receiverUser = async (tx: Tx, input: AppendMessage): Promise<Receiver> => {
+const receiverUser = async (tx: Tx, input: AppendMessage, { rights }: Sender): Promise<Receiver> => {
   const app = input.actor.appId
   const uid = input.receiver as Uid
   const conversationId = userConversationId(input.sender, uid)
   const { row, isBot } = await requireParticipant(tx, app, uid, 'receiver')
+  if (rights !== undefined)
+    await assertMaySendToUser(tx, { app, sender: input.sender, rights, draft: input.draft }, row)
   const bot = isBot && uid !== input.sender ? await findBotRow(tx, app, uid) : undefined
   return {
     conversationId,
@@ -144,13 +156,17 @@ const receiverUser = async (tx: Tx, input: AppendMessage): Promise<Receiver> => 
   }
 }
 
-const receiverGroup = async (tx: Tx, input: AppendMessage): Promise<Receiver> => {
+const receiverGroup = async (tx: Tx, input: AppendMessage, { rights }: Sender): Promise<Receiver> => {
   const app = input.actor.appId
   const guid = input.receiver as Guid
   const row = await requireGroup(tx, app, guid)
   const membership = input.sender === SYSTEM_UID ? undefined : await membershipOf(tx, app, guid, input.sender)
   if (input.sender !== SYSTEM_UID && membership === undefined)
     throw new AppError('ERR_GROUP_NOT_JOINED', { details: { receiver: guid } })
+  if (rights !== undefined) {
+    const isReply = input.parentId !== null
+    assertMaySendToGroup({ rights, draft: input.draft, isReply }, row, membership)
+  }
   const bots = (await tx.all(botsOfGroup, { app, guid })).filter(
     (bot) =>
       bot.uid !== input.sender &&
@@ -202,15 +218,11 @@ const sentBefore = async (tx: Tx, input: AppendMessage, now: number): Promise<St
   return row && toMessage(row)
 }
 
-const senderOf = async (
-  tx: Tx,
-  input: AppendMessage,
-  now: number,
-): Promise<{ row: UserRow | undefined; isBot: boolean }> => {
-  if (input.sender === SYSTEM_UID) return { row: undefined, isBot: false }
+const senderOf = async (tx: Tx, input: AppendMessage, now: number): Promise<Sender> => {
+  if (input.sender === SYSTEM_UID) return { row: undefined, isBot: false, rights: undefined }
   const app = input.actor.appId
-  const { row, isBot } = await requireParticipant(tx, app, input.sender, 'sender')
-  return { row: await touch(tx, app, row, now), isBot }
+  const { row, isBot, role } = await requireParticipant(tx, app, input.sender, 'sender')
+  return { row: await touch(tx, app, row, now), isBot, rights: toRights(role) }
 }
 
 const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
@@ -223,7 +235,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     return { message: first, quoted, isNew: false, told: nobodyTold }
   }
   const from = await senderOf(tx, input, now)
-  const to = receiverType === 'group' ? await receiverGroup(tx, input) : await receiverUser(tx, input)
+  const to = receiverType === 'group' ? await receiverGroup(tx, input, from) : await receiverUser(tx, input, from)
   if (input.parentId !== null) await checkThread(tx, app, input.parentId, to.conversationId)
   const quoted = input.quotedId === null ? undefined : await checkQuoted(tx, app, input.quotedId, to.conversationId)
   const mentions = await mentionsJson(tx, app, draft.mentions)
@@ -329,7 +341,7 @@ export const messages = {
       const { actor, id } = input
       const app = actor.appId
       const now = toSeconds(input.telling.nowMs)
-      const { message, by } = await openForChange(tx, actor, id)
+      const { message, by } = await openForChange(tx, actor, id, 'edit')
       if (message.deletedAt !== null) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
       const draft = draftEdit(message, input.data ?? {})
       const data = await editedData(tx, app, message, draft)
@@ -346,7 +358,7 @@ export const messages = {
   remove: write(async (tx, input: ChangeMessage & { permanent: boolean }): Promise<MessageChanged> => {
     const { actor, id, permanent } = input
     const now = toSeconds(input.telling.nowMs)
-    const { message, by } = await openForChange(tx, actor, id)
+    const { message, by } = await openForChange(tx, actor, id, 'delete')
     const deleter = actorUid(actor)
     if (permanent) await removeForGood(tx, [Number(id)])
     else await tx.run(markDeleted, { id: Number(id), now, by: deleter })

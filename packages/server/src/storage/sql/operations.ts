@@ -12,18 +12,26 @@ import { masterKeys } from './master-keys.ts'
 import { members } from './members.ts'
 import { messageLists } from './message-lists.ts'
 import { messages } from './messages.ts'
+import { permissions } from './permissions.ts'
 import { pins } from './pins.ts'
 import { reactions } from './reactions.ts'
+import { blocks, friends } from './relations.ts'
+import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
 import { threads } from './threads.ts'
 import { updates } from './updates.ts'
+import { userLists } from './user-lists.ts'
 import { authTokens, users } from './users.ts'
 
 export const operations = {
   apps,
   apiKeys,
-  users,
+  users: { ...users, ...userLists },
   authTokens,
+  roles,
+  permissions,
+  friends,
+  blocks,
   groups,
   members,
   messages: { ...messages, ...messageLists, ...pins },

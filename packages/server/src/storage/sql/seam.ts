@@ -30,8 +30,9 @@ export type AnyStatement = Pick<Statement<Params, unknown>, 'name' | 'text' | 'o
 
 /** Row locks: PostgreSQL needs them said, SQLite has one writer. SQLite tells the new row's id without being asked. */
 const dialectWords: Readonly<Record<DialectName, Readonly<Record<string, string>>>> = {
-  sqlite: { FOR_UPDATE: '', FOR_UPDATE_SKIP_LOCKED: '', RETURNING_ID: '' },
+  sqlite: { FOR_SHARE: '', FOR_UPDATE: '', FOR_UPDATE_SKIP_LOCKED: '', RETURNING_ID: '' },
   postgres: {
+    FOR_SHARE: 'FOR SHARE',
     FOR_UPDATE: 'FOR UPDATE',
     FOR_UPDATE_SKIP_LOCKED: 'FOR UPDATE SKIP LOCKED',
     RETURNING_ID: 'RETURNING id',

@@ -2,6 +2,7 @@
 import type { AppId, Uid, User } from '@confab/protocol'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import type { RightsRow } from './role-rows.ts'
 import type { Bit, Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
@@ -10,15 +11,24 @@ export type UserRow = Omit<Schema['users'], 'app_id'>
 const COLUMNS =
   'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at'
 
-export const findUser = statement<{ app: string; uid: string }, UserRow>(
+const findUser = statement<{ app: string; uid: string }, UserRow>(
   'users.find',
   `SELECT ${COLUMNS} FROM users WHERE app_id = :app AND uid = :uid`,
 )
-const findParticipant = statement<{ app: string; uid: string }, UserRow & { is_bot: Bit }>(
+export const lockUser = statement<{ app: string; uid: string }, { uid: Uid }>(
+  'users.lock',
+  'SELECT uid FROM users WHERE app_id = :app AND uid = :uid {FOR_UPDATE}',
+)
+const ROLE_OF_USER = 'FROM roles WHERE roles.app_id = users.app_id AND roles.role = users.role'
+const findParticipant = statement<
+  { app: string; uid: string },
+  UserRow & { is_bot: Bit; role_settings: string | null; role_permissions: string | null }
+>(
   'users.find_participant',
-  `SELECT ${COLUMNS}, (SELECT count(*) FROM bots WHERE bots.app_id = users.app_id AND bots.uid = users.uid) AS is_bot
+  `SELECT ${COLUMNS}, (SELECT count(*) FROM bots WHERE bots.app_id = users.app_id AND bots.uid = users.uid) AS is_bot,
+     (SELECT settings ${ROLE_OF_USER}) AS role_settings, (SELECT permissions ${ROLE_OF_USER}) AS role_permissions
    FROM users WHERE app_id = :app AND uid = :uid`,
-  { holdsUntil: ['users', 'bots'] },
+  { holdsUntil: ['users', 'bots', 'roles'] },
 )
 const touchUser = statement<{ app: string; uid: string; now: number }>(
   'users.touch',
@@ -52,16 +62,17 @@ export const requireUser = async (tx: Tx, app: AppId, uid: Uid, field = 'uid'): 
   return row
 }
 
-/** Who sends or receives, and whether a bot stands behind it. */
+/** Who sends or receives, whether a bot stands behind it, and what the role allows. */
 export const requireParticipant = async (
   tx: Tx,
   app: AppId,
   uid: Uid,
   field: string,
-): Promise<{ row: UserRow; isBot: boolean }> => {
+): Promise<{ row: UserRow; isBot: boolean; role: RightsRow }> => {
   const found = await tx.first(findParticipant, { app, uid })
   if (found?.deactivated_at !== null) throw new AppError('ERR_UID_NOT_FOUND', { details: { [field]: uid } })
-  return { row: found, isBot: found.is_bot === 1 }
+  const role = { settings: found.role_settings, permissions: found.role_permissions }
+  return { row: found, isBot: found.is_bot === 1, role }
 }
 
 /** The user on whose behalf something is done must exist, whatever is done. */

@@ -2,9 +2,10 @@ import type { AppId, AuthToken, Uid, User } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { dropBot } from './bots.ts'
-import { contains, countOf, holdsOneOf, pageOf, prefix } from './lists.ts'
+import { countOf, pageOf } from './lists.ts'
+import { assertRoleExists } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, findUser, requireUser, toUser } from './user-rows.ts'
+import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
 
 const insertUser = statement<{
   app: string
@@ -44,6 +45,19 @@ const deleteBans = statement<{ app: string; uid: string }>(
   'users.delete_bans',
   'DELETE FROM banned_users WHERE app_id = :app AND uid = :uid',
 )
+const deleteFromFriends = statement<{ app: string; uid: string }>(
+  'users.delete_from_friends',
+  `DELETE FROM friends WHERE app_id = :app AND friend_uid = :uid
+   AND uid IN (SELECT mine.friend_uid FROM friends AS mine WHERE mine.app_id = :app AND mine.uid = :uid)`,
+)
+const deleteFriends = statement<{ app: string; uid: string }>(
+  'users.delete_friends',
+  'DELETE FROM friends WHERE app_id = :app AND uid = :uid',
+)
+const deleteBlocks = statement<{ app: string; uid: string }>(
+  'users.delete_blocks',
+  'DELETE FROM blocked_users WHERE app_id = :app AND (uid = :uid OR blocked_uid = :uid)',
+)
 const disown = statement<{ app: string; uid: string; system: string }>(
   'users.disown_groups',
   'UPDATE groups SET owner = :system WHERE app_id = :app AND owner = :uid',
@@ -67,19 +81,11 @@ export interface Profile {
   readonly tags: string | null
 }
 
-export interface UserFilter {
-  readonly searchKey?: string
-  readonly searchIn?: readonly string[]
-  readonly status?: 'available' | 'offline'
-  readonly roles?: readonly string[]
-  readonly tags?: readonly string[]
-  readonly deactivated: 'without' | 'with' | 'only'
-}
-
 export const users = {
   create: write(
     async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
       const { appId: app, authToken, uid, now, ...profile } = input
+      await assertRoleExists(tx, app, profile.role)
       if ((await tx.run(insertUser, { app, uid, now, ...profile })) === 0) {
         throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid } })
       }
@@ -95,32 +101,10 @@ export const users = {
     return row && toUser(row)
   }),
 
-  list: read(
-    async (
-      tx,
-      { appId, filter, page }: { appId: AppId; filter: UserFilter; page: PageRequest },
-    ): Promise<Page<User>> => {
-      // Nobody is online while there is no gateway.
-      if (filter.status === 'available') return { rows: [], total: 0 }
-      let query = tx.build.selectFrom('users').where('app_id', '=', appId)
-      if (filter.deactivated === 'without') query = query.where('deactivated_at', 'is', null)
-      if (filter.deactivated === 'only') query = query.where('deactivated_at', 'is not', null)
-      if (filter.roles?.length) query = query.where('role', 'in', [...filter.roles])
-      if (filter.tags?.length) query = query.where(holdsOneOf('tags', filter.tags))
-      const { searchKey, searchIn = ['uid', 'name'] } = filter
-      if (searchKey) {
-        query = query.where((eb) =>
-          eb.or(searchIn.map((column) => (column === 'uid' ? prefix('uid', searchKey) : contains('name', searchKey)))),
-        )
-      }
-      const rows = await pageOf(tx, query.selectAll().orderBy('uid'), page)
-      return { rows: rows.map(toUser), total: await countOf(tx, query) }
-    },
-  ),
-
   update: write(async (tx, input: Partial<Profile> & { appId: AppId; uid: Uid; now: number }): Promise<User> => {
     const { appId, uid, now, statusMessage, ...set } = input
     await requireUser(tx, appId, uid)
+    if (set.role !== undefined) await assertRoleExists(tx, appId, set.role)
     const changes = {
       ...set,
       ...(statusMessage !== undefined && { status_message: statusMessage }),
@@ -149,12 +133,15 @@ export const users = {
       tx,
       { appId: app, uid, system, nowMs }: { appId: AppId; uid: Uid; system: Uid; nowMs: number },
     ): Promise<void> => {
-      if ((await tx.first(findUser, { app, uid })) === undefined)
+      if ((await tx.first(lockUser, { app, uid })) === undefined)
         throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
       await dropBot(tx, app, uid, nowMs)
       await tx.run(leaveAll, { app, uid })
       await tx.run(deleteMemberships, { app, uid })
       await tx.run(deleteBans, { app, uid })
+      await tx.run(deleteFromFriends, { app, uid })
+      await tx.run(deleteFriends, { app, uid })
+      await tx.run(deleteBlocks, { app, uid })
       await tx.run(disown, { app, uid, system })
       await tx.run(deleteTokens, { app, uid })
       for (const table of OWN_TABLES) {

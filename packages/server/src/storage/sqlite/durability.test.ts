@@ -167,7 +167,7 @@ test('a call that fails does not undo its neighbours in the group', async () => 
   ])
   expect(settled[3]).toMatchObject({ reason: { message: expect.stringMatching(/UNIQUE/) } })
   expect(await w.send({ from: 'a', to: 'c', muid: 'm' })).toMatchObject({ isNew: true })
-  const list = { appId: w.appId, filter: { deactivated: 'with' as const }, page: { page: 1, perPage: 10 } }
+  const list = { actor: w.app, filter: { deactivated: 'with' as const }, page: { page: 1, perPage: 10 } }
   expect((await store.users.list(list)).rows.map(({ uid }) => uid)).toEqual(['a', 'c', 'first'])
 })
 

@@ -1,0 +1,114 @@
+/** How users stand to each other, as rows: what every operation reads that shows one user to another. */
+import { type AppId, SYSTEM_UID, type Uid, type User, userConversationId } from '@confab/protocol'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Actor } from '../../kernel/actor.ts'
+import { AppError } from '../../kernel/app-error.ts'
+import { statement, type Tx } from './seam.ts'
+import { toUser, type UserRow } from './user-rows.ts'
+
+interface BlockRow {
+  readonly uid: Uid
+  readonly blocked_at: number
+}
+
+/** At most two rows: one for each of the two who has blocked the other. */
+const firstBlock = statement<{ app: string; one: string; other: string }, BlockRow>(
+  'blocked_users.first_between',
+  `SELECT uid, blocked_at FROM blocked_users
+   WHERE app_id = :app AND ((uid = :one AND blocked_uid = :other) OR (uid = :other AND blocked_uid = :one))
+   ORDER BY CASE WHEN uid = :one THEN 0 ELSE 1 END LIMIT 1`,
+  { holdsUntil: ['blocked_users'] },
+)
+const blocksBetween = statement<{ app: string; one: string; other: string }, BlockRow>(
+  'blocked_users.between',
+  `SELECT uid, blocked_at FROM blocked_users
+   WHERE app_id = :app AND ((uid = :one AND blocked_uid = :other) OR (uid = :other AND blocked_uid = :one))`,
+)
+
+/** One to one, nobody is heard by whom they have blocked, nor by who has blocked them. */
+export const assertNotBlocked = async (tx: Tx, app: AppId, sender: Uid, receiver: Uid): Promise<void> => {
+  const block = await tx.first(firstBlock, { app, one: sender, other: receiver })
+  if (block === undefined) return
+  const code = block.uid === sender ? 'ERR_BLOCKED_RECEIVER' : 'ERR_BLOCKED_SENDER'
+  throw new AppError(code, { details: { receiver } })
+}
+
+/** When each of the two has blocked the other; null for not. */
+export interface Blocks {
+  readonly mine: number | null
+  readonly theirs: number | null
+}
+
+export const blocksOf = async (tx: Tx, app: AppId, viewer: Uid, other: Uid): Promise<Blocks> => {
+  const rows = await tx.all(blocksBetween, { app, one: viewer, other })
+  const by = (uid: Uid): number | null => rows.find((row) => row.uid === uid)?.blocked_at ?? null
+  return { mine: by(viewer), theirs: by(other) }
+}
+
+/** What somebody's metadata says in private is for the app and for themself. */
+const withoutPrivate = ({ metadata, ...user }: User): User => {
+  if (metadata === undefined) return user
+  const { '@private': _private, ...open } = metadata
+  return Object.keys(open).length === 0 ? user : { ...user, metadata: open }
+}
+
+/** Who looks, if it is not the app. */
+export const viewerOf = (actor: Actor): Uid | undefined => (actor.kind === 'user' ? actor.uid : undefined)
+
+/** The user as somebody else sees them; nobody in particular sees all. */
+export const shownTo = (viewer: Uid | undefined, user: User): User =>
+  viewer === undefined || viewer === user.uid ? user : withoutPrivate(user)
+
+/** The user as somebody sees them, with how the two stand to each other. */
+export const relativeUser = (viewer: Uid, row: UserRow, { mine, theirs }: Blocks): User => {
+  const user = shownTo(viewer, toUser(row))
+  if (row.uid === viewer) return user
+  const blockedAt = mine ?? theirs
+  return {
+    ...user,
+    conversationId: userConversationId(viewer, row.uid),
+    ...(mine !== null && { blockedByMe: true as const, blockedByMeAt: mine }),
+    ...(blockedAt !== null && { blockedAt }),
+    ...(theirs !== null && { hasBlockedMe: true as const }),
+  }
+}
+
+// Lists of users as somebody sees them ----------------------------------------------------------------------------
+
+const COLUMNS = [
+  ...(['uid', 'name', 'avatar', 'link', 'role', 'status_message', 'metadata', 'tags'] as const),
+  ...(['last_active_at', 'created_at', 'updated_at', 'deactivated_at'] as const),
+] as const
+export const SEEN = [
+  ...COLUMNS.map((column) => `users.${column}` as const),
+  'mine.blocked_at as mine',
+  'theirs.blocked_at as theirs',
+] as const
+
+type SeenRow = UserRow & { mine: number | null; theirs: number | null }
+
+/** To nobody in particular, as they are. */
+export const toSeen = (viewer: Uid | undefined, { mine, theirs, ...row }: SeenRow): User =>
+  viewer === undefined ? toUser(row) : relativeUser(viewer, row, { mine, theirs })
+
+/** The users of the app, each with how they and the viewer stand to each other. The app has blocked nobody. */
+export const usersSeenBy = (tx: Tx, app: AppId, viewer: Uid = SYSTEM_UID) =>
+  tx.build
+    .selectFrom('users')
+    .leftJoin('blocked_users as mine', (join) =>
+      join
+        .onRef('mine.app_id', '=', 'users.app_id')
+        .onRef('mine.blocked_uid', '=', 'users.uid')
+        .on('mine.uid', '=', viewer),
+    )
+    .leftJoin('blocked_users as theirs', (join) =>
+      join
+        .onRef('theirs.app_id', '=', 'users.app_id')
+        .onRef('theirs.uid', '=', 'users.uid')
+        .on('theirs.blocked_uid', '=', viewer),
+    )
+    .where('users.app_id', '=', app)
+
+export const isFriendOf = (viewer: Uid): RawBuilder<SqlBool> =>
+  sql<SqlBool>`EXISTS (SELECT 1 FROM friends
+    WHERE friends.app_id = users.app_id AND friends.uid = ${viewer} AND friends.friend_uid = users.uid)`

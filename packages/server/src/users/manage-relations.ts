@@ -1,0 +1,83 @@
+import {
+  type AppId,
+  type BlockDirection,
+  errorCodes,
+  type Outcome,
+  parseUid,
+  type Uid,
+  type User,
+} from '@confab/protocol'
+import type { Actor } from '../kernel/actor.ts'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { UidOutcomes } from '../storage/sql/relations.ts'
+import type { Store } from '../storage/store.ts'
+
+export type Outcomes = Readonly<Record<string, Outcome>>
+
+interface OfUser {
+  readonly appId: AppId
+  readonly uid: Uid
+}
+
+/** Whose blocks: the app names somebody, a user acts for themself. */
+interface Blocker extends OfUser {
+  readonly actor: Actor
+}
+
+export interface ManageRelations {
+  /** What became of each. */
+  addFriends(input: OfUser, uids: readonly string[], options: { addToConversations: boolean }): Promise<Outcomes>
+  /** All, or none. */
+  removeFriends(input: OfUser, uids: readonly string[]): Promise<void>
+  listFriends(input: OfUser & { searchKey?: string; page: PageRequest }): Promise<Page<User>>
+  /** What became of each. */
+  block(input: Blocker, uids: readonly string[]): Promise<Outcomes>
+  /** What became of each. */
+  unblock(input: Blocker, uids: readonly string[]): Promise<Outcomes>
+  listBlocked(
+    input: Blocker & { direction: BlockDirection; searchKey?: string; page: PageRequest },
+  ): Promise<Page<User>>
+}
+
+const uniqueUids = (uids: readonly string[]): Uid[] => [...new Set(uids.map(parseUid))]
+
+const answered = (outcomes: UidOutcomes, done: (uid: Uid) => string): Outcomes =>
+  Object.fromEntries(
+    outcomes.map(({ uid, failure }): [string, Outcome] => {
+      if (failure === undefined) return [uid, { success: true, message: done(uid) }]
+      const message = errorCodes[failure].meaning
+      return [uid, { success: false, message, error: { code: failure, message } }]
+    }),
+  )
+
+export const makeManageRelations = (deps: {
+  store: Pick<Store, 'friends' | 'blocks'>
+  clock: Clock
+}): ManageRelations => {
+  const { store, clock } = deps
+  const now = (): number => toSeconds(clock.now())
+  return {
+    addFriends: async (input, uids, { addToConversations }) => {
+      const outcomes = await store.friends.add({ ...input, others: uniqueUids(uids), addToConversations, now: now() })
+      return answered(outcomes, () => 'Created relationship with status accepted.')
+    },
+    removeFriends: (input, uids) => store.friends.remove({ ...input, others: uniqueUids(uids) }),
+    listFriends: (input) => store.friends.list(input),
+    block: async (input, uids) => {
+      const outcomes = await store.blocks.add({ ...input, others: uniqueUids(uids), now: now() })
+      return answered(
+        outcomes,
+        (uid) => `The user with UID ${input.uid} has blocked user with UID ${uid} successfully.`,
+      )
+    },
+    unblock: async (input, uids) => {
+      const outcomes = await store.blocks.remove({ ...input, others: uniqueUids(uids) })
+      return answered(
+        outcomes,
+        (uid) => `The user with UID ${input.uid} has unblocked user with UID ${uid} successfully.`,
+      )
+    },
+    listBlocked: (input) => store.blocks.list(input),
+  }
+}
