@@ -300,7 +300,7 @@ export const ListConversations = Type.Object({
 export type ListConversations = Static<typeof ListConversations>
 
 export const TagConversation = Type.Object({ tags: Tags })
-const MessageRef = Type.Union([Type.String({ pattern: '^[1-9][0-9]{0,14}$' }), Type.Integer({ minimum: 1 })])
+const MessageRef = Type.Union([Type.Integer({ minimum: 1 }), Type.String({ pattern: '^[1-9][0-9]{0,14}$' })])
 export const MarkConversation = Type.Union([
   Type.Object({
     messageId: Type.Optional(MessageRef),
