@@ -12,6 +12,8 @@ import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
 import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
 import { makeSender, type Sender } from './delivery/sender.ts'
+import type { Uploads } from './files/announce-uploads.ts'
+import { fileRoutes } from './files/files.routes.ts'
 import { groupRoutes } from './groups/groups.routes.ts'
 import { makeManageGroups } from './groups/manage-groups.ts'
 import { makeManageMembers } from './groups/manage-members.ts'
@@ -56,6 +58,7 @@ export interface RouteParts {
   readonly sender: Sender
   readonly teller: Teller
   readonly updates: FetchUpdates
+  readonly uploads: Uploads
   /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
   readonly onCredentialsChanged: () => void
   readonly onBotsChanged: () => void
@@ -81,6 +84,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...groupRoutes(makeManageGroups(shared)),
     ...memberRoutes(makeManageMembers(shared)),
     ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
+    ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
     ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
@@ -109,6 +113,11 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
       told: nothing,
     },
     updates: makeFetchUpdates({ store, ...kernel }),
+    uploads: {
+      announce: () => Promise.reject(new Error('there is no server')),
+      expected: () => Promise.reject(new Error('there is no server')),
+      complete: () => Promise.reject(new Error('there is no server')),
+    },
     onCredentialsChanged: nothing,
     onBotsChanged: nothing,
     onResume: nothing,

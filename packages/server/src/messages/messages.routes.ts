@@ -34,6 +34,7 @@ export const messageRoutes = (deps: {
     forUsers: true,
     onBehalfOf: 'optional',
     body: SendMessage,
+    takesForm: true,
     answer: SendAnswer,
     handle: async (request) => new RawJson(answerSent(await deps.send(request))),
   }),
@@ -96,6 +97,7 @@ export const messageRoutes = (deps: {
     onBehalfOf: 'required',
     params: pathOf('id'),
     body: SendMessage,
+    takesForm: true,
     answer: SendAnswer,
     handle: async ({ params, ...request }) =>
       new RawJson(answerSent(await deps.send({ ...request, parentId: messageIdOf(params.id) }))),

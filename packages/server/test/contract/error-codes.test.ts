@@ -100,6 +100,8 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     fails('POST', `/messages/${reply}/thread`, { body: toUser(bob), onBehalfOf: ann }),
   ERR_WRONG_MESSAGE_THREAD_CATEGORY: ({ fails, action, ann, bob }) =>
     fails('POST', `/messages/${action}/thread`, { body: toUser(bob), onBehalfOf: ann }),
+  ERR_FILE_NOT_FOUND: ({ fails, api }) =>
+    fails('GET', `/${api.server.appId}/${'0'.repeat(40)}/a.png`, { prefix: '/files' }),
   ERR_BAD_REQUEST: ({ fails }) => fails('POST', '/users', { body: [] }),
   ERR_INVALID_API_VERSION: ({ fails }) => fails('GET', '/users', { prefix: '/v2' }),
   ERR_API_NOT_FOUND: ({ fails }) => fails('GET', '/nothing'),

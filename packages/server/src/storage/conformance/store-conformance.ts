@@ -11,6 +11,7 @@ import { botsConformance } from './bots.ts'
 import { botSecretsConformance } from './bots-secrets.ts'
 import { breakersConformance } from './breakers.ts'
 import { deliveriesConformance } from './deliveries.ts'
+import { filesConformance } from './files.ts'
 import { groupsConformance } from './groups.ts'
 import { hopsConformance } from './hops.ts'
 import { laneOrderConformance } from './lane-order.ts'
@@ -81,6 +82,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: which bots hear them', () => messageRelayConformance(subject))
     describe('messages: which bots hear of changes', () => triggersConformance(subject))
     describe('messages: lists', () => messageListsConformance(subject))
+    describe('files', () => filesConformance(subject))
     describe('bots', () => botsConformance(subject))
     describe('bots: secrets', () => botSecretsConformance(subject))
     describe('lanes', () => lanesConformance(subject))

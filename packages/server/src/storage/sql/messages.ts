@@ -18,6 +18,7 @@ import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
+import { linkFiles, relinkFiles, unlinkFiles } from './files.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import {
   groupEntityJson,
@@ -78,18 +79,20 @@ const markDeleted = statement<{ id: number; now: number; by: string }>(
   'UPDATE messages SET deleted_at = :now, deleted_by = :by, updated_at = :now WHERE id = :id',
 )
 const deleteRow = statement<{ id: number }>('messages.delete', 'DELETE FROM messages WHERE id = :id')
-const purgeConversation = statement<{ app: string; conversation: string; limit: number }>(
+const purgeConversation = statement<{ app: string; conversation: string; limit: number }, { id: number }>(
   'messages.purge_conversation',
   `DELETE FROM messages WHERE id IN
-     (SELECT id FROM messages WHERE app_id = :app AND conversation_id = :conversation ORDER BY id LIMIT :limit)`,
+     (SELECT id FROM messages WHERE app_id = :app AND conversation_id = :conversation ORDER BY id LIMIT :limit)
+   RETURNING id`,
 )
-const purgeUser = statement<{ app: string; uid: string; limit: number }>(
+const purgeUser = statement<{ app: string; uid: string; limit: number }, { id: number }>(
   'messages.purge_user',
   `DELETE FROM messages WHERE id IN
      (SELECT id FROM messages WHERE app_id = :app AND (sender = :uid OR conversation_id IN (
         SELECT id FROM conversations WHERE app_id = :app AND user_a = :uid UNION ALL
         SELECT id FROM conversations WHERE app_id = :app AND user_b = :uid))
-      LIMIT :limit)`,
+      LIMIT :limit)
+   RETURNING id`,
 )
 
 export interface AppendMessage {
@@ -215,6 +218,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     parentId: input.parentId,
     now,
   })
+  if (draft.files !== undefined) await linkFiles(tx, { app, message: Number(message.id), ids: draft.files, now })
   if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, isNew: true, told: nobodyTold }
   const told = await tellBots(tx, input.telling, {
     app,
@@ -347,6 +351,7 @@ export const messages = {
       const tags = input.tags ?? message.tags
       const editor = actorUid(actor)
       await tx.run(editMessage, { id: Number(id), data, text: draft.text, tags, now, by: editor })
+      if (input.data !== undefined) await relinkFiles(tx, { app, message: Number(id), ids: draft.files ?? [], now })
       const edited: StoredMessage = { ...message, data, tags, updatedAt: now, editedAt: now, editedBy: editor }
       const texts = [textOf(message), draft.text]
       return tellOfChange(tx, input, { action: 'edited', by, message: edited, texts })
@@ -359,8 +364,10 @@ export const messages = {
     const now = toSeconds(input.telling.nowMs)
     const { message, by } = await openForChange(tx, actor, id)
     const deleter = actorUid(actor)
-    if (permanent) await tx.run(deleteRow, { id: Number(id) })
-    else await tx.run(markDeleted, { id: Number(id), now, by: deleter })
+    if (permanent) {
+      await tx.run(deleteRow, { id: Number(id) })
+      await unlinkFiles(tx, [Number(id)], now)
+    } else await tx.run(markDeleted, { id: Number(id), now, by: deleter })
     const deleted: StoredMessage = { ...message, updatedAt: now, deletedAt: now, deletedBy: deleter }
     return tellOfChange(tx, input, { action: 'deleted', by, message: deleted, texts: [textOf(message)] })
   }),
@@ -369,12 +376,15 @@ export const messages = {
   purge: write(
     async (
       tx,
-      input: { appId: AppId; of: { conversationId: ConversationId } | { uid: Uid }; limit: number },
+      input: { appId: AppId; of: { conversationId: ConversationId } | { uid: Uid }; limit: number; now: number },
     ): Promise<number> => {
-      const { appId: app, of, limit } = input
-      return 'uid' in of
-        ? tx.run(purgeUser, { app, uid: of.uid, limit })
-        : tx.run(purgeConversation, { app, conversation: of.conversationId, limit })
+      const { appId: app, of, limit, now } = input
+      const rows = await ('uid' in of
+        ? tx.all(purgeUser, { app, uid: of.uid, limit })
+        : tx.all(purgeConversation, { app, conversation: of.conversationId, limit }))
+      const ids = rows.map(({ id }) => id)
+      await unlinkFiles(tx, ids, now)
+      return ids.length
     },
   ),
 }

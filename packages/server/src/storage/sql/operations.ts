@@ -3,6 +3,7 @@ import { apiKeys, apps } from './apps.ts'
 import { bots } from './bots.ts'
 import { breakers } from './breakers.ts'
 import { deliveries } from './deliveries.ts'
+import { files } from './files.ts'
 import { groups } from './groups.ts'
 import { lanes } from './lanes.ts'
 import { masterKeys } from './master-keys.ts'
@@ -21,6 +22,7 @@ export const operations = {
   groups,
   members,
   messages: { ...messages, ...messageLists },
+  files,
   bots,
   breakers,
   masterKeys,
