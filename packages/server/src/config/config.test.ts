@@ -140,7 +140,7 @@ test('the embedded store is for one process, which must then do everything', () 
   ])
 })
 
-const bad: readonly [env: string, text: string][] = [
+const bad: readonly (readonly [env: string, text: string])[] = [
   ['CONFAB_HOST', 'http://x'],
   ['CONFAB_PORT', '65536'],
   ['CONFAB_PORT', '-1'],

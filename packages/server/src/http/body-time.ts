@@ -16,15 +16,18 @@ const endWithin = (raw: IncomingMessage, ms: number): void => {
   raw.once('end', () => clearTimeout(late))
 }
 
-export const limitBodyTime = (app: FastifyInstance): void => {
+export const limitBodyTime = (
+  app: FastifyInstance,
+  { bodyWithinMs = BODY_WITHIN_MS, lingerMs = LINGER_MS }: { bodyWithinMs?: number; lingerMs?: number } = {},
+): void => {
   app.addHook('preParsing', (request, _reply, payload, done) => {
     // Most bodies are there with their head.
     const isUpload = request.routeOptions.config.takesForm && isForm(request.headers['content-type'])
-    if (!request.raw.complete && !isUpload) endWithin(request.raw, BODY_WITHIN_MS)
+    if (!request.raw.complete && !isUpload) endWithin(request.raw, bodyWithinMs)
     done(null, payload)
   })
   app.addHook('onResponse', (request, _reply, done) => {
-    if (!request.raw.complete) endWithin(request.raw, LINGER_MS)
+    if (!request.raw.complete) endWithin(request.raw, lingerMs)
     done()
   })
 }

@@ -25,10 +25,11 @@ export interface FormOptions {
   readonly maxFiles: number
   /** Takes the file to its end. `fields`: those that came before it. */
   readonly onFile: (file: FormFile, fields: FormFields) => Promise<void>
+  /** Whoever sends nothing for so long is gone. */
+  readonly idleMs?: number
 }
 
 const FIELDS_MAX = 200
-/** Whoever sends nothing for so long is gone. */
 const IDLE_MS = 30_000
 
 export const isForm = (contentType: string | undefined): boolean =>
@@ -55,7 +56,7 @@ const makeParser = (contentType: string, maxFiles: number) => {
 
 /** Answers the fields when all files are taken. Rejects at the first problem, when all readers of files have ended. */
 export const readForm = async (incoming: IncomingMessage, options: FormOptions): Promise<FormFields> => {
-  const { maxBytes, maxFiles, onFile } = options
+  const { maxBytes, maxFiles, onFile, idleMs = IDLE_MS } = options
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge('body', maxBytes)
   const parser = makeParser(incoming.headers['content-type'] ?? '', maxFiles)
   const fields = new Map<string, string[]>()
@@ -75,7 +76,7 @@ export const readForm = async (incoming: IncomingMessage, options: FormOptions):
   const idle = setTimeout(() => {
     fail(badRequest({ body: 'did not come to its end' }))
     incoming.destroy()
-  }, IDLE_MS)
+  }, idleMs)
   const onData = (chunk: Buffer): void => {
     idle.refresh()
     total += chunk.length
