@@ -167,6 +167,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   ...conversationErrors('groups'),
   'GET /users/:uid/messages': ['ERR_UID_NOT_FOUND'],
   'GET /groups/:guid/messages': [...group, 'ERR_GROUP_NOT_JOINED'],
+  'POST /files/upload-url': ['ERR_UID_NOT_FOUND'],
   'POST /bots': ['ERR_UID_NOT_FOUND', 'ERR_BOT_ALREADY_EXISTS', 'ERR_PLAN_QUOTA_RESTRICTION'],
   'GET /bots': [],
   'GET /bots/:uid': ['ERR_BOT_NOT_FOUND'],

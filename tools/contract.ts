@@ -86,7 +86,7 @@ const inputsOf = (route: Route): string => {
     ...(route.query ? [`query ${typeWords(route.query as Schema)}`] : []),
     ...(route.body
       ? [
-          `body ${typeWords(route.body as Schema)}${bodyOf(route.body as Schema).mayBeLeftOut ? ', may be left out' : ''}`,
+          `body ${typeWords(route.body as Schema)}${bodyOf(route.body as Schema).mayBeLeftOut ? ', may be left out' : ''}${route.takesForm ? ', or [a form](#a-message-with-its-files)' : ''}`,
         ]
       : []),
   ]
@@ -169,6 +169,7 @@ const values: Readonly<Record<string, number>> = {
   metadataKiB: limits.metadataBytes / KIB,
   messageDataKiB: limits.messageDataBytes / KIB,
   bodyKiB: limits.bodyBytes / KIB,
+  unusedFileHours: limits.unusedFileSeconds / 3600,
   muidWindowHours: limits.muidWindowSeconds / 3600,
 }
 

@@ -272,6 +272,13 @@ export const errorCodes = {
     'Unpin a conversation first.',
   ),
 
+  // Files
+  ERR_FILE_NOT_FOUND: row(
+    404,
+    'There is no such file, or its form is used up or has expired.',
+    'Check the url; announce the upload again for a new form.',
+  ),
+
   // General
   ERR_BAD_REQUEST: row(
     400,
@@ -285,7 +292,11 @@ export const errorCodes = {
     'Check path and method against /openapi.json.',
   ),
   ERR_PAYLOAD_TOO_LARGE: row(413, 'The body of the request is too large.', 'Send less; the limit is in details.'),
-  ERR_UNSUPPORTED_MEDIA_TYPE: row(415, 'The body of the request is not JSON.', 'Send content-type: application/json.'),
+  ERR_UNSUPPORTED_MEDIA_TYPE: row(
+    415,
+    'The body of the request is not JSON.',
+    'Send content-type: application/json; messages may also be a multipart/form-data form.',
+  ),
   ERR_TOO_MANY_REQUESTS: row(429, 'Too many requests.', 'Wait for as long as Retry-After says.', true),
   ERR_EXCEPTION: row(
     500,

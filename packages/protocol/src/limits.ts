@@ -41,6 +41,12 @@ export const limits = {
   savedPerUser: 100,
   pinnedConversations: 5,
   attachmentsPerMessage: 25,
+  fileNameLength: 100,
+  mimeTypeLength: 127,
+  /** How long a form for an announced upload can be used. */
+  uploadSeconds: 60 * 60,
+  /** How long an uploaded file waits for its message. */
+  unusedFileSeconds: 24 * 60 * 60,
   receiversPerMessage: 100,
   membersPerCall: 25,
   botsPerApp: 25,

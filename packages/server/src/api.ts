@@ -14,6 +14,8 @@ import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
 import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
 import { makeSender, type Sender } from './delivery/sender.ts'
+import type { Uploads } from './files/announce-uploads.ts'
+import { fileRoutes } from './files/files.routes.ts'
 import { groupRoutes } from './groups/groups.routes.ts'
 import { makeManageGroups } from './groups/manage-groups.ts'
 import { makeManageMembers } from './groups/manage-members.ts'
@@ -67,6 +69,7 @@ export interface RouteParts {
   readonly sender: Sender
   readonly teller: Teller
   readonly updates: FetchUpdates
+  readonly uploads: Uploads
   /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
   readonly onCredentialsChanged: () => void
   /** What roles are kept from has changed. */
@@ -102,6 +105,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...threadRoutes({ store, ...messages }),
     ...messageMarkRoutes({ ...shared, react: makeReact(shared), interact: makeInteract(shared) }),
     ...conversationRoutes(makeManageConversations(shared)),
+    ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
     ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
@@ -130,6 +134,11 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
       told: nothing,
     },
     updates: makeFetchUpdates({ store, ...kernel }),
+    uploads: {
+      announce: () => Promise.reject(new Error('there is no server')),
+      expected: () => Promise.reject(new Error('there is no server')),
+      complete: () => Promise.reject(new Error('there is no server')),
+    },
     onCredentialsChanged: nothing,
     onRestrictionsChanged: nothing,
     onBotsChanged: nothing,

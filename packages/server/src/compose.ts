@@ -18,7 +18,10 @@ import type { CallbackPolicy } from './delivery/attempt.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
 import { Hints } from './delivery/hints.ts'
 import type { Sender } from './delivery/sender.ts'
+import { buildFiles, type FileParts } from './files/build-files.ts'
+import { openFileStore } from './files/open-file-store.ts'
 import { makeCheck } from './http/check.ts'
+import { makeMessageForm } from './http/message-form.ts'
 import { openApiOf } from './http/openapi.ts'
 import { buildServer } from './http/server.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
@@ -32,6 +35,7 @@ import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
 import { VERSION } from './version.ts'
+import { FileSweeper } from './workers/file-sweeper.ts'
 import { type Metrics, makeMetrics } from './workers/metrics.ts'
 import { Sweeper } from './workers/sweeper.ts'
 
@@ -57,6 +61,7 @@ interface Parts {
   readonly bus: Bus
   readonly metrics: Metrics
   readonly kernel: Kernel
+  readonly fileParts: FileParts
 }
 
 const policyOf = (config: Config): CallbackPolicy => ({
@@ -170,9 +175,18 @@ const startSweeper = (config: Config, { store, kernel }: { store: Store; kernel:
   return () => sweeper.stop()
 }
 
+/** Whoever takes files removes them; answers what ends it. */
+const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Promise<void>> => {
+  if (!config.roles.includes('api')) return () => Promise.resolve()
+  const { store, kernel, fileParts } = parts
+  const sweeper = new FileSweeper({ ...kernel, ...fileParts, isAlone: store.engine === 'sqlite' })
+  await sweeper.start()
+  return () => sweeper.stop()
+}
+
 const openHttp = async (
   config: Config,
-  { store, metrics, kernel }: Parts,
+  { store, metrics, kernel, fileParts }: Parts,
   { sender, send, teller, hints }: Sending,
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
@@ -187,6 +201,7 @@ const openHttp = async (
         sender,
         teller,
         updates,
+        uploads: fileParts.uploads,
         onCredentialsChanged: authenticate.forget,
         onRestrictionsChanged: assertOpen.forget,
         onBotsChanged: hints.lookForWork,
@@ -200,7 +215,13 @@ const openHttp = async (
     },
   }
   const openApi = openApiOf(routes, { version: VERSION })
-  const http = buildServer({ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi })
+  const { publicUrl } = config
+  const messageForm = makeMessageForm({ ...fileParts, ...config })
+  const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
+  const http = buildServer({
+    ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, publicUrl, messageForm },
+    files: routes.length > 0 ? files : undefined,
+  })
   return { http, url: await http.listen({ host: config.host, port: config.port }) }
 }
 
@@ -219,7 +240,10 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
     opened.add(() => bus.close())
     const metrics = makeMetrics()
-    const parts = { store, bus, metrics, kernel }
+    const files = openFileStore(config, { log })
+    opened.add(() => files.close())
+    const fileParts = buildFiles(config, { store, files, ...kernel })
+    const parts = { store, bus, metrics, kernel, fileParts }
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
@@ -228,6 +252,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const dispatcher = await openDelivery(config, parts, sending)
     opened.add(async () => dispatcher?.stop())
     opened.add(startSweeper(config, parts))
+    opened.add(await startFileSweeper(config, parts))
     const { http, url } = await openHttp(config, parts, sending)
     opened.add(async () => {
       await Promise.all([http.close(), dispatcher?.drain()])

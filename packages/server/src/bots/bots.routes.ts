@@ -124,6 +124,7 @@ export const botRoutes = ({
     summary: 'Send a message as the bot',
     params: pathOf('uid'),
     body: SendMessage,
+    takesForm: true,
     answer: SendAnswer,
     handle: async ({ app, params, body, client }) => {
       const uid = parseUid(params.uid)

@@ -1,10 +1,12 @@
-/** Looks at everything that a server needs before it starts, and says what it finds. Changes nothing but the schema. */
+/** Looks at everything that a server needs before it starts, and says what it finds. Changes nothing but the schema, and makes the folders of files. */
 import { lookup } from 'node:dns/promises'
 import { createServer } from 'node:net'
 import { checkMasterKey } from '../bots/open-vault.ts'
 import { openBus } from '../bus/open-bus.ts'
 import { printRedacted } from '../config/render.ts'
 import type { Config } from '../config/schema.ts'
+import { openFileStore } from '../files/open-file-store.ts'
+import { AppError } from '../kernel/app-error.ts'
 import { openStore } from '../storage/open-store.ts'
 import { VERSION } from '../version.ts'
 import { readConfig } from './configuration.ts'
@@ -59,10 +61,20 @@ const canTalk = async ({ busUrl, databaseUrl }: Config): Promise<string> => {
   }
 }
 
+const canKeepFiles = async (config: Config): Promise<string> => {
+  const files = openFileStore(config, { log: makeLog('silent') })
+  try {
+    return await files.check()
+  } finally {
+    await files.close()
+  }
+}
+
 const checks: readonly Check[] = [
   { name: 'Node.js', run: async () => process.version },
   { name: 'Address', run: canListen },
   { name: 'Store', run: canStore },
+  { name: 'Files', run: canKeepFiles },
   { name: 'Bus', run: canTalk },
   {
     name: 'Names',
@@ -80,7 +92,11 @@ const checks: readonly Check[] = [
   },
 ]
 
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** What is told to clients says too little here: what caused it is wanted. */
+const reasonOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error)
+  return error instanceof AppError && error.cause instanceof Error ? reasonOf(error.cause) : error.message
+}
 
 export const doctor = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> => {
   const config = readConfig(args, env)

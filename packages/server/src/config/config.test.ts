@@ -23,6 +23,7 @@ test('nothing at all is a configuration', () => {
   expect(parsed({ PATH: '/bin', HOME: '/root' })).toEqual({
     host: '0.0.0.0',
     port: 4000,
+    publicUrl: undefined,
     dataDir: './data',
     databaseUrl: undefined,
     busUrl: undefined,
@@ -47,6 +48,16 @@ test('nothing at all is a configuration', () => {
     botHopLimit: 8,
     deliveryRetentionMs: 7 * 86_400_000,
     leaseMs: 30_000,
+    maxFileBytes: 100 * 1024 ** 2,
+    maxUploadBytes: 100 * 1024 ** 2,
+    s3Endpoint: undefined,
+    s3Bucket: undefined,
+    s3Region: 'us-east-1',
+    s3AccessKey: undefined,
+    s3SecretKey: undefined,
+    s3Prefix: undefined,
+    s3PathStyle: true,
+    s3Redirect: false,
     roles: ['api', 'delivery'],
     logLevel: 'info',
     shutdownGraceMs: 30_000,
@@ -59,6 +70,14 @@ const auth = 'auth-auth-auth-auth'
 const keyBytes = Buffer.alloc(32, 'hunter6')
 const otherBytes = Buffer.alloc(32, 'hunter7')
 const { id: keyId } = parseMasterKey(keyBytes.toString('hex')) ?? {}
+
+/** They go together. */
+const s3: Readonly<Record<string, string>> = {
+  CONFAB_FILES_S3_ENDPOINT: 'https://s3.example:9000',
+  CONFAB_FILES_S3_BUCKET: 'my-bucket',
+  CONFAB_FILES_S3_ACCESS_KEY: 'AKIA',
+  CONFAB_FILES_S3_SECRET_KEY: 'secret/of+mine',
+}
 
 const good: readonly [env: string, text: string, name: keyof Config, value: unknown][] = [
   ['CONFAB_HOST', '::1', 'host', '::1'],
@@ -96,9 +115,21 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_RETRY_FOR', '48h', 'retryForMs', 48 * 3_600_000],
   ['CONFAB_SHUTDOWN_GRACE', '0s', 'shutdownGraceMs', 0],
   ['CONFAB_SHUTDOWN_GRACE', '1h', 'shutdownGraceMs', 3_600_000],
+  ['CONFAB_PUBLIC_URL', 'HTTPS://Chat.Example:443/', 'publicUrl', 'https://chat.example'],
+  ['CONFAB_MAX_FILE_SIZE', '1GB', 'maxFileBytes', 1024 ** 3],
+  ['CONFAB_MAX_FILE_SIZE', '1B', 'maxFileBytes', 1],
+  ['CONFAB_MAX_UPLOAD_SIZE', '1536KB', 'maxUploadBytes', 1536 * 1024],
+  ['CONFAB_FILES_S3_ENDPOINT', 'https://s3.example:9000/', 's3Endpoint', 'https://s3.example:9000'],
+  ['CONFAB_FILES_S3_BUCKET', 'a.b-c', 's3Bucket', 'a.b-c'],
+  ['CONFAB_FILES_S3_REGION', 'auto', 's3Region', 'auto'],
+  ['CONFAB_FILES_S3_ACCESS_KEY', 'AKIA+/=', 's3AccessKey', 'AKIA+/='],
+  ['CONFAB_FILES_S3_SECRET_KEY', 'a+/=', 's3SecretKey', 'a+/='],
+  ['CONFAB_FILES_S3_PREFIX', 'a/b/', 's3Prefix', 'a/b/'],
+  ['CONFAB_FILES_S3_PATH_STYLE', 'false', 's3PathStyle', false],
+  ['CONFAB_FILES_S3_REDIRECT', 'true', 's3Redirect', true],
 ]
 test.each(good)('%s=%s is taken', (env, text, name, value) => {
-  expect(parsed({ [env]: text })[name]).toEqual(value)
+  expect(parsed({ ...(env in s3 && s3), [env]: text })[name]).toEqual(value)
 })
 
 test('the embedded store is for one process, which must then do everything', () => {
@@ -109,7 +140,7 @@ test('the embedded store is for one process, which must then do everything', () 
   ])
 })
 
-const bad: readonly [env: string, text: string][] = [
+const bad: readonly (readonly [env: string, text: string])[] = [
   ['CONFAB_HOST', 'http://x'],
   ['CONFAB_PORT', '65536'],
   ['CONFAB_PORT', '-1'],
@@ -158,10 +189,27 @@ const bad: readonly [env: string, text: string][] = [
   ['CONFAB_MASTER_KEY', Buffer.alloc(33).toString('hex')],
   ['CONFAB_MASTER_KEY', `${Buffer.alloc(32).toString('hex')} `],
   ['CONFAB_MASTER_KEY_PREVIOUS', Buffer.alloc(24).toString('base64')],
+  ...['0B', '100', '1.5MB', '-1MB', '6GB', '1TB', '1 MB', '1mb'].map((text) => ['CONFAB_MAX_FILE_SIZE', text] as const),
+  ['CONFAB_MAX_UPLOAD_SIZE', '1023B'],
+  ['CONFAB_MAX_UPLOAD_SIZE', '51GB'],
+  ...['chat.example', 'ftp://x', 'https://x/path', 'https://x?q', 'https://u:p@x', 'https://x#f', 'javascript:1'].map(
+    (text) => ['CONFAB_PUBLIC_URL', text] as const,
+  ),
+  ['CONFAB_FILES_S3_REGION', 'EU'],
+  ['CONFAB_FILES_S3_PREFIX', '/a'],
+  ['CONFAB_FILES_S3_PREFIX', 'a b'],
+  ['CONFAB_FILES_S3_PREFIX', 'a//b'],
+  ['CONFAB_FILES_S3_PATH_STYLE', 'yes'],
+  ['CONFAB_FILES_S3_REDIRECT', '1'],
+  ['CONFAB_FILES_S3_ENDPOINT', 's3.example'],
+  ['CONFAB_FILES_S3_BUCKET', 'No Bucket'],
+  ['CONFAB_FILES_S3_ACCESS_KEY', 'hunter 9'],
+  ['CONFAB_FILES_S3_SECRET_KEY', 'hunter 10'],
 ]
 test.each(bad)('%s=%s is refused, by name and without its value', (env, text) => {
   const expects = settingRows.find(([, row]) => row.env === env)?.[1].type.expects
-  expect(problems({ [env]: text })).toEqual([{ key: env, problem: `must be ${expects}` }])
+  const { [env]: _refused, ...others } = s3
+  expect(problems({ ...(env in s3 && others), [env]: text })).toEqual([{ key: env, problem: `must be ${expects}` }])
 })
 
 test('each setting has a value that is refused and one that is taken', () => {
@@ -302,6 +350,8 @@ describe('print', () => {
       CONFAB_DATABASE_URL: 'hunter2',
       CONFAB_BUS_URL: 'hunter3',
       CONFAB_MASTER_KEY: 'hunter8',
+      CONFAB_FILES_S3_ACCESS_KEY: 'hunter 9',
+      CONFAB_FILES_S3_SECRET_KEY: 'hunter 10',
     }
     const found = JSON.stringify([
       ...problems(secrets),
@@ -313,10 +363,24 @@ describe('print', () => {
   })
 })
 
+describe('files', () => {
+  test('no key is shown', () => {
+    expect(printRedacted(parsed(s3))).not.toMatch(/AKIA|of\+mine/)
+  })
+
+  test('S3 is configured as a whole', () => {
+    expect(problems({})).toEqual([])
+    for (const missing of Object.keys(s3)) {
+      const { [missing]: _missing, ...rest } = s3
+      expect(problems(rest)).toEqual([{ key: missing, problem: 'is needed where files are kept by S3' }])
+    }
+  })
+})
+
 describe('documents', () => {
   const root = new URL('../../../../', import.meta.url)
-  const names = (text: string): string[] => [...new Set(text.match(/CONFAB_[A-Z_]*[A-Z]/g) ?? [])].sort()
-  const flags = (text: string): string[] => [...new Set(text.match(/--[a-z][a-z-]*/g) ?? [])].sort()
+  const names = (text: string): string[] => [...new Set(text.match(/CONFAB_[A-Z0-9_]*[A-Z]/g) ?? [])].sort()
+  const flags = (text: string): string[] => [...new Set(text.match(/--[a-z][a-z0-9-]*/g) ?? [])].sort()
   const allNames = settingRows.map(([, row]) => row.env).sort()
   const allFlags = settingRows.map(([, row]) => `--${flagOf(row)}`).sort()
 
@@ -350,12 +414,15 @@ describe('documents', () => {
       'CONFAB_AUTH_KEY',
       'CONFAB_MASTER_KEY',
       'CONFAB_MASTER_KEY_PREVIOUS',
+      'CONFAB_FILES_S3_ACCESS_KEY',
+      'CONFAB_FILES_S3_SECRET_KEY',
     ])
+    const s3 = { CONFAB_FILES_S3_ACCESS_KEY: 'AKIA', CONFAB_FILES_S3_SECRET_KEY: 'x/y+z' }
     const master = {
       CONFAB_MASTER_KEY: keyBytes.toString('hex'),
       CONFAB_MASTER_KEY_PREVIOUS: otherBytes.toString('hex'),
     }
-    const own = { CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth, ...master }
+    const own = { CONFAB_REST_API_KEY: rest, CONFAB_AUTH_KEY: auth, ...master, ...s3 }
     expect(parsed({ ...env, ...own })).toMatchObject({ port: 4000, appId: 'my-app' })
   })
 

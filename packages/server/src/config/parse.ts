@@ -1,5 +1,5 @@
 import { nearest } from './nearest.ts'
-import { type AnySetting, type Config, flagOf, type SettingName, settingRows } from './schema.ts'
+import { type AnySetting, type Config, flagOf, type SettingName, settingRows, settings } from './schema.ts'
 
 export interface Problem {
   /** As the person wrote it: `CONFAB_PORT` or `--port`. */
@@ -61,6 +61,17 @@ const unknownKeys = ({ env, flags = {} }: ConfigInput): Problem[] => {
   ]
 }
 
+const s3Settings = ['s3Endpoint', 's3Bucket', 's3AccessKey', 's3SecretKey'] as const
+
+/** All four, or none: files must not land in the data folder because one was forgotten. */
+const missingOfS3 = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
+  const isMeant = s3Settings.some((name) => config[name] !== undefined || refused.has(name))
+  const missing = s3Settings.filter((name) => config[name] === undefined && !refused.has(name))
+  return isMeant
+    ? missing.map((name) => ({ key: settings[name].env, problem: 'is needed where files are kept by S3' }))
+    : []
+}
+
 /** What no setting can see alone. A setting that was refused is unset here; its absence is no second problem. */
 const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
   const { appId, restApiKey, authKey } = config
@@ -86,6 +97,7 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
     ...(masterKey !== undefined && masterKey.id === masterKeyPrevious?.id
       ? [{ key: 'CONFAB_MASTER_KEY_PREVIOUS', problem: 'must differ from CONFAB_MASTER_KEY' }]
       : []),
+    ...missingOfS3(config, refused),
     ...(isTwice ? [{ key: 'CONFAB_AUTH_KEY', problem: 'must differ from CONFAB_REST_API_KEY' }] : []),
   ]
 }

@@ -44,11 +44,19 @@ export const settings = {
     default: 4000,
     doc: 'The port to listen on; 0 takes any free one.',
   }),
+  publicUrl: optional({
+    env: 'CONFAB_PUBLIC_URL',
+    type: value.origin,
+    example: 'https://chat.example',
+    doc:
+      'Where people reach the server: the beginning of the URLs of files. Unset: `http://` and the `Host` of each request, which is ' +
+      'not enough behind a proxy that speaks TLS.',
+  }),
   dataDir: setting({
     env: 'CONFAB_DATA_DIR',
     type: value.path,
     default: './data',
-    doc: 'The folder of the embedded database. Not used with PostgreSQL.',
+    doc: 'The folder of the embedded database, and of files: those that are stored there, and those on their way in.',
   }),
   databaseUrl: optional({
     env: 'CONFAB_DATABASE_URL',
@@ -204,6 +212,68 @@ export const settings = {
     type: value.duration(1000, 600_000),
     default: 30_000,
     doc: 'How long the other nodes wait before they take over the callbacks of a node that has died.',
+  }),
+  maxFileBytes: setting({
+    env: 'CONFAB_MAX_FILE_SIZE',
+    type: value.bytes(1, 5 * 1024 ** 3),
+    default: 100 * 1024 ** 2,
+    doc: 'How large a file may be.',
+  }),
+  maxUploadBytes: setting({
+    env: 'CONFAB_MAX_UPLOAD_SIZE',
+    type: value.bytes(1024, 50 * 1024 ** 3),
+    default: 100 * 1024 ** 2,
+    doc: 'How large a message with its files may be, or any other upload: the whole body of the request.',
+  }),
+  s3Endpoint: optional({
+    env: 'CONFAB_FILES_S3_ENDPOINT',
+    type: value.origin,
+    example: 'https://s3.eu-central-1.amazonaws.com',
+    doc: 'The S3-compatible service that keeps files. Unset: they are in the data folder.',
+  }),
+  s3Bucket: optional({
+    env: 'CONFAB_FILES_S3_BUCKET',
+    type: value.bucket,
+    example: 'confab-files',
+    doc: 'The bucket, which exists.',
+  }),
+  s3Region: setting({
+    env: 'CONFAB_FILES_S3_REGION',
+    type: value.region,
+    default: 'us-east-1',
+    doc: 'The region of the bucket, which is part of every signature.',
+  }),
+  s3AccessKey: optional({
+    env: 'CONFAB_FILES_S3_ACCESS_KEY',
+    type: value.s3Key,
+    hide: 'secret',
+    example: '<the access key id>',
+    doc: 'The id of the access key. It may put, get and delete objects.',
+  }),
+  s3SecretKey: optional({
+    env: 'CONFAB_FILES_S3_SECRET_KEY',
+    type: value.s3Key,
+    hide: 'secret',
+    example: '<the secret access key>',
+    doc: 'The secret of the access key.',
+  }),
+  s3Prefix: optional({
+    env: 'CONFAB_FILES_S3_PREFIX',
+    type: value.s3Prefix,
+    example: 'confab/',
+    doc: 'What the keys of all objects begin with.',
+  }),
+  s3PathStyle: setting({
+    env: 'CONFAB_FILES_S3_PATH_STYLE',
+    type: value.flag,
+    default: true,
+    doc: 'Whether the bucket stands in the path of the URL (`true`), or in front of the host name.',
+  }),
+  s3Redirect: setting({
+    env: 'CONFAB_FILES_S3_REDIRECT',
+    type: value.flag,
+    default: false,
+    doc: 'Whether whoever fetches a file is sent on to the bucket, by a link that is good for five minutes, or gets it through the server.',
   }),
   roles: setting<readonly (typeof roles)[number][]>({
     env: 'CONFAB_ROLES',

@@ -85,6 +85,25 @@ export const durations = (minMs: number, maxMs: number): ValueType<readonly numb
   }
 }
 
+const sizes = { GB: 1024 ** 3, MB: 1024 ** 2, KB: 1024, B: 1 } as const
+
+const printBytes = (bytes: number): string => {
+  const [unit, size] = Object.entries(sizes).find(([, length]) => bytes % length === 0) ?? ['B', 1]
+  return `${bytes / size}${unit}`
+}
+
+/** In bytes; a KB is 1024 of them. */
+export const bytes = (min: number, max: number): ValueType<number> => ({
+  expects: `a size from ${printBytes(min)} to ${printBytes(max)}, such as 500KB, 100MB or 1GB`,
+  placeholder: 'size',
+  parse: (text) => {
+    const [, digits, unit] = /^(\d{1,9})(B|KB|MB|GB)$/.exec(text) ?? []
+    const value = Number(digits) * (Object.entries(sizes).find(([name]) => name === unit)?.[1] ?? Number.NaN)
+    return value >= min && value <= max ? value : undefined
+  },
+  print: printBytes,
+})
+
 export const flag: ValueType<boolean> = {
   expects: 'true or false',
   placeholder: 'bool',
@@ -149,3 +168,23 @@ export const busUrl: ValueType<string> = {
   parse: (text) => (text.split(',').every((part) => isUrlOf(['nats:', 'tls:'], part.trim())) ? text : undefined),
   print: (value) => value,
 }
+
+/** Scheme, host and port, and nothing else. */
+export const origin: ValueType<string> = {
+  expects: 'an http or https URL without a path, such as https://chat.example',
+  placeholder: 'url',
+  parse: (text) => {
+    if (!isUrlOf(['http:', 'https:'], text)) return undefined
+    const url = new URL(text)
+    const isBare =
+      url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '' && url.password === ''
+    return isBare ? url.origin : undefined
+  },
+  print: (value) => value,
+}
+
+export const bucket = matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'name', 'the name of a bucket')
+
+export const s3Key = matching(/^[\x21-\x7e]{1,255}$/, 'key', '1 to 255 visible characters of ASCII')
+
+export const s3Prefix = matching(/^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*\/?$/, 'prefix', 'text such as confab/')

@@ -66,7 +66,14 @@ export const makeManageConversations = (deps: {
   const { conversations } = store
   const of = ({ app, actor, partner }: OfUser) => ({ actor, appCreatedAt: app.createdAt, partner })
   const purge = async (appId: App['id'], conversationId: ConversationId): Promise<void> => {
-    while ((await store.messages.purge({ appId, of: { conversationId }, limit: PURGE_STEP })) === PURGE_STEP);
+    while (
+      (await store.messages.purge({
+        appId,
+        of: { conversationId },
+        limit: PURGE_STEP,
+        now: toSeconds(clock.now()),
+      })) === PURGE_STEP
+    );
     await conversations.remove({ appId, id: conversationId })
   }
   return {

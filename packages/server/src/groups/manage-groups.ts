@@ -111,7 +111,7 @@ export const makeManageGroups = (deps: { store: Pick<Store, 'groups' | 'messages
       const { appId } = actor
       const of = { conversationId: groupConversationId(guid) }
       const purge = async (): Promise<void> => {
-        while ((await store.messages.purge({ appId, of, limit: PURGE_STEP })) === PURGE_STEP);
+        while ((await store.messages.purge({ appId, of, limit: PURGE_STEP, now: now() })) === PURGE_STEP);
       }
       await purge()
       await store.groups.remove({ actor, guid })

@@ -36,6 +36,21 @@ const problemOf = (json: string): string | undefined => {
   return isNestedTooDeeply(json) ? `must not be nested deeper than ${NESTING_MAX} levels` : undefined
 }
 
+const refusePollution = (key: string, value: unknown): unknown => {
+  const isPolluting =
+    key === '__proto__' ||
+    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
+  if (isPolluting) throw badRequest({ body: 'must be valid JSON' })
+  return value
+}
+
+/** JSON within a body that is something else, under the same rules. `SyntaxError` if it is none. */
+export const parseJsonText = (json: string): unknown => {
+  const problem = problemOf(json)
+  if (problem !== undefined) throw badRequest({ body: problem })
+  return JSON.parse(json, refusePollution)
+}
+
 /** JSON in bodies only; an empty body is null. NUL is no text: PostgreSQL cannot store it. */
 export const acceptJson = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
@@ -46,4 +61,7 @@ export const acceptJson = (app: FastifyInstance): void => {
     else if (problem !== undefined) done(badRequest({ body: problem }))
     else void parse(request, body, done)
   })
+  // Forms are read by who takes them, as they come. Who takes none refuses them later than here, where the connection
+  // would be closed upon them before their sender could read why.
+  app.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null, null))
 }

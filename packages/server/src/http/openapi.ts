@@ -39,6 +39,28 @@ const referring = (value: unknown, isRoot = true): unknown => {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, referring(inner, false)]))
 }
 
+/** A message with its files: what stands in the body of others is a field, what is no text as JSON. */
+const form = {
+  'multipart/form-data': {
+    schema: {
+      type: 'object',
+      properties: {
+        ...Object.fromEntries(
+          ['receiver', 'receiverType', 'category', 'type', 'muid', 'parentMessageId', 'caption'].map((name) => [
+            name,
+            { type: 'string' },
+          ]),
+        ),
+        ...Object.fromEntries(
+          ['data', 'metadata', 'multipleReceivers'].map((name) => [name, { type: 'string', description: 'JSON.' }]),
+        ),
+        'tags[]': { type: 'array', items: { type: 'string' } },
+        'files[]': { type: 'array', items: { type: 'string', format: 'binary' } },
+      },
+    },
+  },
+}
+
 const json = (schema: unknown): object => ({ 'application/json': { schema } })
 
 const parametersOf = (schema: TSchema | undefined, where: 'path' | 'query'): object[] => {
@@ -81,14 +103,19 @@ const headersOf = ({ onBehalfOf }: Route): object[] => {
 const takesNull = (schema: TSchema): boolean =>
   'anyOf' in schema && Array.isArray(schema.anyOf) && schema.anyOf.some(({ type }) => type === 'null')
 
+const contentOf = (body: TSchema, { takesForm }: Route): object => ({
+  ...json(referring(body)),
+  ...(takesForm && form),
+})
+
 const operationOf = (route: Route): object => ({
   summary: route.summary,
   tags: [route.tag],
-  operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_]+(\w)/g, (_, first: string) => first.toUpperCase())}`,
+  operationId: `${route.method.toLowerCase()}${route.path.replace(/[/:_-]+(\w)/g, (_, first: string) => first.toUpperCase())}`,
   description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}${route.forUsers ? ', or the auth token of a user' : ''}.`,
   ...(route.forUsers && { security: [{ apiKey: [] }, { authToken: [] }] }),
   parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
-  ...(route.body && { requestBody: { required: !takesNull(route.body), content: json(referring(route.body)) } }),
+  ...(route.body && { requestBody: { required: !takesNull(route.body), content: contentOf(route.body, route) } }),
   responses: {
     200: {
       description: 'Done.',

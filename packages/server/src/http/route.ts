@@ -18,6 +18,8 @@ export interface RouteRequest<P = unknown, Q = unknown, B = unknown> {
   /** What opened the app for this request. */
   readonly caller: Caller
   readonly client: Client
+  /** Where the server is reached by whoever asks: scheme, host and port. */
+  readonly origin: string
   /** Ends when nobody waits for the answer any more, or the server stops: for those who wait long. */
   readonly signal: AbortSignal
   readonly params: P
@@ -40,6 +42,8 @@ export interface Route {
   readonly params: TSchema | undefined
   readonly query: TSchema | undefined
   readonly body: TSchema | undefined
+  /** Whether the body may also be a form with files, which makes a message: see `message-form.ts`. */
+  readonly takesForm: boolean
   readonly answer: TSchema
   /** It answers with a stream of events, each of which holds what `answer` says. */
   readonly isStream: boolean
@@ -64,6 +68,7 @@ export const route = <
   params?: P
   query?: Q
   body?: B
+  takesForm?: boolean
   answer: TSchema
   isStream?: boolean
   handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
@@ -71,6 +76,7 @@ export const route = <
   access: 'fullAccess',
   forUsers: false,
   onBehalfOf: 'none',
+  takesForm: false,
   isStream: false,
   ...definition,
   params: definition.params,

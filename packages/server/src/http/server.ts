@@ -20,11 +20,15 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../workers/metrics.ts'
+import { limitBodyTime } from './body-time.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
 import { drainOnClose } from './drain.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
+import { type FilesDeps, registerFiles } from './files.ts'
+import { isForm } from './form.ts'
 import { acceptJson } from './json-body.ts'
+import type { MessageForm } from './message-form.ts'
 import { type Health, registerOperations } from './operations.ts'
 import { EventStream, RawJson, type Route } from './route.ts'
 
@@ -32,6 +36,10 @@ declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null
     failure: AppError | null
+  }
+  interface FastifyContextConfig {
+    /** Whether the handler reads forms. */
+    takesForm?: boolean
   }
 }
 
@@ -50,6 +58,11 @@ export interface HttpDeps {
   readonly metrics: Metrics
   readonly health: Health
   readonly openApi: object
+  /** Where people reach the server, if that is known. */
+  readonly publicUrl: string | undefined
+  readonly messageForm: MessageForm
+  /** Of a node that answers requests. */
+  readonly files: FilesDeps | undefined
 }
 
 const header = (request: FastifyRequest, name: string): string | undefined => {
@@ -99,6 +112,22 @@ const sendEvents = (reply: FastifyReply, { chunks }: EventStream): FastifyReply 
     .header('x-accel-buffering', 'no')
     .send(Readable.from(chunks))
 
+const callerIn = ({ caller }: FastifyRequest): Caller => {
+  if (caller === null) throw new Error('a route was reached without its caller')
+  return caller
+}
+
+/**
+ * What proxies say of the scheme anybody can say: it is not looked at. The host is what the client has found us under, and
+ * stands in links that others get, so it must be one.
+ */
+const originOf = (request: FastifyRequest, { publicUrl }: HttpDeps): string => {
+  if (publicUrl !== undefined) return publicUrl
+  if (!/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.test(request.host))
+    throw badRequest({ host: 'must be a host name' })
+  return `${request.protocol}://${request.host}`
+}
+
 interface HandlerDeps extends HttpDeps {
   readonly stopping: AbortSignal
 }
@@ -107,21 +136,27 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
   const checkParams = makeCheck(route.params, 'path')
   const checkQuery = makeQueryCheck(route.query)
   const checkBody = makeCheck(route.body, 'body')
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const caller = request.caller
-    if (caller === null) throw new Error('a route was reached without its caller')
-    const actor = actorOf(route, request, caller)
+  const answerOf = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    actor: Actor,
+    given: unknown,
+  ): Promise<unknown> => {
+    const caller = callerIn(request)
     const params = checkParams(request.params)
     const query = checkQuery(request.query)
-    const body = checkBody(request.body ?? null)
+    const body = checkBody(given)
     if (actor.kind === 'user') await deps.assertOpen(actor, route)
-    const answer = await route.handle({
+    return route.handle({
       app: caller.app,
       actor,
       caller,
       // Only messages need it.
       get client() {
         return clientOf(request.headers, deps.clock)
+      },
+      get origin() {
+        return originOf(request, deps)
       },
       get signal() {
         return signalOf(reply, deps.stopping)
@@ -130,6 +165,19 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
       query,
       body,
     })
+  }
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
+    const isAForm = isForm(request.headers['content-type'])
+    if (isAForm && !route.takesForm && route.method !== 'GET') throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE')
+    const actor = actorOf(route, request, callerIn(request))
+    // Who may not send need not upload.
+    if (isAForm && actor.kind === 'user') await deps.assertOpen(actor, route)
+    const answer =
+      isAForm && route.takesForm
+        ? await deps.messageForm(request.raw, { actor, origin: originOf(request, deps) }, (body) =>
+            answerOf(request, reply, actor, body),
+          )
+        : await answerOf(request, reply, actor, request.body ?? null)
     if (answer instanceof EventStream) return sendEvents(reply, answer)
     if (!(answer instanceof RawJson)) return answer
     return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
@@ -144,6 +192,7 @@ const registerRoutes = (app: FastifyInstance, deps: HandlerDeps): void => {
       method: route.method,
       url: PREFIX + route.path,
       schema: route.isStream ? {} : { response: { 200: route.answer } },
+      config: { takesForm: route.takesForm },
       onRequest: callerOf(deps, route),
       handler: handlerOf(deps, route),
     })
@@ -183,6 +232,8 @@ const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): voi
     .send(JSON.stringify(errorAnswer(failure, request.id)))
 }
 
+const UPLOAD_WITHIN_MS = 3_600_000
+
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const app = Fastify({
     logger: false,
@@ -192,14 +243,15 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     genReqId: () => deps.ids.request(),
     // Refused while closing in our own words: see drain.ts.
     return503OnClosing: false,
-    // A body that never comes must not hold a connection for ever.
-    requestTimeout: 60_000,
+    // A request that never ends must not hold a connection for ever; bodies that are no upload have less: body-time.ts.
+    requestTimeout: UPLOAD_WITHIN_MS,
     frameworkErrors: (error, request, reply) => fail(request, reply, error),
   })
   app.decorateRequest('caller', null)
   app.decorateRequest('failure', null)
   drainOnClose(app)
   acceptJson(app)
+  limitBodyTime(app)
   app.addHook('onRequest', refuseNulInUrl)
   logRequests(app, deps)
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))
@@ -208,6 +260,7 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     fail(request, reply, new AppError(isOtherVersion ? 'ERR_INVALID_API_VERSION' : 'ERR_API_NOT_FOUND'))
   })
   registerOperations(app, deps)
+  if (deps.files !== undefined) registerFiles(app, deps.files)
   const stop = new AbortController()
   // Whoever waits long would keep the server from stopping.
   app.addHook('preClose', async () => stop.abort())

@@ -16,6 +16,8 @@ export interface Ids {
   authToken(): string
   /** `whsec_…`, 32 random bytes. */
   signingSecret(): string
+  /** 40 hexadecimal digits: who knows it was told. */
+  file(): string
   /** 16 hexadecimal digits. */
   app(): string
 }
@@ -46,6 +48,7 @@ export const makeIds = (clock: Clock): Ids => {
     apiKey: () => randomBytes(20).toString('hex'),
     authToken: () => randomBytes(15).toString('hex'),
     signingSecret: () => printSecret(randomBytes(32)),
+    file: () => randomBytes(20).toString('hex'),
     app: () => randomBytes(8).toString('hex'),
   }
 }

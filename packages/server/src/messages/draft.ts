@@ -1,6 +1,7 @@
 /** What a sender says, checked and brought into the shape in which it is stored. Each rule has its documented code. */
 import { type ErrorCode, interactionGoals, limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
 import { mentionedUids } from '../callbacks/relay.ts'
+import { fileIdIn } from '../files/file.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 
 export interface Draft {
@@ -11,6 +12,8 @@ export interface Draft {
   /** Text or caption: what is searched, and what group settings of bots look at. */
   readonly text: string | null
   readonly mentions: readonly Uid[]
+  /** Ids in the attachments' urls that look like those of files of this server, if there are any. */
+  readonly files?: readonly string[]
 }
 
 type JsonObject = Record<string, unknown>
@@ -116,6 +119,13 @@ const shapeOf = (category: Draft['category'], type: string, data: JsonObject): J
   return withFirstUrl(data)
 }
 
+/** Wherever the server is reached: its own url may have changed since. */
+const fileIdsOf = (attachment: unknown): string[] => {
+  const url = isObject(attachment) && typeof attachment.url === 'string' ? attachment.url : ''
+  const id = fileIdIn(url)
+  return id === undefined ? [] : [id]
+}
+
 const draftOf = (category: Draft['category'], type: string, given: JsonObject): Draft => {
   const data = { ...given }
   for (const key of SERVER_OWNED) if (Object.hasOwn(data, key)) delete data[key]
@@ -124,7 +134,8 @@ const draftOf = (category: Draft['category'], type: string, given: JsonObject): 
     fail('ERR_INVALID_METADATA', 'data.metadata', 'must be an object')
   }
   const text = textOf(data)
-  const json = JSON.stringify(shapeOf(category, type, data))
+  const shape = shapeOf(category, type, data)
+  const json = JSON.stringify(shape)
   if (Buffer.byteLength(json) > limits.messageDataBytes) {
     fail('ERR_INVALID_MESSAGE_DATA', 'data', `must not be larger than ${limits.messageDataBytes} bytes as JSON`)
   }
@@ -132,7 +143,8 @@ const draftOf = (category: Draft['category'], type: string, given: JsonObject): 
   if (mentions.length > limits.mentionsPerMessage) {
     throw badRequest({ 'data.text': `must not mention more than ${limits.mentionsPerMessage} users` })
   }
-  return { category, type, dataHead: json.slice(0, -1), text, mentions }
+  const files = Array.isArray(shape.attachments) ? shape.attachments.flatMap(fileIdsOf) : []
+  return { category, type, dataHead: json.slice(0, -1), text, mentions, ...(files.length > 0 && { files }) }
 }
 
 export const draftMessage = (body: SendMessage): Draft => {

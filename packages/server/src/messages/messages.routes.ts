@@ -41,6 +41,7 @@ export const messageRoutes = (deps: {
     forUsers: true,
     onBehalfOf: 'optional',
     body: SendMessage,
+    takesForm: true,
     answer: SendAnswer,
     handle: async (request) => new RawJson(answerSent(await deps.send(request))),
   }),

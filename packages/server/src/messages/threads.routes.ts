@@ -80,6 +80,7 @@ export const threadRoutes = (deps: Deps): readonly Route[] => [
     onBehalfOf: 'required',
     params: pathOf('id'),
     body: SendMessage,
+    takesForm: true,
     answer: SendAnswer,
     handle: async ({ params, ...request }) =>
       new RawJson(answerSent(await deps.send({ ...request, parentId: messageIdOf(params.id) }))),

@@ -91,7 +91,7 @@ export const makeManageUsers = (deps: {
       await remove()
       onGone()
       if (!permanent) return
-      while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP })) === PURGE_STEP);
+      while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP, now: now() })) === PURGE_STEP);
       while ((await store.conversations.removeOf({ appId, uid, limit: PURGE_STEP })) === PURGE_STEP);
     },
 

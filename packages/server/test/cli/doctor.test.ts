@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -25,7 +25,7 @@ const failing = (ended: Ended): string[] =>
     .filter(([, text]) => text.startsWith('FAIL'))
     .map(([name]) => name)
 
-const everything = ['Node.js', 'Address', 'Store', 'Bus', 'Names', 'Callbacks']
+const everything = ['Node.js', 'Address', 'Store', 'Files', 'Bus', 'Names', 'Callbacks']
 
 const listening = (): Promise<Server> =>
   new Promise((resolve) => {
@@ -73,7 +73,7 @@ describe('confab doctor', () => {
     expect(failing(ended)).toEqual(['Address', 'Store'])
     expect(findings(ended).Address).toBe(`FAIL port ${new URL(url).port} is in use`)
     expect(findings(ended).Store).toBe(`FAIL The data directory ${folder} is in use by another Confab process.`)
-    expect(ended.stdout).toContain('2 of 6 checks failed.')
+    expect(ended.stdout).toContain('2 of 7 checks failed.')
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
   })
 
@@ -86,6 +86,7 @@ describe('confab doctor', () => {
 
   test('names a database and a bus that cannot be reached, and no password', async () => {
     const ended = await doctor({
+      CONFAB_DATA_DIR: temporaryFolder(),
       CONFAB_DATABASE_URL: 'postgres://confab:hunter2@127.0.0.1:1/confab?sslpassword=hunter3',
       CONFAB_BUS_URL: 'nats://token-of-mine@127.0.0.1:1,nats://confab:hunter4@127.0.0.1:2',
     })
@@ -98,8 +99,29 @@ describe('confab doctor', () => {
 
   test('names a folder that is none', async () => {
     const ended = await doctor({ CONFAB_DATA_DIR: '/dev/null/data' })
-    expect({ code: ended.code, failing: failing(ended) }).toEqual({ code: 1, failing: ['Store'] })
+    expect({ code: ended.code, failing: failing(ended) }).toEqual({ code: 1, failing: ['Store', 'Files'] })
     expect(findings(ended).Store).toContain('/dev/null')
+    expect(findings(ended).Files).toContain('/dev/null')
+  })
+
+  test('names a folder of files that takes none', async () => {
+    const folder = temporaryFolder()
+    writeFileSync(join(folder, 'files'), 'in the way')
+    const ended = await doctor({ CONFAB_DATA_DIR: folder })
+    expect({ code: ended.code, failing: failing(ended) }).toEqual({ code: 1, failing: ['Files'] })
+  })
+
+  test('names a bucket that cannot be reached, and no secret', async () => {
+    const ended = await doctor({
+      CONFAB_DATA_DIR: temporaryFolder(),
+      CONFAB_FILES_S3_ENDPOINT: 'http://127.0.0.1:1',
+      CONFAB_FILES_S3_BUCKET: 'bucket',
+      CONFAB_FILES_S3_ACCESS_KEY: 'hunter1',
+      CONFAB_FILES_S3_SECRET_KEY: 'hunter2',
+    })
+    expect({ code: ended.code, failing: failing(ended) }).toEqual({ code: 1, failing: ['Files'] })
+    expect(findings(ended).Files).toContain('ECONNREFUSED')
+    expect(ended.stdout + ended.stderr).not.toContain('hunter')
   })
 })
 
@@ -107,7 +129,7 @@ describeWithPostgres('confab doctor with PostgreSQL', (adminUrl) => {
   test('finds the store and the bus that it carries', async () => {
     const database = await freshDatabase(adminUrl)
     onTestFinished(() => database.drop())
-    const ended = await doctor({ CONFAB_DATABASE_URL: database.url })
+    const ended = await doctor({ CONFAB_DATA_DIR: temporaryFolder(), CONFAB_DATABASE_URL: database.url })
     expect({ code: ended.code, failing: failing(ended) }).toEqual({ code: 0, failing: [] })
     expect(findings(ended).Store).toMatch(/^ok postgres, schema version \d+, /)
     expect(findings(ended).Bus).toBe('ok PostgreSQL carries it')

@@ -140,6 +140,8 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     fails('DELETE', `/groups/${await pinnedGroup(world)}/conversation/pin`, { onBehalfOf: world.ann }),
   ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: async ({ fails, ...world }) =>
     fails('POST', `/groups/${await pinnedGroups(world)}/conversation/pin`),
+  ERR_FILE_NOT_FOUND: ({ fails, api }) =>
+    fails('GET', `/${api.server.appId}/${'0'.repeat(40)}/a.png`, { prefix: '/files' }),
   ERR_BAD_REQUEST: ({ fails }) => fails('POST', '/users', { body: [] }),
   ERR_INVALID_API_VERSION: ({ fails }) => fails('GET', '/users', { prefix: '/v2' }),
   ERR_API_NOT_FOUND: ({ fails }) => fails('GET', '/nothing'),

@@ -448,6 +448,13 @@ const operations: Operations = {
     expect(data).toMatchObject({ conversationId: 'ann_user_bob', category: 'message', type: 'text', muid: '_abc' })
     made.message = data.id
   },
+  'POST /files/upload-url': async ({ api }) => {
+    const body = { files: { one: { name: 'a.png', size: 1 } }, receiver: 'bob', receiverType: 'user' }
+    const { data } = await api.ok('POST', '/files/upload-url', { body, onBehalfOf: 'ann' })
+    expectKeys(data.one, ['request', 'attachment', 'expiresAt'])
+    expectKeys(data.one.request, ['url', 'method', 'body'])
+    expectKeys(data.one.attachment, ['url', 'name', 'mimeType', 'extension', 'size'])
+  },
   'GET /messages/:id': async ({ api, message }) => {
     expectKeys((await api.ok('GET', `/messages/${message}`)).data, [...SENT, 'muid', 'tags', 'receipts'])
   },

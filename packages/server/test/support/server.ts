@@ -232,12 +232,23 @@ const sqliteStorage = ({ dataDir }: ServerOptions) => {
   }
 }
 
-const postgresStorage = async ({ databaseUrl }: ServerOptions) => {
-  if (databaseUrl !== undefined) return { env: { CONFAB_DATABASE_URL: databaseUrl }, discard: nothing }
+const postgresStorage = async ({ databaseUrl, dataDir }: ServerOptions) => {
+  const folder = dataDir ?? mkdtempSync(join(tmpdir(), 'confab-data-'))
+  const discardFolder = async (): Promise<void> => {
+    if (dataDir === undefined) rmSync(folder, { recursive: true, force: true })
+  }
+  const env = { CONFAB_DATA_DIR: folder }
+  if (databaseUrl !== undefined) return { env: { ...env, CONFAB_DATABASE_URL: databaseUrl }, discard: discardFolder }
   const adminUrl = services().postgresUrl
   if (adminUrl === undefined) throw new Error('there is no PostgreSQL: use describeEngines or describeWithPostgres')
   const database = await freshDatabase(adminUrl)
-  return { env: { CONFAB_DATABASE_URL: database.url }, discard: () => database.drop() }
+  return {
+    env: { ...env, CONFAB_DATABASE_URL: database.url },
+    discard: async () => {
+      await discardFolder()
+      await database.drop()
+    },
+  }
 }
 
 /** To be ended with `dispose()`. */

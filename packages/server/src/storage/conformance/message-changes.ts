@@ -152,7 +152,7 @@ export const messageChangesConformance = (subject: Subject): void => {
     await other.users('a', 'b')
     await other.send({ from: 'a', to: 'b' })
     const purge = (of: Parameters<typeof w.store.messages.purge>[0]['of'], limit = 2) =>
-      w.store.messages.purge({ appId: w.appId, of, limit })
+      w.store.messages.purge({ appId: w.appId, of, limit, now: w.now() })
     const ofUser = { uid: uidOf('a') }
     expect([await purge(ofUser), await purge(ofUser), await purge(ofUser), await purge(ofUser)]).toEqual([2, 2, 1, 0])
     const left = (await w.list()).rows

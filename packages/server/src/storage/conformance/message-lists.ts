@@ -171,6 +171,7 @@ export const messageListsConformance = (subject: Subject): void => {
           appId: w.appId,
           of: { conversationId: 'group_g' as ConversationId },
           limit: 100,
+          now: w.now(),
         })) > 0
       );
       await w.store.groups.remove({ actor: w.app, guid: guidOf('g') })

@@ -1,4 +1,4 @@
-import { limits, type MessageId } from '@confab/protocol'
+import { groupConversationId, limits, type MessageId } from '@confab/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
@@ -153,7 +153,12 @@ export const messageMarksConformance = (subject: Subject): void => {
     const { w, id, react, save } = await made(subject)
     await react('bob', id, 'x')
     await save('bob', id)
-    await w.store.messages.purge({ appId: w.appId, of: { conversationId: `group_g` as never }, limit: 100 })
+    await w.store.messages.purge({
+      appId: w.appId,
+      of: { conversationId: groupConversationId(guidOf('g')) },
+      limit: 100,
+      now: w.now(),
+    })
     const next = (await w.send({ from: 'ann', toGroup: guidOf('g') })).message.id
     expect(await w.store.reactions.list({ actor: w.app, id: next, cursor: { affix: 'append', limit: 9 } })).toEqual([])
     expect((await w.list({ actor: asUser(w, 'bob'), filter: { saved: true } })).rows).toEqual([])

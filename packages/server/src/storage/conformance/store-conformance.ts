@@ -12,6 +12,7 @@ import { botSecretsConformance } from './bots-secrets.ts'
 import { breakersConformance } from './breakers.ts'
 import { conversationsConformance } from './conversations.ts'
 import { deliveriesConformance } from './deliveries.ts'
+import { filesConformance } from './files.ts'
 import { groupsConformance } from './groups.ts'
 import { hopsConformance } from './hops.ts'
 import { laneOrderConformance } from './lane-order.ts'
@@ -91,6 +92,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: reactions, interactions, pins', () => messageMarksConformance(subject))
     describe('threads', () => threadsConformance(subject))
     describe('conversations', () => conversationsConformance(subject))
+    describe('files', () => filesConformance(subject))
     describe('bots', () => botsConformance(subject))
     describe('bots: secrets', () => botSecretsConformance(subject))
     describe('lanes', () => lanesConformance(subject))

@@ -171,10 +171,14 @@ CREATE TABLE files (
   mime_type text NOT NULL,
   size bigint NOT NULL,
   created_at bigint NOT NULL,
+  expires_at bigint,
+  upload_token text,
   CONSTRAINT files_pkey PRIMARY KEY (id)
 );
 
 CREATE INDEX files_by_app ON public.files USING btree (app_id, created_at);
+
+CREATE INDEX files_expiring ON public.files USING btree (expires_at) WHERE (expires_at IS NOT NULL);
 
 CREATE TABLE friends (
   app_id text COLLATE "C" NOT NULL,
@@ -249,6 +253,14 @@ CREATE TABLE members (
 );
 
 CREATE INDEX members_by_user ON public.members USING btree (app_id, uid);
+
+CREATE TABLE message_files (
+  message_id bigint NOT NULL,
+  file_id text COLLATE "C" NOT NULL,
+  CONSTRAINT message_files_pkey PRIMARY KEY (message_id, file_id)
+);
+
+CREATE INDEX message_files_by_file ON public.message_files USING btree (file_id);
 
 CREATE TABLE message_flags (
   message_id bigint NOT NULL,

@@ -19,6 +19,7 @@ import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import type { Rights } from '../../roles/permission.policy.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
+import { linkFiles, relinkFiles, unlinkFiles } from './files.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import { assertMaySendToGroup, assertMaySendToUser } from './may-send.ts'
 import { assertTakesPart, findMessage, openForChange, requireMessage } from './message-access.ts'
@@ -89,13 +90,14 @@ const someOfUser = statement<{ app: string; uid: string; limit: number }, { id: 
 )
 
 /** The messages with all that hangs on them. */
-const removeForGood = async (tx: Tx, ids: readonly number[]): Promise<void> => {
+const removeForGood = async (tx: Tx, ids: readonly number[], now: number): Promise<void> => {
   if (ids.length === 0) return
   for (const table of ['reactions', 'interactions', 'saved_messages', 'message_flags'] as const) {
     await tx.query(tx.build.deleteFrom(table).where('message_id', 'in', ids).compile())
   }
   await tx.query(tx.build.deleteFrom('thread_followers').where('root_id', 'in', ids).compile())
   await tx.query(tx.build.deleteFrom('messages').where('id', 'in', ids).compile())
+  await unlinkFiles(tx, ids, now)
 }
 
 export interface AppendMessage {
@@ -257,6 +259,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     quotedId: input.quotedId,
     now,
   })
+  if (draft.files !== undefined) await linkFiles(tx, { app, message: Number(message.id), ids: draft.files, now })
   if (input.parentId !== null) await addReply(tx, { app, rootId: input.parentId, reply: message })
   if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, quoted, isNew: true, told: nobodyTold }
   const told = await tellBots(tx, input.telling, {
@@ -348,6 +351,7 @@ export const messages = {
       const tags = input.tags ?? message.tags
       const editor = actorUid(actor)
       await tx.run(editMessage, { id: Number(id), data, text: draft.text, tags, now, by: editor })
+      if (input.data !== undefined) await relinkFiles(tx, { app, message: Number(id), ids: draft.files ?? [], now })
       const edited: StoredMessage = { ...message, data, tags, updatedAt: now, editedAt: now, editedBy: editor }
       const texts = [textOf(message), draft.text]
       return tellOfChange(tx, input, { action: 'edited', by, message: edited, texts })
@@ -360,7 +364,7 @@ export const messages = {
     const now = toSeconds(input.telling.nowMs)
     const { message, by } = await openForChange(tx, actor, id, 'delete')
     const deleter = actorUid(actor)
-    if (permanent) await removeForGood(tx, [Number(id)])
+    if (permanent) await removeForGood(tx, [Number(id)], now)
     else await tx.run(markDeleted, { id: Number(id), now, by: deleter })
     if (message.parentId !== null && message.deletedAt === null) await dropReply(tx, message.parentId)
     const deleted: StoredMessage = { ...message, updatedAt: now, deletedAt: now, deletedBy: deleter }
@@ -371,17 +375,15 @@ export const messages = {
   purge: write(
     async (
       tx,
-      input: { appId: AppId; of: { conversationId: ConversationId } | { uid: Uid }; limit: number },
+      input: { appId: AppId; of: { conversationId: ConversationId } | { uid: Uid }; limit: number; now: number },
     ): Promise<number> => {
-      const { appId: app, of, limit } = input
+      const { appId: app, of, limit, now } = input
       const rows = await ('uid' in of
         ? tx.all(someOfUser, { app, uid: of.uid, limit })
         : tx.all(someOfConversation, { app, conversation: of.conversationId, limit }))
-      await removeForGood(
-        tx,
-        rows.map(({ id }) => id),
-      )
-      return rows.length
+      const ids = rows.map(({ id }) => id)
+      await removeForGood(tx, ids, now)
+      return ids.length
     },
   ),
 }

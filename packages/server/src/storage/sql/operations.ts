@@ -4,6 +4,7 @@ import { bots } from './bots.ts'
 import { breakers } from './breakers.ts'
 import { conversations } from './conversations.ts'
 import { deliveries } from './deliveries.ts'
+import { files } from './files.ts'
 import { groups } from './groups.ts'
 import { interactions } from './interactions.ts'
 import { lanes } from './lanes.ts'
@@ -40,6 +41,7 @@ export const operations = {
   threads,
   conversations,
   marks,
+  files,
   bots,
   breakers,
   masterKeys,

@@ -171,7 +171,12 @@ export interface Schema {
     mime_type: string
     size: number
     created_at: number
+    /** Null while a message has the file. */
+    expires_at: number | null
+    /** Of a file that is still to come. */
+    upload_token: string | null
   }
+  message_files: { message_id: number; file_id: string }
   audit_log: {
     id: Generated<number>
     app_id: AppId

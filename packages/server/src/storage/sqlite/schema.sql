@@ -150,9 +150,11 @@ CREATE TABLE files (
   mime_type TEXT NOT NULL,
   size INTEGER NOT NULL,
   created_at INTEGER NOT NULL
-) STRICT;
+, expires_at INTEGER, upload_token TEXT) STRICT;
 
 CREATE INDEX files_by_app ON files (app_id, created_at);
+
+CREATE INDEX files_expiring ON files (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE friends (
   app_id TEXT NOT NULL,
@@ -223,6 +225,14 @@ CREATE TABLE members (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX members_by_user ON members (app_id, uid);
+
+CREATE TABLE message_files (
+  message_id INTEGER NOT NULL,
+  file_id TEXT NOT NULL,
+  PRIMARY KEY (message_id, file_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX message_files_by_file ON message_files (file_id);
 
 CREATE TABLE message_flags (
   message_id INTEGER NOT NULL,
