@@ -51,10 +51,10 @@ export const User = Type.Object(
     scope: Type.Optional(Scope),
     joinedAt: Type.Optional(UnixSeconds),
     bannedAt: Type.Optional(UnixSeconds),
-    blockedByMe: Type.Optional(Type.Literal(true, { description: 'The acting user has blocked this one.' })),
+    blockedByMe: Type.Optional(Type.Boolean({ description: 'The acting user has blocked this one.' })),
     blockedByMeAt: Type.Optional(UnixSeconds),
     blockedAt: Type.Optional(UnixSeconds),
-    hasBlockedMe: Type.Optional(Type.Literal(true, { description: 'This one has blocked the acting user.' })),
+    hasBlockedMe: Type.Optional(Type.Boolean({ description: 'This one has blocked the acting user.' })),
   },
   { title: 'User' },
 )

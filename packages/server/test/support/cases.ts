@@ -45,6 +45,7 @@ export const sampleOf = (schema: Schema): unknown => {
     return Object.fromEntries(required.map((name) => [name, sampleOf(properties[name] ?? {})]))
   }
   if (schema.enum !== undefined) return schema.enum[0]
+  if (schema.anyOf?.[0] !== undefined) return sampleOf(schema.anyOf[0])
   if (schema.type === 'string') return texts.find((text) => new RegExp(schema.pattern ?? '').test(text))
   if (schema.type === 'array') return Array.from({ length: schema.minItems ?? 0 }, () => sampleOf(schema.items ?? {}))
   return { integer: schema.minimum ?? 0, boolean: true, null: null }[schema.type ?? ''] ?? {}

@@ -172,7 +172,7 @@ export const rolesConformance = (subject: Subject): void => {
     await set({ sendMessage: 'allow', 'sendMessage.allowedReceiverTypes': ['group'] })
     await expectCode(w.send({ from: 'alice', to: 'bob' }), 'ERR_PERMISSION_DENIED')
     await w.send({ from: 'alice', toGroup: 'g' })
-    expect(await w.store.messages.find(change)).toMatchObject({ id: message.id })
+    expect(await w.store.messages.find(change)).toMatchObject({ message: { id: message.id } })
     await set({ listMessages: 'deny', listUsers: 'deny', listGroups: 'deny', createGroup: 'deny' })
     await expectCode(w.list({ actor: w.as('alice') }), 'ERR_PERMISSION_DENIED')
     const filter = { deactivated: 'without' as const }
