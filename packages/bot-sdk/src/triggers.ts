@@ -9,6 +9,8 @@ export interface TriggerData {
   readonly message_interacted: Interaction
   readonly group_member_added: MemberChange
   readonly group_member_kicked: MemberChange
+  readonly group_member_joined: Omit<MemberChange, 'by'>
+  readonly group_member_left: Omit<MemberChange, 'by'>
 }
 
 export interface MessageChange {

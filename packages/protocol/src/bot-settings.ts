@@ -20,6 +20,8 @@ export const optionalTriggers = [
   'message_interacted',
   'group_member_added',
   'group_member_kicked',
+  'group_member_joined',
+  'group_member_left',
 ] as const
 export type OptionalTrigger = (typeof optionalTriggers)[number]
 

@@ -130,6 +130,17 @@ export const errorCodes = {
     'The user is a member of the group already.',
     'Nothing is to be done; use Change Scope for another scope.',
   ),
+  ERR_WRONG_GROUP_PASS: row(403, 'The password of the group is another one.', 'Send the password of the group.'),
+  ERR_GROUP_JOIN_NOT_ALLOWED: row(
+    403,
+    'Nobody joins a private group by themself.',
+    'Ask an admin of the group to add the user.',
+  ),
+  ERR_GROUP_NO_CLEARANCE: row(
+    403,
+    'Only the owner of the group may do this.',
+    'Act on behalf of the owner, or as the app.',
+  ),
   ERR_GROUP_NOT_JOINED: row(403, 'The acting user has not joined the group.', 'Add the user to the group first.'),
   ERR_SAME_SCOPE: row(409, 'The member has this scope already.', 'Nothing is to be done.'),
   ERR_BANNED_GROUPMEMBER: row(403, 'The user is banned from the group.', 'Unban the user first.'),

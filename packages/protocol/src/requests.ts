@@ -128,6 +128,15 @@ export const MemberLists = Type.Object({
 })
 export type MemberLists = Static<typeof MemberLists>
 
+/** With lists members are added; without, the acting user joins. */
+export const AddOrJoin = Type.Object({
+  ...MemberLists.properties,
+  password: Type.Optional(
+    Type.String({ maxLength: limits.groupPasswordLength, description: 'Of a group of type password, to join it.' }),
+  ),
+})
+export const TransferOwnership = Type.Object({ owner: Identifier(limits.uidLength) })
+
 const groupProfile = {
   password: Type.Optional(Type.String({ maxLength: limits.groupPasswordLength })),
   icon: Type.Optional(Url),

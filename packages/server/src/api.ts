@@ -17,6 +17,8 @@ import { makeSender, type Sender } from './delivery/sender.ts'
 import type { Uploads } from './files/announce-uploads.ts'
 import { fileRoutes } from './files/files.routes.ts'
 import { groupRoutes } from './groups/groups.routes.ts'
+import { makeJoinGroups } from './groups/join-groups.ts'
+import { joiningRoutes } from './groups/joining.routes.ts'
 import { makeManageGroups } from './groups/manage-groups.ts'
 import { makeManageMembers } from './groups/manage-members.ts'
 import { memberRoutes } from './groups/members.routes.ts'
@@ -91,6 +93,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   })
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
   const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
+  const members = makeManageMembers(shared)
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
@@ -100,7 +103,8 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...roleRoutes(roles),
     ...permissionRoutes(roles),
     ...groupRoutes(makeManageGroups(shared)),
-    ...memberRoutes(makeManageMembers(shared)),
+    ...memberRoutes(members),
+    ...joiningRoutes({ members, join: makeJoinGroups(shared) }),
     ...messageRoutes(messages),
     ...threadRoutes({ store, ...messages }),
     ...messageMarkRoutes({ ...shared, react: makeReact(shared), interact: makeInteract(shared) }),

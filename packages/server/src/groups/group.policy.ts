@@ -29,6 +29,10 @@ export const mayManageMember = (actor: Standing, target: Scope | undefined, isSe
   return target === undefined || target === 'participant' ? undefined : 'ERR_GROUP_NO_SCOPE_CLEARANCE'
 }
 
+/** A group is handed over by who owns it, or by the app. */
+export const mayTransfer = (actor: 'app' | 'owner' | undefined): Verdict =>
+  actor === undefined ? 'ERR_GROUP_NO_CLEARANCE' : undefined
+
 /** A moderator raises nobody to admin. */
 export const mayGiveScope = (actor: Standing, scope: Scope): Verdict =>
   actor === 'moderator' && scope === 'admin' ? 'ERR_GROUP_NO_SCOPE_CLEARANCE' : undefined

@@ -1,8 +1,6 @@
 import {
   ChangeScope,
   ListMembers,
-  MemberLists,
-  MemberResults,
   one,
   page,
   pageWithCursor,
@@ -16,9 +14,9 @@ import {
 import { Type } from 'typebox'
 import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
-import { RawJson, type Route, type RouteRequest, route } from '../http/route.ts'
+import { type Route, type RouteRequest, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
-import { type ManageMembers, outcomesJson } from './manage-members.ts'
+import type { ManageMembers } from './manage-members.ts'
 
 const tag = 'Members'
 
@@ -30,21 +28,6 @@ const memberOf = ({ app, actor, params }: RouteRequest<{ guid: string; uid: stri
 })
 
 const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
-  route({
-    method: 'POST',
-    path: '/groups/:guid/members',
-    tag,
-    summary: 'Add members, each for themself; `usersToBan` are banned',
-    forUsers: true,
-    onBehalfOf: 'optional',
-    params: pathOf('guid'),
-    body: MemberLists,
-    answer: one(MemberResults),
-    handle: async ({ app, actor, client, params, body }) => {
-      const outcomes = await members.add({ app, actor, client, guid: parseGuid(params.guid) }, body)
-      return new RawJson(`{"data":${outcomesJson(outcomes)}}`)
-    },
-  }),
   route({
     method: 'GET',
     path: '/groups/:guid/members',

@@ -84,10 +84,25 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     await api.ok('POST', '/users', { body: { uid: 'outsider', name: 'x' } })
     await fails('DELETE', `/groups/${group}/members/outsider`)
   },
-  ERR_ALREADY_JOINED: { not: 'stands within the answer to an addition of members: produced in groups.test.ts' },
+  ERR_ALREADY_JOINED: ({ fails, group, ann }) =>
+    fails('POST', `/groups/${group}/members`, { onBehalfOf: ann, body: {} }),
+  ERR_WRONG_GROUP_PASS: async ({ fails, api, ann }) => {
+    await api.ok('POST', '/groups', { body: { guid: 'locked', name: 'x', type: 'password', password: 'sesame' } })
+    await fails('POST', '/groups/locked/members', { onBehalfOf: ann, body: { password: 'x' } })
+  },
+  ERR_GROUP_JOIN_NOT_ALLOWED: async ({ fails, api, ann }) => {
+    await api.ok('POST', '/groups', { body: { guid: 'club', name: 'x', type: 'private' } })
+    await fails('POST', '/groups/club/members', { onBehalfOf: ann, body: {} })
+  },
+  ERR_GROUP_NO_CLEARANCE: ({ fails, group, bob, cara }) =>
+    fails('PATCH', `/groups/${group}/owner`, { onBehalfOf: bob, body: { owner: cara } }),
   ERR_GROUP_NOT_JOINED: ({ fails, group }) => fails('PUT', `/groups/${group}`, { onBehalfOf: 'outsider', body: {} }),
   ERR_SAME_SCOPE: ({ fails, group, cara }) => fails('PUT', `/groups/${group}/members/${cara}`),
-  ERR_BANNED_GROUPMEMBER: { not: 'stands within the answer to an addition of members: produced in groups.test.ts' },
+  ERR_BANNED_GROUPMEMBER: async ({ fails, api, group }) => {
+    await api.ok('POST', '/users', { body: { uid: 'rowdy', name: 'x' } })
+    await api.ok('POST', `/groups/${group}/bannedusers/rowdy`)
+    await fails('POST', `/groups/${group}/members`, { onBehalfOf: 'rowdy', body: {} })
+  },
   ERR_ALREADY_BANNED: async ({ fails, api, group }) => {
     await api.ok('POST', `/groups/${group}/bannedusers/outsider`)
     await fails('POST', `/groups/${group}/bannedusers/outsider`)

@@ -395,6 +395,24 @@ const operations: Operations = {
     await api.ok('DELETE', `${path}/sendMessage`)
     expect((await api.ok('DELETE', `${path}/listMembers.allowedScopes`)).data).toEqual({ permissions: {} })
   },
+  'PUT /groups/:guid/members': async ({ api }) => {
+    const { data } = await api.ok('PUT', '/groups/lounge/members', { body: { participants: ['bob'] } })
+    expect(data.participants.bob).toMatchObject({ success: false, error: { code: 'ERR_ALREADY_JOINED' } })
+    expectKeys(data, ['admins', 'moderators', 'participants', 'usersToBan'])
+  },
+  'DELETE /groups/:guid/members': async ({ api }) => {
+    await api.ok('POST', '/groups', { body: { guid: 'passing', name: 'Passing' } })
+    const joined = await api.ok('POST', '/groups/passing/members', { onBehalfOf: 'bob', body: {} })
+    expectAction(joined.data, 'joined', ['by', 'on', 'for'])
+    expectKeys((await api.ok('DELETE', '/groups/passing/members', { onBehalfOf: 'bob' })).data, SUCCESS)
+    await api.ok('DELETE', '/groups/passing')
+  },
+  'PATCH /groups/:guid/owner': async ({ api }) => {
+    const path = '/groups/lounge/owner'
+    expectKeys((await api.ok('PATCH', path, { onBehalfOf: 'ann', body: { owner: 'bob' } })).data, SUCCESS)
+    await api.ok('PATCH', path, { body: { owner: 'ann' } })
+    await api.ok('PUT', '/groups/lounge/members/bob', { body: { scope: 'participant' } })
+  },
   'GET /groups/:guid/members': async ({ api }) => {
     const keys = [...USER.filter((key) => key !== 'tags'), 'updatedAt', 'scope', 'joinedAt']
     expectPage(await api.ok('GET', '/groups/lounge/members'), keys, { cursor: true })

@@ -136,6 +136,22 @@ describeEngines('a bot with triggers', (engine) => {
     expect([added.by.uid, kicked.by.uid]).toEqual([uid, uid])
   })
 
+  test('hears who came and went by themselves', async () => {
+    await api.ok('PUT', `/bots/${bot}`, { body: { triggers: ['group_member_joined', 'group_member_left'] } })
+    await api.ok('POST', `/groups/${group}/members`, { onBehalfOf: 'bob', body: {} })
+    await api.ok('DELETE', `/groups/${group}/members`, { onBehalfOf: 'bob' })
+    const told = await receiver.waitFor(2, WAIT_MS)
+    expect(triggersOf(told)).toEqual(['group_member_joined', 'group_member_left'])
+    expect(told.map((one) => Object.keys(bodyOf(one).data))).toEqual([
+      ['group', 'members'],
+      ['group', 'members'],
+    ])
+    expect(bodyOf(told[0]!).data).toMatchObject({
+      group: { guid: group, membersCount: 3 },
+      members: { bob: { uid: 'bob' } },
+    })
+  })
+
   test('hears of reactions, and of what is done with its interactive messages', async () => {
     const triggers = ['message_reaction_added', 'message_reaction_removed', 'message_interacted']
     await api.ok('PUT', `/bots/${bot}`, { body: { triggers, groupChatSetting: 'none' } })

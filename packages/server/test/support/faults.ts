@@ -89,6 +89,7 @@ const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unkno
   if (route.path.endsWith('/conversation/read')) return { messageId: message }
   if (sends(route)) return toUser(route.path.startsWith('/bots') ? ann : bob)
   if (isEdit(route)) return { data: { text: 'edited' } }
+  if (route.path.endsWith('/owner')) return { owner: cara }
   if (route.path.endsWith('/members')) return { participants: [cara] }
   if (route.path.endsWith('/restrictedfeatures')) return { featuresToRestrict: ['listUsers'], allowAll: true }
   if (route.path.endsWith('/permissions')) return { permissions: { sendMessage: 'allow' } }
@@ -235,6 +236,15 @@ export const keeping = async ({ api, bob }: Pick<World, 'api' | 'bob'>, what: 'p
   return { onBehalfOf, names: { id: await send() } }
 }
 
+/** A group that nobody of the scene is in. */
+const closedGroup = async (api: Api, type: 'password' | 'private'): Promise<string> => {
+  const guid = `closed-${++away}`
+  await api.ok('POST', '/groups', {
+    body: { guid, name: guid, type, ...(type === 'password' && { password: 'open' }) },
+  })
+  return guid
+}
+
 const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Promise<Fault>>> = {
   ERR_APIKEY_NOT_FOUND: () => ({ names: { apiKey: 'unknown' } }),
   ERR_APIKEY_NO_SELF_ACTION: ({ api }) => ({ names: { apiKey: api.server.restApiKey } }),
@@ -267,14 +277,34 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_BOT_ALREADY_EXISTS: () => ({}),
   ERR_GUID_NOT_FOUND: (_, route) => (sends(route) ? { body: toGroup('nowhere') } : { names: { guid: 'nowhere' } }),
   ERR_GUID_ALREADY_EXISTS: ({ group }) => ({ body: { guid: group, name: 'x' } }),
-  ERR_EMPTY_GROUP_PASS: () => ({ body: { guid: 'x', name: 'x', type: 'password' } }),
-  ERR_GROUP_NOT_JOINED: ({ outsider, quiet }, route) =>
-    sends(route) ? { body: toGroup(quiet) } : { onBehalfOf: outsider },
+  ERR_EMPTY_GROUP_PASS: async ({ api, outsider }, { path }) =>
+    !path.endsWith('/members')
+      ? { body: { guid: 'x', name: 'x', type: 'password' } }
+      : { onBehalfOf: outsider, names: { guid: await closedGroup(api, 'password') }, body: {} },
+  ERR_WRONG_GROUP_PASS: async ({ api, outsider }) => ({
+    onBehalfOf: outsider,
+    names: { guid: await closedGroup(api, 'password') },
+    body: { password: 'wrong' },
+  }),
+  ERR_GROUP_JOIN_NOT_ALLOWED: async ({ api, outsider }) => ({
+    onBehalfOf: outsider,
+    names: { guid: await closedGroup(api, 'private') },
+    body: {},
+  }),
+  ERR_ALREADY_JOINED: ({ cara }) => ({ onBehalfOf: cara, body: {} }),
+  ERR_BANNED_GROUPMEMBER: ({ banned }) => ({ onBehalfOf: banned, body: {} }),
+  ERR_GROUP_NO_CLEARANCE: ({ bob, cara }) => ({ onBehalfOf: bob, body: { owner: cara } }),
+  ERR_GROUP_NOT_JOINED: async ({ api, outsider, quiet }, route) => {
+    if (sends(route)) return { body: toGroup(quiet) }
+    const isLookedAt = route.method === 'GET' && /:guid(\/members|\/bannedusers)?$/.test(route.path)
+    return { onBehalfOf: outsider, ...(isLookedAt && { names: { guid: await closedGroup(api, 'private') } }) }
+  },
   ERR_GROUP_NO_ADMIN_SCOPE: ({ bob }) => ({ onBehalfOf: bob }),
   ERR_GROUP_NO_MODERATOR_SCOPE: ({ bob, cara }) => ({ onBehalfOf: cara, names: { uid: bob } }),
   ERR_GROUP_NO_SCOPE_CLEARANCE: ({ ann, bob }) => ({ onBehalfOf: bob, names: { uid: ann } }),
   ERR_GROUP_NO_SELF_ACTION: ({ ann }) => ({ onBehalfOf: ann, names: { uid: ann } }),
-  ERR_NOT_A_MEMBER: ({ outsider }) => ({ names: { uid: outsider } }),
+  ERR_NOT_A_MEMBER: ({ outsider }, { path }) =>
+    path.endsWith('/owner') ? { body: { owner: outsider } } : { names: { uid: outsider } },
   ERR_SAME_SCOPE: () => ({ body: { scope: 'participant' } }),
   ERR_ALREADY_BANNED: ({ banned }) => ({ names: { uid: banned } }),
   ERR_NOT_A_BANNED_USER: () => ({}),

@@ -40,6 +40,45 @@ const groupWorld = async (subject: Subject) => {
 }
 
 export const membersConformance = (subject: Subject): void => {
+  test('members join, leave and hand over by themselves; a password that has changed since is wrong', async () => {
+    const w = await worldOf(subject)
+    await w.users('ann', 'bob', 'cara')
+    await w.group('g', { owner: 'ann', type: 'password', passwordHash: 'hash' })
+    await w.group('closed', { owner: 'ann', type: 'private' })
+    const of = (uid: string, guid = 'g') => ({
+      actor: { kind: 'user' as const, appId: w.appId, uid: uidOf(uid) },
+      appCreatedAt: w.appCreatedAt,
+      guid: guidOf(guid),
+      telling: tellingIn(w),
+    })
+    const { groups } = w.store
+    const join = (uid: string, passwordHash: string | null, guid?: string) =>
+      groups.join({ ...of(uid, guid), passwordHash })
+    expect(await groups.passwordHash(of('bob'))).toBe('hash')
+    await expectCode(join('bob', 'other'), 'ERR_WRONG_GROUP_PASS')
+    await expectCode(join('bob', null, 'closed'), 'ERR_GROUP_JOIN_NOT_ALLOWED')
+    await expectCode(groups.find({ actor: w.as('bob'), guid: guidOf('closed') }), 'ERR_GROUP_NOT_JOINED')
+    const { action } = await join('bob', 'hash')
+    expect(JSON.parse(action.data)).toMatchObject({
+      action: 'joined',
+      entities: { for: { entity: { membersCount: 2 } } },
+    })
+    await expectCode(join('bob', 'hash'), 'ERR_ALREADY_JOINED')
+    await expectCode(groups.leave(of('ann')), 'ERR_GROUP_NO_SELF_ACTION')
+    await expectCode(groups.leave(of('cara')), 'ERR_GROUP_NOT_JOINED')
+    const transfer = (by: string, owner: string) =>
+      groups.transfer({ actor: w.as(by), guid: guidOf('g'), owner: uidOf(owner), now: w.now() })
+    await expectCode(transfer('bob', 'bob'), 'ERR_GROUP_NO_CLEARANCE')
+    await expectCode(transfer('ann', 'cara'), 'ERR_NOT_A_MEMBER')
+    await transfer('ann', 'bob')
+    expect(JSON.parse((await groups.leave(of('ann'))).action.data).action).toBe('left')
+    await groups.leave(of('bob'))
+    expect(await groups.find({ actor: w.app, guid: guidOf('g') })).toMatchObject({
+      owner: 'app_system',
+      membersCount: 0,
+    })
+  })
+
   test('each uid is added for itself, and the group is told of each', async () => {
     const { w, m } = await groupWorld(subject)
     await w.users('new')

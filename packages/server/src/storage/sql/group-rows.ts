@@ -78,6 +78,13 @@ export const standingOf = async (tx: Tx, actor: Actor, guid: Guid): Promise<Stan
   return (await membershipOf(tx, actor.appId, guid, actor.uid))?.scope
 }
 
+/** A private group is for its members only; of others anybody may know. */
+export const assertVisible = async (tx: Tx, actor: Actor, group: GroupRow): Promise<void> => {
+  if (actor.kind === 'app' || group.type !== 'private') return
+  const membership = await membershipOf(tx, actor.appId, group.guid, actor.uid)
+  if (membership === undefined) throw new AppError('ERR_GROUP_NOT_JOINED', { details: { guid: group.guid } })
+}
+
 export const assertAllowed = (verdict: Verdict): void => {
   if (verdict !== undefined) throw new AppError(verdict)
 }

@@ -15,6 +15,7 @@ import { groupsShown, mayCreateGroup } from '../../roles/permission.policy.ts'
 import { dropConversation } from './conversation-rows.ts'
 import {
   assertAllowed,
+  assertVisible,
   lockGroup,
   membershipOf,
   membershipOfActor,
@@ -113,7 +114,9 @@ export const groups = {
 
   find: read(async (tx, { actor, guid }: { actor: Actor; guid: Guid }): Promise<Group> => {
     await requireActor(tx, actor)
-    return toGroup(await requireGroup(tx, actor.appId, guid), await membershipOfActor(tx, actor, guid))
+    const group = await requireGroup(tx, actor.appId, guid)
+    await assertVisible(tx, actor, group)
+    return toGroup(group, await membershipOfActor(tx, actor, guid))
   }),
 
   list: read(

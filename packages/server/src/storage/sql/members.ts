@@ -4,6 +4,7 @@ import {
   type Guid,
   groupConversationId,
   type MemberLists,
+  type OptionalTrigger,
   type Scope,
   SYSTEM_UID,
   type Uid,
@@ -21,6 +22,7 @@ import { systemUser, userEntity } from '../../users/user.ts'
 import { startReading, stopReading } from './conversation-rows.ts'
 import {
   assertAllowed,
+  assertVisible,
   type GroupRow,
   groupEntity,
   lockGroup,
@@ -91,7 +93,7 @@ const deleteBan = statement<Key>(
 
 const isBanned = async (tx: Tx, key: Key): Promise<boolean> => (await tx.first(findBan, key)) !== undefined
 
-const leave = async (tx: Tx, key: Key): Promise<boolean> => {
+export const leaveGroup = async (tx: Tx, key: Key): Promise<boolean> => {
   if ((await tx.run(deleteMember, key)) === 0) return false
   await stopReading(tx, key.app, key.guid, key.uid)
   await tx.run(countMembers, { app: key.app, guid: key.guid, by: -1 })
@@ -99,7 +101,7 @@ const leave = async (tx: Tx, key: Key): Promise<boolean> => {
 }
 
 /** Joins or bans one user; answers what stands in the way. */
-const putMember = async (
+export const putMember = async (
   tx: Tx,
   app: AppId,
   guid: Guid,
@@ -111,7 +113,7 @@ const putMember = async (
   const banned = await isBanned(tx, key)
   if (change.list === 'usersToBan') {
     if (banned) return 'ERR_ALREADY_BANNED'
-    await leave(tx, key)
+    await leaveGroup(tx, key)
     await tx.run(insertBan, { ...key, now })
     return undefined
   }
@@ -152,13 +154,18 @@ interface MemberInput {
   readonly now: number
 }
 
+type MemberTrigger = Extract<OptionalTrigger, `group_member_${string}`>
+
+const ofThemselves: ReadonlySet<MemberTrigger> = new Set(['group_member_joined', 'group_member_left'])
+
 /** Tells the bots of the group that have asked for it, and those that it is about. */
-const tellOfMembers = async (
+export const tellOfMembers = async (
   tx: Tx,
   input: Omit<MemberInput, 'uid' | 'now'> & { telling: Telling },
   news: {
-    trigger: 'group_member_added' | 'group_member_kicked'
-    by: UserRow | undefined
+    trigger: MemberTrigger
+    /** Left out where members act for themselves. */
+    by?: UserRow | undefined
     members: readonly UserRow[]
     action: StoredMessage
   },
@@ -172,7 +179,7 @@ const tellOfMembers = async (
   const data = {
     group: groupEntity(await requireGroup(tx, app, guid)),
     members: Object.fromEntries(members.map((row) => [row.uid, userEntity(toUser(row))])),
-    by: userEntity(by === undefined ? systemUser(appCreatedAt) : toUser(by)),
+    ...(!ofThemselves.has(trigger) && { by: userEntity(by === undefined ? systemUser(appCreatedAt) : toUser(by)) }),
   }
   return tellBots(tx, telling, {
     app,
@@ -268,6 +275,7 @@ export const members = {
       const app = input.actor.appId
       await requireActor(tx, input.actor)
       const group = await requireGroup(tx, app, input.guid)
+      await assertVisible(tx, input.actor, group)
       const membership = await membershipOfActor(tx, input.actor, input.guid)
       const allowed = membership && membersShown(scopePermissionsOf(group, membership.scope))
       assertPermitted(allowed?.denial)
@@ -321,7 +329,7 @@ export const members = {
       const found = await openCase(tx, member)
       requireMembership(found)
       assertNotOwner(input.actor, found)
-      await leave(tx, found.key)
+      await leaveGroup(tx, found.key)
       const action = await tell(tx, member, found, 'kicked')
       const members = [await requireUser(tx, found.app, input.uid)]
       const news = { trigger: 'group_member_kicked' as const, by: found.by, members, action }
@@ -334,7 +342,7 @@ export const members = {
     await requireUser(tx, found.app, input.uid)
     assertNotOwner(input.actor, found)
     if (await isBanned(tx, found.key)) throw new AppError('ERR_ALREADY_BANNED', { details: { uid: input.uid } })
-    await leave(tx, found.key)
+    await leaveGroup(tx, found.key)
     await tx.run(insertBan, { ...found.key, now: input.now })
     return tell(tx, input, found, 'banned')
   }),
@@ -351,7 +359,7 @@ export const members = {
     async (tx, input: { actor: Actor; guid: Guid; searchKey?: string; page: PageRequest }): Promise<Page<User>> => {
       const app = input.actor.appId
       await requireActor(tx, input.actor)
-      await requireGroup(tx, app, input.guid)
+      await assertVisible(tx, input.actor, await requireGroup(tx, app, input.guid))
       let query = tx.build
         .selectFrom('banned_users')
         .innerJoin('users', (join) =>

@@ -7,6 +7,7 @@ import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
 import { groups } from './groups.ts'
 import { interactions } from './interactions.ts'
+import { joining } from './joining.ts'
 import { lanes } from './lanes.ts'
 import { marks } from './marks.ts'
 import { masterKeys } from './master-keys.ts'
@@ -33,7 +34,7 @@ export const operations = {
   permissions,
   friends,
   blocks,
-  groups,
+  groups: { ...groups, ...joining },
   members,
   messages: { ...messages, ...messageLists, ...pins },
   reactions,

@@ -1,0 +1,51 @@
+import type { Guid, Uid } from '@confab/protocol'
+import { groupConversationId } from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
+import type { Actor, UserActor } from '../kernel/actor.ts'
+import type { Client } from '../kernel/client.ts'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import type { StoredMessage } from '../messages/message.ts'
+import type { App } from '../storage/sql/apps.ts'
+import type { Moved } from '../storage/sql/joining.ts'
+import type { Store } from '../storage/store.ts'
+import { checkPassword } from './password.ts'
+
+interface OfThemself {
+  readonly app: App
+  readonly actor: UserActor
+  readonly client: Client
+  readonly guid: Guid
+}
+
+/** What members do about their own membership. */
+export interface JoinGroups {
+  /** Answers the action message that tells of it. */
+  join(input: OfThemself, password: string | undefined): Promise<StoredMessage>
+  leave(input: OfThemself): Promise<void>
+  transfer(input: { actor: Actor; guid: Guid; owner: Uid }): Promise<void>
+}
+
+export const makeJoinGroups = (deps: { store: Pick<Store, 'groups'>; clock: Clock; teller: Teller }): JoinGroups => {
+  const { store, clock, teller } = deps
+  const inputOf = ({ app, actor, client, guid }: OfThemself) => ({
+    actor,
+    appCreatedAt: app.createdAt,
+    guid,
+    telling: teller.telling(client),
+  })
+  const handOn = ({ actor, guid }: OfThemself, { action, told }: Moved): StoredMessage => {
+    const conversationId = groupConversationId(guid)
+    teller.told(told, { appId: actor.appId, conversationId, sender: actor.uid })
+    return action
+  }
+  return {
+    join: async (input, password) => {
+      const { actor, guid } = input
+      const passwordHash = await store.groups.passwordHash({ actor, guid })
+      if (passwordHash !== null) await checkPassword(password, passwordHash)
+      return handOn(input, await store.groups.join({ ...inputOf(input), passwordHash }))
+    },
+    leave: async (input) => void handOn(input, await store.groups.leave(inputOf(input))),
+    transfer: ({ actor, guid, owner }) => store.groups.transfer({ actor, guid, owner, now: toSeconds(clock.now()) }),
+  }
+}
