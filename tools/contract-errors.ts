@@ -168,6 +168,8 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /messages/:id/reactions': message,
   'GET /messages/:id/reactions/:reaction': message,
   'PATCH /messages/:id/interacted': marking,
+  'POST /messages/:id/flagged': marking,
+  'GET /messages/:id/flags': ['ERR_MESSAGE_ID_NOT_FOUND'],
   'POST /messages/:id/pin': [...marking, 'ERR_PINNED_MESSAGES_LIMIT_EXCEEDED'],
   'DELETE /messages/:id/pin': marking,
   'POST /messages/:id/save': [...marking, 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED'],

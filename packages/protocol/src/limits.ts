@@ -34,6 +34,7 @@ export const limits = {
   muidLength: 100,
   messageTypeLength: 100,
   mentionsPerMessage: 10,
+  remarkLength: 1000,
   reactionsPerMessage: 25,
   reactionLength: 45,
   interactionsPerCall: 100,

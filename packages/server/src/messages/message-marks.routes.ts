@@ -1,5 +1,5 @@
 /** What is done to messages without changing what they say: reactions, interactions, pins, saves. */
-import { ListReactions, MarkInteracted, Message, one, Reaction, Success } from '@confab/protocol'
+import { Flag, FlagMessage, ListReactions, MarkInteracted, Message, one, Reaction, Success } from '@confab/protocol'
 import { Type } from 'typebox'
 import { succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
@@ -132,7 +132,7 @@ const keepRoutes = ({ store, clock }: { store: Pick<Store, 'messages'>; clock: C
 }
 
 export const messageMarkRoutes = (deps: {
-  store: Pick<Store, 'messages'>
+  store: Pick<Store, 'messages' | 'flags'>
   clock: Clock
   react: React
   interact: Interact
@@ -154,4 +154,33 @@ export const messageMarkRoutes = (deps: {
     },
   }),
   ...keepRoutes(deps),
+  route({
+    method: 'POST',
+    path: '/messages/:id/flagged',
+    tag: 'Flagged messages',
+    summary: 'Report a message to those who run the app',
+    forUsers: true,
+    onBehalfOf: 'required',
+    params: pathOf('id'),
+    body: FlagMessage,
+    answer: one(Success),
+    handle: async ({ actor, params, body }) => {
+      const { id: reason, remark = null } = body
+      const now = toSeconds(deps.clock.now())
+      await deps.store.flags.put({ actor: asUser(actor), id: messageIdOf(params.id), reason, remark, now })
+      return succeeded(`The message ${params.id} has been flagged successfully.`)
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/messages/:id/flags',
+    tag: 'Flagged messages',
+    summary: 'List who has reported a message, and why',
+    params: pathOf('id'),
+    answer: one(Type.Array(Flag)),
+    handle: async ({ app, params }) => {
+      const actor = { kind: 'app' as const, appId: app.id }
+      return { data: await deps.store.flags.list({ actor, id: messageIdOf(params.id) }) }
+    },
+  }),
 ]

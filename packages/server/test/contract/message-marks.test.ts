@@ -220,6 +220,25 @@ describeEngines('a message', (engine) => {
     })
   })
 
+  test('is reported once per user, to the app alone', async () => {
+    const { bob, cara } = scene
+    const id = await say()
+    const flag = (onBehalfOf: string, body: object) => api.call('POST', `/messages/${id}/flagged`, { onBehalfOf, body })
+    await flag(bob, { id: 'spam' })
+    await flag(bob, { id: 'other', remark: 'rather this' })
+    await flag(cara, { id: 'hate' })
+    expect((await flag(cara, { id: 'dull' })).json.error.code).toBe('ERR_BAD_REQUEST')
+    const { data } = await api.ok('GET', `/messages/${id}/flags`)
+    expect(data.map(({ uid, reason, remark }: Json) => [uid, reason, remark]).sort()).toEqual(
+      [
+        [bob, 'other', 'rather this'],
+        [cara, 'hate', undefined],
+      ].sort(),
+    )
+    await api.ok('DELETE', `/messages/${id}`, { body: { permanent: true } })
+    await api.fails('ERR_MESSAGE_ID_NOT_FOUND', 'GET', `/messages/${id}/flags`)
+  })
+
   describe('quotes', () => {
     test('a message shows what it quotes, also after that was deleted', async () => {
       const { ann, bob } = scene

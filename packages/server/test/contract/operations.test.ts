@@ -518,6 +518,14 @@ const operations: Operations = {
     const used = { body: { interactions: ['go'] }, onBehalfOf: 'ann' }
     expectKeys((await api.ok('PATCH', `/messages/${id}/interacted`, used)).data, SUCCESS)
   },
+  'POST /messages/:id/flagged': async ({ api, message }) => {
+    const body = { id: 'spam', remark: 'again' }
+    expectKeys((await api.ok('POST', `/messages/${message}/flagged`, { onBehalfOf: 'bob', body })).data, SUCCESS)
+  },
+  'GET /messages/:id/flags': async ({ api, message }) => {
+    const { data } = await api.ok('GET', `/messages/${message}/flags`)
+    expectKeys(data[0], ['messageId', 'uid', 'reason', 'remark', 'flaggedAt', 'flaggedBy'])
+  },
   'POST /messages/:id/pin': async ({ api, message }) => {
     expect((await api.ok('POST', `/messages/${message}/pin`)).data).toMatchObject({
       id: message,

@@ -1,4 +1,4 @@
-import { groupConversationId, limits, type MessageId } from '@confab/protocol'
+import { type FlagReason, groupConversationId, limits, type MessageId } from '@confab/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
@@ -147,6 +147,19 @@ export const messageMarksConformance = (subject: Subject): void => {
     await expectCode(save('bob', await next()), 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED')
     expect(await saved('bob')).toHaveLength(limits.savedPerUser)
     await save('cara', await next())
+  })
+
+  test('a message is reported once per user', async () => {
+    const { w, id } = await made(subject)
+    const put = (uid: string, reason: FlagReason) =>
+      w.store.flags.put({ actor: asUser(w, uid), id, reason, remark: null, now: w.now() })
+    await put('bob', 'spam')
+    await put('bob', 'hate')
+    await put('cara', 'other')
+    const actor = { kind: 'app' as const, appId: w.appId }
+    const rows = await w.store.flags.list({ actor, id })
+    expect(rows.map(({ uid, reason }) => `${uid} ${reason}`)).toEqual(['bob hate', 'cara other'])
+    await expectCode(put('stranger', 'spam'), 'ERR_MESSAGE_NO_ACCESS')
   })
 
   test('what hangs on a message goes with it', async () => {

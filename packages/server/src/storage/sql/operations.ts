@@ -5,6 +5,7 @@ import { breakers } from './breakers.ts'
 import { conversations } from './conversations.ts'
 import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
+import { flags } from './flags.ts'
 import { groups } from './groups.ts'
 import { interactions } from './interactions.ts'
 import { joining } from './joining.ts'
@@ -39,6 +40,7 @@ export const operations = {
   messages: { ...messages, ...messageLists, ...pins },
   reactions,
   interactions,
+  flags,
   threads,
   conversations,
   marks,
