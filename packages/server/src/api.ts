@@ -33,6 +33,8 @@ import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
 import { makeManageUsers } from './users/manage-users.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
+import { makeManageWebhooks } from './webhooks/manage-webhooks.ts'
+import { webhookRoutes } from './webhooks/webhooks.routes.ts'
 
 /** What everything is made with. */
 export interface Kernel {
@@ -59,6 +61,7 @@ export interface RouteParts {
   /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
   readonly onCredentialsChanged: () => void
   readonly onBotsChanged: () => void
+  readonly onWebhooksChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
 
@@ -66,13 +69,14 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const { store, kernel, send, sender, teller, updates, onCredentialsChanged, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
   const shared = { store, ...kernel, teller }
-  const bots = makeManageBots({
-    ...shared,
-    guards: guardsOf(config),
-    showPassword,
-    onChange: parts.onBotsChanged,
-    onResume,
-  })
+  const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotsChanged, onResume }
+  const bots = makeManageBots(calling)
+  const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })
+  const onWebhooksChanged = (): void => {
+    parts.onWebhooksChanged()
+    parts.onBotsChanged()
+  }
+  const webhooks = makeManageWebhooks({ ...calling, onChange: onWebhooksChanged })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
@@ -83,7 +87,8 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...messageRoutes({ send, change: makeChangeMessages(shared), list: makeListMessages(shared) }),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
-    ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
+    ...deliveryRoutes(deliveries),
+    ...webhookRoutes({ webhooks, testCallback, deliveries }),
   ]
 }
 
@@ -111,6 +116,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     updates: makeFetchUpdates({ store, ...kernel }),
     onCredentialsChanged: nothing,
     onBotsChanged: nothing,
+    onWebhooksChanged: nothing,
     onResume: nothing,
   })
 }

@@ -12,16 +12,15 @@ const membersOf = (w: World) => {
     appCreatedAt: w.appCreatedAt,
     guid: g,
     uid: uidOf(uid),
-    now: w.now(),
+    telling: tellingIn(w),
   })
   const { members } = w.store
   return {
     add: async (actor: Actor, who: MembersByUid) =>
-      (await members.add({ ...input(actor, ''), changes: changesOf(who), telling: tellingIn(w) })).outcomes,
-    kick: async (actor: Actor, uid: string) =>
-      (await members.kick({ ...input(actor, uid), telling: tellingIn(w) })).action,
-    ban: (actor: Actor, uid: string) => members.ban(input(actor, uid)),
-    unban: (actor: Actor, uid: string) => members.unban(input(actor, uid)),
+      (await members.add({ ...input(actor, ''), changes: changesOf(who) })).outcomes,
+    kick: async (actor: Actor, uid: string) => (await members.kick(input(actor, uid))).action,
+    ban: async (actor: Actor, uid: string) => (await members.ban(input(actor, uid))).action,
+    unban: async (actor: Actor, uid: string) => (await members.unban(input(actor, uid))).action,
     scope: (actor: Actor, uid: string, scope: Scope) => members.changeScope({ ...input(actor, uid), scope }),
     uids: async () =>
       (await members.list({ actor: w.app, guid: g, page })).rows.map((row) => `${row.uid}:${row.scope}`),

@@ -17,6 +17,7 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
+import { announce } from './announce.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import {
@@ -29,7 +30,7 @@ import {
   writeMessage,
   writeMessageAction,
 } from './message-rows.ts'
-import { botOf, subscribersIn, tellBots } from './outbox.ts'
+import { botOf, subscribersIn } from './outbox.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireParticipant, touch, type UserRow } from './user-rows.ts'
 
@@ -215,15 +216,19 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
     parentId: input.parentId,
     now,
   })
-  if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, isNew: true, told: nobodyTold }
-  const told = await tellBots(tx, input.telling, {
+  if (!mayBeRelayed(draft.category)) return { message, isNew: true, told: nobodyTold }
+  const bare = (): string => messageJson(message)
+  const wrapped = (): string => `{"message":${messageJson(message)}}`
+  const told = await announce(tx, input.telling, {
     app,
-    conversationId: message.conversationId,
+    key: message.conversationId,
     messageId: Number(message.id),
-    trigger: 'after_message',
-    data: messageJson(message),
-    byBot: from.isBot ? sender : undefined,
-    bots: to.bots,
+    forBots: { trigger: 'after_message', data: bare, byBot: () => (from.isBot ? sender : undefined), bots: to.bots },
+    what: [
+      { trigger: 'message_sent', data: wrapped },
+      { trigger: 'after_message', data: bare },
+      ...(mentions === undefined ? [] : [{ trigger: 'user_mentioned' as const, data: wrapped }]),
+    ],
   })
   return { message, isNew: true, told }
 }
@@ -313,14 +318,14 @@ const tellOfChange = async (
   const trigger = what === 'edited' ? ('message_edited' as const) : ('message_deleted' as const)
   const parties = receiverType === 'group' ? { guid: receiver as Guid } : { uids: [receiver as Uid, sender as Uid] }
   const subscribers = await subscribersIn(tx, { app, ...parties, trigger, by: actorUid(actor) })
-  const told = await tellBots(tx, telling, {
+  const data = (): string => `{"message":${messageJson(action)}}`
+  const bots = subscribers.filter(concerns(message, texts))
+  const told = await announce(tx, telling, {
     app,
-    conversationId,
+    key: conversationId,
     messageId: Number(action.id),
-    trigger,
-    data: `{"message":${messageJson(action)}}`,
-    byBot: await botOf(tx, actor),
-    bots: subscribers.filter(concerns(message, texts)),
+    forBots: { trigger, data, byBot: () => botOf(tx, actor), bots },
+    what: [{ trigger, data }],
   })
   return { action, told }
 }

@@ -12,6 +12,7 @@ import { messages } from './messages.ts'
 import type { OperationTable } from './seam.ts'
 import { updates } from './updates.ts'
 import { authTokens, users } from './users.ts'
+import { webhooks } from './webhooks.ts'
 
 export const operations = {
   apps,
@@ -27,4 +28,5 @@ export const operations = {
   lanes,
   deliveries,
   updates,
+  webhooks,
 } as const satisfies OperationTable
