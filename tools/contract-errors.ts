@@ -33,6 +33,7 @@ const sending: readonly ErrorCode[] = [
   'ERR_WRONG_MESSAGE_THREAD',
   'ERR_MESSAGE_THREAD_NESTING',
   'ERR_WRONG_MESSAGE_THREAD_CATEGORY',
+  'ERR_BLOCKED_BY_WEBHOOK',
 ]
 
 const group: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_GUID_NOT_FOUND']
@@ -73,6 +74,18 @@ const conversationErrors = (side: 'users' | 'groups'): Readonly<Record<string, r
     [`DELETE ${path}/pin`]: [...existing, ...(side === 'groups' ? (['ERR_SYSTEM_PINNED_CONVERSATION'] as const) : [])],
   }
 }
+
+const webhook: readonly ErrorCode[] = ['ERR_WEBHOOK_NOT_FOUND']
+const webhookErrors = (prefix: string): Readonly<Record<string, readonly ErrorCode[]>> => ({
+  [`POST ${prefix}/webhooks`]: ['ERR_WEBHOOK_ALREADY_EXISTS', 'ERR_PLAN_QUOTA_RESTRICTION'],
+  [`GET ${prefix}/webhooks`]: [],
+  [`GET ${prefix}/webhooks/:webhookId`]: webhook,
+  [`PUT ${prefix}/webhooks/:webhookId`]: webhook,
+  [`DELETE ${prefix}/webhooks/:webhookId`]: webhook,
+  [`POST ${prefix}/webhooks/:webhookId/triggers`]: webhook,
+  [`GET ${prefix}/webhooks/:webhookId/triggers`]: webhook,
+  [`DELETE ${prefix}/webhooks/:webhookId/triggers`]: [...webhook, 'ERR_TRIGGER_NOT_FOUND'],
+})
 
 /** By method and path of the table of routes. */
 export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
@@ -198,6 +211,18 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /deliveries': [],
   'GET /deliveries/:id': ['ERR_DELIVERY_NOT_FOUND'],
   'POST /deliveries/:id/cancel': ['ERR_DELIVERY_NOT_FOUND', 'ERR_DELIVERY_NOT_PENDING'],
-  'POST /deliveries/:id/replay': ['ERR_DELIVERY_NOT_FOUND', 'ERR_DELIVERY_PENDING', 'ERR_BOT_NOT_FOUND'],
+  'POST /deliveries/:id/replay': [
+    'ERR_DELIVERY_NOT_FOUND',
+    'ERR_DELIVERY_PENDING',
+    'ERR_BOT_NOT_FOUND',
+    'ERR_WEBHOOK_NOT_FOUND',
+  ],
   'POST /bots/:uid/messages': ['ERR_BOT_NOT_FOUND', ...sending],
+  ...webhookErrors(''),
+  ...webhookErrors('/apps/:appId'),
+  'POST /webhooks/:webhookId/secret/rotate': webhook,
+  'POST /webhooks/:webhookId/resume': webhook,
+  'POST /webhooks/:webhookId/test': webhook,
+  'POST /webhooks/:webhookId/replay': webhook,
+  'GET /webhooks/:webhookId/stats': webhook,
 }

@@ -10,9 +10,10 @@ const finishedStates = ['delivered', 'dead', 'cancelled'] as const
 
 const summary = {
   id: Type.String({ description: '`webhook-id` of its callbacks.' }),
-  bot: Type.String(),
-  conversationId: Type.String(),
-  messageId: Type.String(),
+  bot: Type.Optional(Type.String({ description: 'Of a bot: its uid.' })),
+  webhook: Type.Optional(Type.String({ description: 'Of a webhook: its id.' })),
+  conversationId: Type.String({ description: 'Or `user_` and a uid, where what a webhook hears is about a user.' }),
+  messageId: Type.Optional(Type.String({ description: 'Left out where no message tells of it.' })),
   sequence: Type.Integer({ description: 'Place in its lane: the conversation with this bot.' }),
   trigger: Type.String(),
   state: Type.Enum(deliveryStates),
@@ -84,6 +85,7 @@ export const ListDeliveries = Type.Object({
     Type.String({ maxLength: 64, pattern: '^dlv_\\w+$', description: 'Cursor: `meta.next.before` of the last page.' }),
   ),
   bot: Type.Optional(Type.String({ maxLength: limits.uidLength })),
+  webhook: Type.Optional(Type.String({ maxLength: limits.webhookIdLength })),
   conversationId: Type.Optional(Type.String({ maxLength: 255 })),
   messageId: Type.Optional(Type.String({ maxLength: 20 })),
   state: Type.Optional(Type.Enum(deliveryStates)),

@@ -99,6 +99,24 @@ export const errorCodes = {
     true,
   ),
 
+  // Webhooks
+  ERR_WEBHOOK_NOT_FOUND: row(404, 'There is no such webhook.', 'List the webhooks of the app to see which exist.'),
+  ERR_WEBHOOK_ALREADY_EXISTS: row(
+    409,
+    'A webhook with this id exists already.',
+    'Update the webhook, or choose another id.',
+  ),
+  ERR_TRIGGER_NOT_FOUND: row(
+    404,
+    'There is no such trigger, or the webhook does not have it.',
+    'See the list of triggers; list those of the webhook.',
+  ),
+  ERR_BLOCKED_BY_WEBHOOK: row(
+    403,
+    'A webhook of the app has refused the message.',
+    'Ask whoever runs the webhook that details name.',
+  ),
+
   // Deliveries
   ERR_DELIVERY_NOT_FOUND: row(
     404,

@@ -48,6 +48,8 @@ import { makeManageUsers } from './users/manage-users.ts'
 import { relationRoutes } from './users/relations.routes.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
+import { makeManageWebhooks } from './webhooks/manage-webhooks.ts'
+import { webhookRoutes } from './webhooks/webhooks.routes.ts'
 
 /** What everything is made with. */
 export interface Kernel {
@@ -77,6 +79,7 @@ export interface RouteParts {
   /** What roles are kept from has changed. */
   readonly onRestrictionsChanged: () => void
   readonly onBotsChanged: () => void
+  readonly onWebhooksChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
 
@@ -84,13 +87,14 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const { store, kernel, send, sender, teller, updates, onCredentialsChanged, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
   const shared = { store, ...kernel, teller }
-  const bots = makeManageBots({
-    ...shared,
-    guards: guardsOf(config),
-    showPassword,
-    onChange: parts.onBotsChanged,
-    onResume,
-  })
+  const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotsChanged, onResume }
+  const bots = makeManageBots(calling)
+  const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })
+  const onWebhooksChanged = (): void => {
+    parts.onWebhooksChanged()
+    parts.onBotsChanged()
+  }
+  const webhooks = makeManageWebhooks({ ...calling, onChange: onWebhooksChanged })
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
   const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const members = makeManageMembers(shared)
@@ -112,7 +116,8 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
-    ...deliveryRoutes(makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })),
+    ...deliveryRoutes(deliveries),
+    ...webhookRoutes({ webhooks, testCallback, deliveries }),
   ]
 }
 
@@ -146,6 +151,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     onCredentialsChanged: nothing,
     onRestrictionsChanged: nothing,
     onBotsChanged: nothing,
+    onWebhooksChanged: nothing,
     onResume: nothing,
   })
 }

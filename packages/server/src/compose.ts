@@ -30,11 +30,13 @@ import { ignoring } from './kernel/ignoring.ts'
 import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
 import type { Vault } from './kernel/vault.ts'
+import type { AskBefore } from './messages/ask-before.ts'
 import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
 import { VERSION } from './version.ts'
+import { type BeforeMessage, makeBeforeMessage } from './webhooks/before-message.ts'
 import { FileSweeper } from './workers/file-sweeper.ts'
 import { type Metrics, makeMetrics } from './workers/metrics.ts'
 import { Sweeper } from './workers/sweeper.ts'
@@ -76,8 +78,8 @@ const policyOf = (config: Config): CallbackPolicy => ({
   },
 })
 
-const buildSend = ({ store, metrics }: Parts, teller: Teller): SendMessageAs =>
-  makeSendMessage({ store, teller, onAccepted: () => metrics.accepted() })
+const buildSend = ({ store, metrics }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
+  makeSendMessage({ store, teller, asking, onAccepted: () => metrics.accepted() })
 
 /** The app and keys of the configuration, made or found again. */
 const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
@@ -139,6 +141,7 @@ const buildDispatcher = (
 interface Sending {
   readonly sender: Sender
   readonly send: SendMessageAs
+  readonly asking: BeforeMessage
   readonly teller: Teller
   readonly hints: Hints
 }
@@ -187,7 +190,7 @@ const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Pro
 const openHttp = async (
   config: Config,
   { store, metrics, kernel, fileParts }: Parts,
-  { sender, send, teller, hints }: Sending,
+  { sender, send, asking, teller, hints }: Sending,
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
@@ -205,6 +208,7 @@ const openHttp = async (
         onCredentialsChanged: authenticate.forget,
         onRestrictionsChanged: assertOpen.forget,
         onBotsChanged: hints.lookForWork,
+        onWebhooksChanged: asking.forget,
         onResume: hints.isWell,
       })
     : []
@@ -247,7 +251,10 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
-    const sending = { sender: buildSender(config, kernel), send: buildSend(parts, teller), teller, hints }
+    const sender = buildSender(config, kernel)
+    const { beforeMessageOnFailure: onFailure } = config
+    const asking = makeBeforeMessage({ store, sender, ...kernel, metrics, region, onFailure })
+    const sending = { sender, send: buildSend(parts, teller, asking), asking, teller, hints }
     opened.add(() => sending.sender.close())
     const dispatcher = await openDelivery(config, parts, sending)
     opened.add(async () => dispatcher?.stop())

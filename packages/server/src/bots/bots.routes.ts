@@ -5,7 +5,6 @@ import {
   ListBots,
   one,
   page,
-  parseUid,
   Resumed,
   RotateSecret,
   SendMessage,
@@ -17,6 +16,7 @@ import { pathOf } from '../http/path.ts'
 import { RawJson, type Route, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { answerSent, SendAnswer, type SendMessageAs } from '../messages/send-message.ts'
+import { botUidOf } from './bot-uid.ts'
 import type { ManageBots } from './manage-bots.ts'
 import type { TestCallback } from './test-callback.ts'
 
@@ -63,7 +63,7 @@ export const botRoutes = ({
     summary: 'Get a bot',
     params: pathOf('uid'),
     answer: one(Bot),
-    handle: async ({ app, params }) => ({ data: await bots.get(app.id, parseUid(params.uid)) }),
+    handle: async ({ app, params }) => ({ data: await bots.get(app.id, botUidOf(params.uid)) }),
   }),
   route({
     method: 'PUT',
@@ -73,7 +73,7 @@ export const botRoutes = ({
     params: pathOf('uid'),
     body: UpdateBot,
     answer: one(Bot),
-    handle: async ({ app, params, body }) => ({ data: await bots.update(app.id, parseUid(params.uid), body) }),
+    handle: async ({ app, params, body }) => ({ data: await bots.update(app.id, botUidOf(params.uid), body) }),
   }),
   route({
     method: 'POST',
@@ -83,7 +83,7 @@ export const botRoutes = ({
     params: pathOf('uid'),
     body: RotateSecret,
     answer: one(Bot),
-    handle: async ({ app, params, body }) => ({ data: await bots.rotateSecret(app.id, parseUid(params.uid), body) }),
+    handle: async ({ app, params, body }) => ({ data: await bots.rotateSecret(app.id, botUidOf(params.uid), body) }),
   }),
   route({
     method: 'POST',
@@ -93,7 +93,7 @@ export const botRoutes = ({
       'Say that a bot is well again: what waits for a retry or is parked is due at once, and its circuit breaker closes',
     params: pathOf('uid'),
     answer: one(Resumed),
-    handle: async ({ app, params }) => ({ data: { resumed: await bots.resume(app.id, parseUid(params.uid)) } }),
+    handle: async ({ app, params }) => ({ data: { resumed: await bots.resume(app.id, botUidOf(params.uid)) } }),
   }),
   route({
     method: 'POST',
@@ -102,7 +102,7 @@ export const botRoutes = ({
     summary: 'Call the callback of a bot now, signed rightly and wrongly, and say what came of it',
     params: pathOf('uid'),
     answer: one(CallbackTest),
-    handle: async ({ app, params }) => ({ data: await testCallback(app.id, parseUid(params.uid)) }),
+    handle: async ({ app, params }) => ({ data: await testCallback(app.id, botUidOf(params.uid)) }),
   }),
   route({
     method: 'DELETE',
@@ -112,7 +112,7 @@ export const botRoutes = ({
     params: pathOf('uid'),
     answer: one(Success),
     handle: async ({ app, params }) => {
-      const uid = parseUid(params.uid)
+      const uid = botUidOf(params.uid)
       await bots.remove(app.id, uid)
       return succeeded(`Bot with uid ${uid} has been deleted successfully.`)
     },
@@ -127,7 +127,7 @@ export const botRoutes = ({
     takesForm: true,
     answer: SendAnswer,
     handle: async ({ app, params, body, client }) => {
-      const uid = parseUid(params.uid)
+      const uid = botUidOf(params.uid)
       await bots.get(app.id, uid)
       const sent = await sendMessage({ app, actor: { kind: 'user', appId: app.id, uid }, body, client })
       return new RawJson(answerSent(sent))

@@ -53,7 +53,17 @@ export interface ManageBotsDeps {
 /** Lanes that one transaction may lock. */
 const RESUME_STEP = 500
 
-const assertCallbackUrl = (url: string): void => {
+/** All lanes of a bot or a webhook that wait are due at once, and its breaker closes. Answers how many lanes. */
+export const resumeLanes = async (store: Pick<Store, 'lanes'>, id: BotId, nowMs: number): Promise<number> => {
+  let resumed = 0
+  for (;;) {
+    const { madeDue, heldBack } = await store.lanes.resume({ ...id, limit: RESUME_STEP, nowMs })
+    resumed += madeDue + heldBack
+    if (madeDue < RESUME_STEP) return resumed
+  }
+}
+
+export const assertCallbackUrl = (url: string): void => {
   const problem = callbackUrlProblem(url)
   if (problem !== undefined) throw badRequest({ webhookURL: problem })
 }
@@ -88,13 +98,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
   const show = async (appId: AppId, bot: Bot): Promise<Bot> => (await showAll(appId, [bot]))[0] ?? bot
 
   const resume = async (appId: AppId, bot: Uid): Promise<number> => {
-    const nowMs = clock.now()
-    let resumed = 0
-    for (;;) {
-      const { madeDue, heldBack } = await store.lanes.resume({ appId, bot, limit: RESUME_STEP, nowMs })
-      resumed += madeDue + heldBack
-      if (madeDue < RESUME_STEP) break
-    }
+    const resumed = await resumeLanes(store, { appId, bot }, clock.now())
     onResume({ appId, bot })
     return resumed
   }

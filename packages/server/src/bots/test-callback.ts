@@ -2,9 +2,16 @@
  * Calls the callback of a bot to see whether it would work: once as every callback is signed, and once with a signature
  * that is wrong, which a bot must refuse. Nothing is stored, and no conversation hears of it.
  */
-import { type AppId, type CallbackTest, type ConversationId, TEST_TRIGGER, type Uid } from '@confab/protocol'
-import { callbackBody } from '../callbacks/payload.ts'
-import { type Attempt, type Delivery, outcomeText } from '../delivery/attempt.ts'
+import {
+  type AppId,
+  type CallbackTest,
+  type ConversationId,
+  TEST_TRIGGER,
+  type Uid,
+  webhookIdOf,
+} from '@confab/protocol'
+import { callbackBody, webhookBody } from '../callbacks/payload.ts'
+import { type Attempt, calledOf, type Delivery, outcomeText } from '../delivery/attempt.ts'
 import type { SendableCallback, Sender } from '../delivery/sender.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -24,6 +31,8 @@ export interface TestCallbackDeps {
   /** Where the bot does not say otherwise. */
   readonly timeoutMs: number
 }
+
+const TEST_JSON = '{"text":"This is a test: nobody wrote it, and no answer is expected but 2xx."}'
 
 type Call = CallbackTest['call']
 
@@ -62,20 +71,22 @@ export const makeTestCallback = ({
   region,
   timeoutMs,
 }: TestCallbackDeps): TestCallback => {
+  const said = (appId: AppId) => ({
+    trigger: TEST_TRIGGER as typeof TEST_TRIGGER,
+    appId,
+    origin: '{"platform":"API","language":"http","resource":"rest-api"}',
+    region,
+  })
   const deliveryOf = (appId: AppId, bot: Uid): Delivery => ({
     id: ids.delivery(),
     laneId: 0,
     conversationId: '' as ConversationId,
     sequence: 1,
     trigger: TEST_TRIGGER,
-    body: callbackBody({
-      trigger: TEST_TRIGGER,
-      messageJson: '{"text":"This is a test: nobody wrote it, and no answer is expected but 2xx."}',
-      appId,
-      origin: '{"platform":"API","language":"http","resource":"rest-api"}',
-      region,
-      bot,
-    }),
+    body:
+      webhookIdOf(bot) === undefined
+        ? callbackBody({ ...said(appId), messageJson: TEST_JSON, bot })
+        : webhookBody({ ...said(appId), dataJson: TEST_JSON, key: bot }),
     attempts: 0,
     hop: 0,
     createdAtMs: clock.now(),
@@ -94,7 +105,7 @@ export const makeTestCallback = ({
         ? await sender.send({ ...callback, signAs: [ids.signingSecret()] }, deliveryOf(appId, bot))
         : undefined
     const { address, phases, error } = right
-    const line = { appId, bot, outcome: outcomeText(right.outcome), address, ms: phases.total, error }
+    const line = { appId, ...calledOf(bot), outcome: outcomeText(right.outcome), address, ms: phases.total, error }
     if (right.outcome.kind === 'refused') log.warn(line, 'bot.tested')
     else log.info(line, 'bot.tested')
     return {

@@ -1,15 +1,7 @@
-import {
-  Acknowledged,
-  AcknowledgeUpdates,
-  one,
-  PullUpdates,
-  parseUid,
-  StreamUpdates,
-  Update,
-  UpdateList,
-} from '@confab/protocol'
+import { Acknowledged, AcknowledgeUpdates, one, PullUpdates, StreamUpdates, Update, UpdateList } from '@confab/protocol'
 import { pathOf } from '../http/path.ts'
 import { EventStream, RawJson, type Route, route } from '../http/route.ts'
+import { botUidOf } from './bot-uid.ts'
 import type { FetchUpdates } from './pull-updates.ts'
 
 const tag = 'Updates'
@@ -24,7 +16,7 @@ export const updateRoutes = (updates: FetchUpdates): readonly Route[] => [
     query: PullUpdates,
     answer: UpdateList,
     handle: async ({ app, params, query, signal }) => {
-      const found = await updates.poll({ appId: app.id, bot: parseUid(params.uid) }, query, signal)
+      const found = await updates.poll({ appId: app.id, bot: botUidOf(params.uid) }, query, signal)
       return new RawJson(`{"data":[${found.updates.join(',')}],"meta":{"next":{"offset":${found.offset}}}}`)
     },
   }),
@@ -38,7 +30,7 @@ export const updateRoutes = (updates: FetchUpdates): readonly Route[] => [
     answer: Update,
     isStream: true,
     handle: async ({ app, params, query, signal }) =>
-      new EventStream(await updates.stream({ appId: app.id, bot: parseUid(params.uid) }, query.offset, signal)),
+      new EventStream(await updates.stream({ appId: app.id, bot: botUidOf(params.uid) }, query.offset, signal)),
   }),
   route({
     method: 'POST',
@@ -49,7 +41,7 @@ export const updateRoutes = (updates: FetchUpdates): readonly Route[] => [
     body: AcknowledgeUpdates,
     answer: one(Acknowledged),
     handle: async ({ app, params, body }) => {
-      const of = { appId: app.id, bot: parseUid(params.uid) }
+      const of = { appId: app.id, bot: botUidOf(params.uid) }
       return { data: { acknowledged: await updates.acknowledge(of, body.offset) } }
     },
   }),

@@ -195,6 +195,12 @@ export const settings = {
     default: defaultBreaker.openMs,
     doc: 'How long an open circuit breaker waits before it lets one callback through to probe; twice as long after each that fails. `0s`: none ever opens.',
   }),
+  beforeMessageOnFailure: setting<'accept' | 'refuse'>({
+    env: 'CONFAB_BEFORE_MESSAGE_ON_FAILURE',
+    type: value.oneOf(['accept', 'refuse'] as const),
+    default: 'accept',
+    doc: 'What becomes of a message when a webhook that is asked before it (`before_message`) does not answer in time, or with an error.',
+  }),
   botHopLimit: setting({
     env: 'CONFAB_BOT_HOP_LIMIT',
     type: value.integer(1, 1000),

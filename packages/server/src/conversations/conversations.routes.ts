@@ -71,7 +71,7 @@ const markRoute = (conversations: ManageConversations, side: Side, kind: MarkKin
     body: MarkConversation,
     answer: one(Success),
     handle: async (request) => {
-      await conversations.mark(inputOf(side, request), kind, request.body?.messageId)
+      await conversations.mark({ ...inputOf(side, request), client: request.client }, kind, request.body?.messageId)
       return succeeded(`The conversation has been marked as ${kind} successfully.`)
     },
   })

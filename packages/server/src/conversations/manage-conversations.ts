@@ -5,8 +5,10 @@ import {
   type MessageId,
   parseMessageId,
 } from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
 import type { Actor, UserActor } from '../kernel/actor.ts'
 import { AppError } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { jsonText } from '../kernel/json.ts'
@@ -33,7 +35,7 @@ export interface ManageConversations {
   /** For the user alone; `forEverybody` removes what was said for good. Answers which conversation it was. */
   reset(input: OfUser, options: { forEverybody: boolean }): Promise<ConversationId>
   resetById(input: { actor: UserActor; id: string }): Promise<void>
-  mark(input: OfUser, kind: MarkKind, messageId: string | number | undefined): Promise<void>
+  mark(input: OfUser & { client: Client }, kind: MarkKind, messageId: string | number | undefined): Promise<void>
   /** Answers the conversation as it is then. */
   markUnread(input: OfUser, messageId: string | number): Promise<Conversation>
   pin(input: OfUser, pinned: boolean): Promise<Conversation>
@@ -61,8 +63,9 @@ const messageIdOf = (given: string | number): MessageId => {
 export const makeManageConversations = (deps: {
   store: Pick<Store, 'conversations' | 'marks' | 'messages'>
   clock: Clock
+  teller: Teller
 }): ManageConversations => {
-  const { store, clock } = deps
+  const { store, clock, teller } = deps
   const { conversations } = store
   const of = ({ app, actor, partner }: OfUser) => ({ actor, appCreatedAt: app.createdAt, partner })
   const purge = async (appId: App['id'], conversationId: ConversationId): Promise<void> => {
@@ -90,9 +93,11 @@ export const makeManageConversations = (deps: {
       return conversationId
     },
     resetById: ({ actor, id }) => conversations.hide({ actor, id: id.toLowerCase() as ConversationId }),
-    mark: async ({ actor, partner }, kind, messageId) => {
+    mark: async ({ app, actor, client, partner }, kind, messageId) => {
       const upTo = messageId === undefined ? {} : { upTo: messageIdOf(messageId) }
-      await store.marks.set({ actor, partner, kind, ...upTo, nowMs: clock.now() })
+      const telling = teller.telling(client)
+      const { conversationId, told } = await store.marks.set({ actor, partner, kind, ...upTo, telling })
+      teller.told(told, { appId: app.id, conversationId, sender: actor.uid })
     },
     markUnread: async (input, messageId) => {
       await store.marks.unread({ actor: input.actor, partner: input.partner, from: messageIdOf(messageId) })

@@ -5,11 +5,11 @@ import {
   deliveryList,
   ListDeliveries,
   one,
-  parseUid,
   ReplayDeliveries,
   Replayed,
 } from '@confab/protocol'
 import type { Static } from 'typebox'
+import { botUidOf } from '../bots/bot-uid.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
 import { uncounted } from '../kernel/paging.ts'
@@ -77,7 +77,7 @@ export const deliveryRoutes = (deliveries: ManageDeliveries): readonly Route[] =
     body: ReplayDeliveries,
     answer: one(Replayed),
     handle: async ({ app, params, body }) => ({
-      data: await deliveries.replayAll(app.id, parseUid(params.uid), body),
+      data: await deliveries.replayAll(app.id, botUidOf(params.uid), body),
     }),
   }),
   route({
@@ -87,6 +87,6 @@ export const deliveryRoutes = (deliveries: ManageDeliveries): readonly Route[] =
     summary: 'How the deliveries of a bot go',
     params: pathOf('uid'),
     answer: one(BotStats),
-    handle: async ({ app, params }) => ({ data: await deliveries.stats(app.id, parseUid(params.uid)) }),
+    handle: async ({ app, params }) => ({ data: await deliveries.stats(app.id, botUidOf(params.uid)) }),
   }),
 ]

@@ -11,6 +11,7 @@ import {
   type ReplayDeliveries,
   type Replayed,
   type Uid,
+  webhookKey,
 } from '@confab/protocol'
 import type { Clock } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -52,8 +53,16 @@ const startOf = (seconds: number | undefined): number | undefined =>
 const endOf = (seconds: number | undefined): number | undefined =>
   seconds === undefined ? undefined : Math.min(seconds * SECOND_MS + SECOND_MS - 1, MAX_MS)
 
-const filterOf = ({ bot, conversationId, state, since, until }: Omit<ListDeliveries, 'messageId'>): DeliveryFilter => ({
+const filterOf = ({
+  bot,
+  webhook,
+  conversationId,
+  state,
+  since,
+  until,
+}: Omit<ListDeliveries, 'messageId'>): DeliveryFilter => ({
   ...(bot !== undefined && { bot: parseUid(bot) }),
+  ...(webhook !== undefined && { bot: webhookKey(webhook) }),
   ...(conversationId !== undefined && { conversationId: conversationId as ConversationId }),
   ...(state !== undefined && { states: [state] }),
   ...definedOf({ sinceMs: startOf(since), untilMs: endOf(until) }),

@@ -2,17 +2,18 @@
  * The words of delivery: what is to be sent, what one try of it came to. Pure types and rules; the sender makes
  * attempts, the dispatcher decides by them, the store remembers them.
  */
-import type {
-  AppId,
-  BotSettings,
-  ConversationId,
-  DeliveryId,
-  GroupChatSetting,
-  LeaseId,
-  PoisonPolicy,
-  TEST_TRIGGER,
-  Trigger,
-  Uid,
+import {
+  type AppId,
+  type BotSettings,
+  type ConversationId,
+  type DeliveryId,
+  type GroupChatSetting,
+  type LeaseId,
+  type PoisonPolicy,
+  type TEST_TRIGGER,
+  type Uid,
+  type WebhookTrigger,
+  webhookIdOf,
 } from '@confab/protocol'
 import type { BreakerLimits } from './breaker.ts'
 import type { RetrySchedule } from './schedule.ts'
@@ -21,6 +22,7 @@ import type { Streamed } from './streamed-answer.ts'
 /** A callback as the store holds it; what is not set for the bot is decided by the server: see `settle.ts`. */
 export interface StoredCallback {
   readonly appId: AppId
+  /** The uid of a bot, or the key of a webhook. */
   readonly bot: Uid
   readonly url: string
   readonly enabled: boolean
@@ -34,6 +36,12 @@ export interface StoredCallback {
   readonly settings: BotSettings
   /** Its circuit breaker is not closed: only a probe may be sent. */
   readonly isOpen: boolean
+}
+
+/** How whoever is called is named where people read it. */
+export const calledOf = (key: Uid): { readonly bot: Uid } | { readonly webhook: string } => {
+  const webhook = webhookIdOf(key)
+  return webhook === undefined ? { bot: key } : { webhook }
 }
 
 /** Whether it is to be called at all: it may be switched off, or fetch its updates itself. */
@@ -63,7 +71,7 @@ export interface Delivery {
   readonly conversationId: ConversationId
   /** Place in the lane, gap-free from 1. */
   readonly sequence: number
-  readonly trigger: Trigger | typeof TEST_TRIGGER
+  readonly trigger: WebhookTrigger | typeof TEST_TRIGGER
   /** What is sent, byte for byte, on every attempt. */
   readonly body: string
   /** Attempts already on record that count. */

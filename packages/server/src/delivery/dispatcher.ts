@@ -11,7 +11,7 @@
  * that are claimed or handed over meanwhile. `abort` does not wait: what was under way is made again by whoever claims
  * the lane next, and costs the bot none of its attempts.
  */
-import type { LeaseId } from '@confab/protocol'
+import { type LeaseId, webhookIdOf } from '@confab/protocol'
 import type { PostReplies } from '../callbacks/replies.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
@@ -280,6 +280,8 @@ export class Dispatcher implements Handover {
   /** Replies are posted before the attempt is on record; if they cannot be, nothing is, and the callback is made again. */
   async #withReplies(claim: LaneClaim, attempt: Attempt): Promise<Attempt | undefined> {
     const { json, streamed, outcome } = attempt
+    // What webhooks answer is nobody's message.
+    if (webhookIdOf(claim.callback.bot) !== undefined) return attempt
     if (outcome.kind !== 'delivered' || (json === undefined && streamed === undefined)) return attempt
     const { postReplies, leaseMs } = this.#deps
     const posted = await this.#untilDone(claim, this.#clock.now() + leaseMs, 'delivery.reply_failed', async () => ({

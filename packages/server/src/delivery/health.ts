@@ -8,7 +8,7 @@ import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
 import type { ProbeResult } from '../storage/sql/breakers.ts'
 import type { Store } from '../storage/store.ts'
-import type { Attempt, Callback, LaneClaim } from './attempt.ts'
+import { type Attempt, type Callback, calledOf, type LaneClaim } from './attempt.ts'
 import { Breaker, openForMs, verdictOf } from './breaker.ts'
 import { botKey } from './fair-queue.ts'
 import { Pace } from './pace.ts'
@@ -30,6 +30,7 @@ export interface HealthChange {
 }
 
 const idOf = ({ appId, bot }: Callback): BotId => ({ appId, bot })
+const nameOf = ({ appId, bot }: Callback) => ({ appId, ...calledOf(bot) })
 
 export class BotHealth {
   readonly #deps: HealthDeps
@@ -65,7 +66,7 @@ export class BotHealth {
     const bot = botKey(callback)
     const askedMs = this.#pace.note(bot, attempt)
     if (askedMs !== undefined) {
-      this.#deps.log.info({ ...idOf(callback), status: attempt.status, ms: askedMs }, 'bot.slowed')
+      this.#deps.log.info({ ...nameOf(callback), status: attempt.status, ms: askedMs }, 'bot.slowed')
     }
     const openMs = this.#breaker.note(bot, attempt, callback.breaker) ? await this.#open(callback) : undefined
     const pauseMs = openMs ?? askedMs
@@ -80,7 +81,7 @@ export class BotHealth {
     this.#breaker.forget(bot)
     this.#pace.pause(bot, openMs)
     if (await store.breakers.open({ ...idOf(callback), untilMs: nowMs + openMs, nowMs })) {
-      log.warn({ ...idOf(callback), ms: openMs }, 'bot.breaker_opened')
+      log.warn({ ...nameOf(callback), ms: openMs }, 'bot.breaker_opened')
       metrics.breakerOpened()
     }
     return openMs
@@ -92,14 +93,14 @@ export class BotHealth {
     const verdict = verdictOf(attempt)
     if (verdict === 'passed') {
       this.forget(bot)
-      log.info(idOf(callback), 'bot.breaker_closed')
+      log.info(nameOf(callback), 'bot.breaker_closed')
       return { probe: { kind: 'passed' } }
     }
     const isOurs = verdict === 'ours'
     const failedProbes = failedBefore + (isOurs ? 0 : 1)
     const pauseMs = isOurs ? OUR_FAULT_DELAY_MS : openForMs(callback.breaker, failedProbes, random)
     this.#pace.pause(bot, pauseMs)
-    log.info({ ...idOf(callback), failedProbes, ms: pauseMs }, 'bot.breaker_stays_open')
+    log.info({ ...nameOf(callback), failedProbes, ms: pauseMs }, 'bot.breaker_stays_open')
     return { pauseMs, probe: { kind: 'failed', untilMs: clock.now() + pauseMs, isOurs } }
   }
 }

@@ -1,7 +1,7 @@
 /** How an attempt is told to those who run the server: one wide line, and what is counted. */
 import type { Logger } from '../kernel/logger.ts'
 import type { Disposition, Recorded } from '../storage/sql/lanes.ts'
-import type { Attempt, LaneClaim } from './attempt.ts'
+import { type Attempt, calledOf, type LaneClaim } from './attempt.ts'
 
 export interface DispatcherMetrics {
   attempted(outcome: string, seconds: number): void
@@ -29,7 +29,7 @@ export const reportAttempt = (
   const line = {
     deliveryId: head.id,
     appId: callback.appId,
-    bot: callback.bot,
+    ...calledOf(callback.bot),
     conversationId: head.conversationId,
     sequence: head.sequence,
     attempt: attempt.number,

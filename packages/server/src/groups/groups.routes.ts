@@ -48,8 +48,8 @@ export const groupRoutes = (groups: ManageGroups): readonly Route[] => [
     onBehalfOf: 'optional',
     body: CreateGroup,
     answer: one(Type.Intersect([Group, Type.Object({ members: Type.Optional(one(MemberResults)) })])),
-    handle: async ({ actor, body }) => {
-      const { group, outcomes } = await groups.create(actor, body)
+    handle: async ({ actor, body, client }) => {
+      const { group, outcomes } = await groups.create(actor, body, client)
       const json = JSON.stringify(group)
       if (body.members === undefined) return new RawJson(`{"data":${json}}`)
       return new RawJson(`{"data":${json.slice(0, -1)},"members":{"data":${outcomesJson(outcomes)}}}}`)
@@ -91,7 +91,9 @@ export const groupRoutes = (groups: ManageGroups): readonly Route[] => [
     params: pathOf('guid'),
     body: UpdateGroup,
     answer: one(Group),
-    handle: async ({ actor, params, body }) => ({ data: await groups.update(actor, parseGuid(params.guid), body) }),
+    handle: async ({ actor, params, body, client }) => ({
+      data: await groups.update(actor, parseGuid(params.guid), body, client),
+    }),
   }),
   route({
     method: 'DELETE',
@@ -102,9 +104,9 @@ export const groupRoutes = (groups: ManageGroups): readonly Route[] => [
     onBehalfOf: 'optional',
     params: pathOf('guid'),
     answer: one(Success),
-    handle: async ({ actor, params }) => {
+    handle: async ({ actor, params, client }) => {
       const guid = parseGuid(params.guid)
-      await groups.remove(actor, guid)
+      await groups.remove(actor, guid, client)
       return succeeded(`Group with guid ${guid} has been deleted successfully.`)
     },
   }),

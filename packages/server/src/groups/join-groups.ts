@@ -1,9 +1,8 @@
 import type { Guid, Uid } from '@confab/protocol'
 import { groupConversationId } from '@confab/protocol'
 import type { Teller } from '../callbacks/tell.ts'
-import type { Actor, UserActor } from '../kernel/actor.ts'
+import { type Actor, actorUid, type UserActor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
-import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { StoredMessage } from '../messages/message.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { Moved } from '../storage/sql/joining.ts'
@@ -22,11 +21,11 @@ export interface JoinGroups {
   /** Answers the action message that tells of it. */
   join(input: OfThemself, password: string | undefined): Promise<StoredMessage>
   leave(input: OfThemself): Promise<void>
-  transfer(input: { actor: Actor; guid: Guid; owner: Uid }): Promise<void>
+  transfer(input: { actor: Actor; client: Client; guid: Guid; owner: Uid }): Promise<void>
 }
 
-export const makeJoinGroups = (deps: { store: Pick<Store, 'groups'>; clock: Clock; teller: Teller }): JoinGroups => {
-  const { store, clock, teller } = deps
+export const makeJoinGroups = (deps: { store: Pick<Store, 'groups'>; teller: Teller }): JoinGroups => {
+  const { store, teller } = deps
   const inputOf = ({ app, actor, client, guid }: OfThemself) => ({
     actor,
     appCreatedAt: app.createdAt,
@@ -46,6 +45,9 @@ export const makeJoinGroups = (deps: { store: Pick<Store, 'groups'>; clock: Cloc
       return handOn(input, await store.groups.join({ ...inputOf(input), passwordHash }))
     },
     leave: async (input) => void handOn(input, await store.groups.leave(inputOf(input))),
-    transfer: ({ actor, guid, owner }) => store.groups.transfer({ actor, guid, owner, now: toSeconds(clock.now()) }),
+    transfer: async ({ actor, client, guid, owner }) => {
+      const told = await store.groups.transfer({ actor, guid, owner, telling: teller.telling(client) })
+      teller.told(told, { appId: actor.appId, conversationId: groupConversationId(guid), sender: actorUid(actor) })
+    },
   }
 }

@@ -89,9 +89,9 @@ export const joiningRoutes = ({ join, members }: { join: JoinGroups; members: Ma
     params: pathOf('guid'),
     body: TransferOwnership,
     answer: one(Success),
-    handle: async ({ actor, params, body }) => {
+    handle: async ({ actor, client, params, body }) => {
       const owner = parseUid(body.owner)
-      await join.transfer({ actor, guid: parseGuid(params.guid), owner })
+      await join.transfer({ actor, client, guid: parseGuid(params.guid), owner })
       return succeeded(`The ownership of the group has been transferred to the user with ${owner} successfully.`)
     },
   }),

@@ -10,8 +10,10 @@ import {
   parseUid,
   type UpdateGroup,
 } from '@confab/protocol'
-import type { Actor } from '../kernel/actor.ts'
+import type { Teller, Told } from '../callbacks/tell.ts'
+import { type Actor, actorUid } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { jsonText } from '../kernel/json.ts'
@@ -22,12 +24,12 @@ import type { Store } from '../storage/store.ts'
 import { hashPassword } from './password.ts'
 
 export interface ManageGroups {
-  create(actor: Actor, body: CreateGroup): Promise<{ group: Group; outcomes: readonly MemberOutcome[] }>
+  create(actor: Actor, body: CreateGroup, client: Client): Promise<{ group: Group; outcomes: readonly MemberOutcome[] }>
   get(actor: Actor, guid: Guid): Promise<Group>
   list(input: { actor: Actor; filter: GroupFilter; page: PageRequest }): Promise<Page<Group>>
-  update(actor: Actor, guid: Guid, body: UpdateGroup): Promise<Group>
+  update(actor: Actor, guid: Guid, body: UpdateGroup, client: Client): Promise<Group>
   /** With members and messages. */
-  remove(actor: Actor, guid: Guid): Promise<void>
+  remove(actor: Actor, guid: Guid, client: Client): Promise<void>
 }
 
 /** Messages removed per transaction, so that nobody waits long behind the deletion of a large group. */
@@ -59,20 +61,30 @@ const hashFor = async (
   return password ? hashPassword(password) : undefined
 }
 
-export const makeManageGroups = (deps: { store: Pick<Store, 'groups' | 'messages'>; clock: Clock }): ManageGroups => {
-  const { store, clock } = deps
-  const now = (): number => toSeconds(clock.now())
+export const makeManageGroups = (deps: {
+  store: Pick<Store, 'groups' | 'messages'>
+  clock: Clock
+  teller: Teller
+}): ManageGroups => {
+  const { store, clock, teller } = deps
+  const handOn = (actor: Actor, guid: Guid, told: Told): void =>
+    teller.told(told, {
+      appId: actor.appId,
+      conversationId: groupConversationId(guid),
+      sender: actorUid(actor),
+    })
   return {
-    create: async (actor, body) => {
+    create: async (actor, body, client) => {
       const type = body.type ?? 'public'
       if (type === 'password' && !body.password) {
         throw new AppError('ERR_EMPTY_GROUP_PASS', {
           details: { password: 'is required for a group of type password' },
         })
       }
-      return store.groups.create({
+      const guid = parseGuid(body.guid)
+      const { told, ...created } = await store.groups.create({
         actor,
-        guid: parseGuid(body.guid),
+        guid,
         name: body.name,
         type,
         passwordHash: (await hashFor(type, body.password)) ?? null,
@@ -83,38 +95,43 @@ export const makeManageGroups = (deps: { store: Pick<Store, 'groups' | 'messages
         // Who acts for somebody owns what they make: the contract ignores `owner` then.
         owner: actor.kind === 'app' && body.owner !== undefined ? parseUid(body.owner) : undefined,
         members: memberChanges(body.members ?? {}),
-        now: now(),
+        telling: teller.telling(client),
       })
+      handOn(actor, guid, told)
+      return created
     },
 
     get: (actor, guid) => store.groups.find({ actor, guid }),
 
     list: (input) => store.groups.list(input),
 
-    update: async (actor, guid, { unset = [], metadata, tags, owner, password, ...body }) => {
+    update: async (actor, guid, { unset = [], metadata, tags, owner, password, ...body }, client) => {
       const passwordHash = await hashFor(body.type, password)
-      return store.groups.update({
+      const { group, told } = await store.groups.update({
         ...definedOf(body),
         actor,
         guid,
-        now: now(),
+        telling: teller.telling(client),
         ...definedOf({ passwordHash }),
         ...(metadata !== undefined && { metadata: metadataText(metadata) }),
         ...(tags !== undefined && { tags: jsonText(tags) }),
         ...(owner !== undefined && actor.kind === 'app' && { owner: parseUid(owner) }),
         ...Object.fromEntries(unset.map((key) => [key, null])),
       })
+      handOn(actor, guid, told)
+      return group
     },
 
-    remove: async (actor, guid) => {
+    remove: async (actor, guid, client) => {
       await store.groups.checkDelete({ actor, guid })
       const { appId } = actor
       const of = { conversationId: groupConversationId(guid) }
       const purge = async (): Promise<void> => {
-        while ((await store.messages.purge({ appId, of, limit: PURGE_STEP, now: now() })) === PURGE_STEP);
+        const now = toSeconds(clock.now())
+        while ((await store.messages.purge({ appId, of, limit: PURGE_STEP, now })) === PURGE_STEP);
       }
       await purge()
-      await store.groups.remove({ actor, guid })
+      handOn(actor, guid, await store.groups.remove({ actor, guid, telling: teller.telling(client) }))
       // What was said while the first steps ran.
       await purge()
     },

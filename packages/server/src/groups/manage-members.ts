@@ -7,11 +7,10 @@ import {
   type Uid,
   type User,
 } from '@confab/protocol'
-import type { Teller } from '../callbacks/tell.ts'
+import type { Teller, Told } from '../callbacks/tell.ts'
 import { type Actor, actorUid } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
-import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import { messageJson } from '../messages/message.ts'
 import type { App } from '../storage/sql/apps.ts'
@@ -39,10 +38,10 @@ export interface ManageMembers {
     searchKey?: string
     page: PageRequest
   }): Promise<Page<User>>
-  changeScope(input: MemberOf, scope: Scope): Promise<{ guid: Guid; uid: Uid; scope: Scope; joinedAt: number }>
+  changeScope(input: MemberOf & By, scope: Scope): Promise<{ guid: Guid; uid: Uid; scope: Scope; joinedAt: number }>
   kick(input: MemberOf & By): Promise<void>
-  ban(input: MemberOf): Promise<void>
-  unban(input: MemberOf): Promise<void>
+  ban(input: MemberOf & By): Promise<void>
+  unban(input: MemberOf & By): Promise<void>
   listBanned(input: { actor: Actor; guid: Guid; searchKey?: string; page: PageRequest }): Promise<Page<User>>
 }
 
@@ -70,19 +69,16 @@ const aboutGroup = (app: App, actor: Actor, guid: Guid) => ({
   sender: actorUid(actor),
 })
 
-export const makeManageMembers = (deps: {
-  store: Pick<Store, 'members'>
-  clock: Clock
-  teller: Teller
-}): ManageMembers => {
-  const { store, clock, teller } = deps
-  const caseOf = ({ app, actor, guid, uid }: MemberOf) => ({
+export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; teller: Teller }): ManageMembers => {
+  const { store, teller } = deps
+  const caseOf = ({ app, actor, guid, uid, client }: MemberOf & By) => ({
     actor,
     appCreatedAt: app.createdAt,
     guid,
     uid,
-    now: toSeconds(clock.now()),
+    telling: teller.telling(client),
   })
+  const handOn = ({ app, actor, guid }: MemberOf, told: Told): void => teller.told(told, aboutGroup(app, actor, guid))
   return {
     add: async ({ app, actor, guid, client }, lists) => {
       const changes = memberChanges(lists)
@@ -100,17 +96,13 @@ export const makeManageMembers = (deps: {
     },
     list: (input) => store.members.list(input),
     changeScope: async (input, scope) => {
-      const { joinedAt } = await store.members.changeScope({ ...caseOf(input), scope })
+      const { joinedAt, told } = await store.members.changeScope({ ...caseOf(input), scope })
+      handOn(input, told)
       return { guid: input.guid, uid: input.uid, scope, joinedAt }
     },
-    kick: async (input) => {
-      const { app, actor, guid, uid, client } = input
-      const telling = teller.telling(client)
-      const { told } = await store.members.kick({ actor, appCreatedAt: app.createdAt, guid, uid, telling })
-      teller.told(told, aboutGroup(app, actor, guid))
-    },
-    ban: async (input) => void (await store.members.ban(caseOf(input))),
-    unban: async (input) => void (await store.members.unban(caseOf(input))),
+    kick: async (input) => handOn(input, (await store.members.kick(caseOf(input))).told),
+    ban: async (input) => handOn(input, (await store.members.ban(caseOf(input))).told),
+    unban: async (input) => handOn(input, (await store.members.unban(caseOf(input))).told),
     listBanned: (input) => store.members.listBanned(input),
   }
 }

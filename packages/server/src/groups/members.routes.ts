@@ -20,8 +20,9 @@ import type { ManageMembers } from './manage-members.ts'
 
 const tag = 'Members'
 
-const memberOf = ({ app, actor, params }: RouteRequest<{ guid: string; uid: string }>) => ({
+const memberOf = ({ app, actor, client, params }: RouteRequest<{ guid: string; uid: string }>) => ({
   app,
+  client,
   actor,
   guid: parseGuid(params.guid),
   uid: parseUid(params.uid),
@@ -56,8 +57,8 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     params: pathOf('guid', 'uid'),
     body: ChangeScope,
     answer: one(Type.Object({ guid: Type.String(), uid: Type.String(), scope: Scope, joinedAt: UnixSeconds })),
-    handle: async ({ body, ...request }) => ({
-      data: await members.changeScope(memberOf({ ...request, body }), body?.scope ?? 'participant'),
+    handle: async (request) => ({
+      data: await members.changeScope(memberOf(request), request.body?.scope ?? 'participant'),
     }),
   }),
   route({
@@ -71,7 +72,7 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     answer: one(Success),
     handle: async (request) => {
       const { guid, uid } = memberOf(request)
-      await members.kick({ ...memberOf(request), client: request.client })
+      await members.kick(memberOf(request))
       return succeeded(`The member with ${uid} has been kicked from the Group with ${guid}.`)
     },
   }),

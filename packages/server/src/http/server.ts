@@ -74,6 +74,10 @@ const header = (request: FastifyRequest, name: string): string | undefined => {
 /** `<appId>.api-<region>.…` or `<appId>.apiclient-<region>.…`. */
 const appIdOfHost = (host: string): string | undefined => /^([a-z0-9-]+)\.api(?:client)?-/i.exec(host)?.[1]
 
+/** Routes that name the app in their path need no header. */
+const appIdOfPath = (params: unknown): string | undefined =>
+  typeof params === 'object' && params !== null && 'appId' in params ? String(params.appId) : undefined
+
 const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor => {
   if (caller.kind === 'user') return { kind: 'user', appId: caller.app.id, uid: caller.uid }
   const uid = route.onBehalfOf === 'none' ? undefined : header(request, 'onbehalfof')
@@ -89,7 +93,7 @@ const refuseNulInUrl: onRequestHookHandler = (request, _reply, done) => {
 
 const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest) => {
   const caller = await deps.authenticate({
-    appId: header(request, 'appid') ?? appIdOfHost(request.hostname),
+    appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
     apiKey: header(request, 'apikey'),
     authToken: header(request, 'authtoken'),
   })

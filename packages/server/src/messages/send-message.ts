@@ -18,9 +18,11 @@ import type { Teller } from '../callbacks/tell.ts'
 import { type Actor, actorUid } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
+import { toSeconds } from '../kernel/clock.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { Store } from '../storage/store.ts'
+import { type AskBefore, draftAfterAsking } from './ask-before.ts'
 import { draftMessage } from './draft.ts'
 import { messageJson, type StoredMessage } from './message.ts'
 
@@ -91,9 +93,10 @@ const idIn = (body: SendMessage, field: 'parentMessageId' | 'quotedMessageId'): 
 export const makeSendMessage = (deps: {
   store: Pick<Store, 'messages'>
   teller: Teller
+  asking: AskBefore
   onAccepted?: () => void
 }): SendMessageAs => {
-  const { store, teller } = deps
+  const { store, teller, asking } = deps
 
   const appendFor = (input: SendInput) => {
     const { app, actor, body, client } = input
@@ -110,12 +113,22 @@ export const makeSendMessage = (deps: {
       resource: client.resource,
     }
     return async (receiver: Receiver, { toMany }: { toMany: boolean }): Promise<SentMessage> => {
+      const telling = teller.telling(client)
+      const draft = (await asking.isAsked(app.id))
+        ? await draftAfterAsking(asking, {
+            ...{ appId: app.id, body, sender: shared.sender, receiverType: receiver.type, receiver: receiver.id },
+            origin: telling.origin,
+            now: toSeconds(telling.nowMs),
+          })
+        : shared.draft
       const { message, quoted, isNew, told } = await store.messages.append({
         ...shared,
+        draft,
         receiverType: receiver.type,
         receiver: receiver.id,
         toMany,
-        telling: teller.telling(client),
+        // The room that was promised may be another's by now.
+        telling: draft === shared.draft ? telling : teller.telling(client),
       })
       const { conversationId, sender } = message
       teller.told(told, { appId: app.id, conversationId, sender })

@@ -193,7 +193,7 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
         guid: guidOf(guid),
         owner: owner === undefined ? undefined : uidOf(owner),
         members: changesOf(members),
-        now: now(),
+        telling: tellingIn(base),
       })
       return group
     },

@@ -7,10 +7,13 @@ import {
   type Uid,
   type User,
 } from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
 import type { Actor } from '../kernel/actor.ts'
+import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
-import type { UidOutcomes } from '../storage/sql/relations.ts'
+import { userKey } from '../storage/sql/announce.ts'
+import type { Blocked, UidOutcomes } from '../storage/sql/relations.ts'
 import type { Store } from '../storage/store.ts'
 
 export type Outcomes = Readonly<Record<string, Outcome>>
@@ -23,6 +26,7 @@ interface OfUser {
 /** Whose blocks: the app names somebody, a user acts for themself. */
 interface Blocker extends OfUser {
   readonly actor: Actor
+  readonly client: Client
 }
 
 export interface ManageRelations {
@@ -36,7 +40,7 @@ export interface ManageRelations {
   /** What became of each. */
   unblock(input: Blocker, uids: readonly string[]): Promise<Outcomes>
   listBlocked(
-    input: Blocker & { direction: BlockDirection; searchKey?: string; page: PageRequest },
+    input: Omit<Blocker, 'client'> & { direction: BlockDirection; searchKey?: string; page: PageRequest },
   ): Promise<Page<User>>
 }
 
@@ -54,8 +58,18 @@ const answered = (outcomes: UidOutcomes, done: (uid: Uid) => string): Outcomes =
 export const makeManageRelations = (deps: {
   store: Pick<Store, 'friends' | 'blocks'>
   clock: Clock
+  teller: Teller
 }): ManageRelations => {
-  const { store, clock } = deps
+  const { store, clock, teller } = deps
+  const blocking = ({ client, ...input }: Blocker, uids: readonly string[]) => ({
+    ...input,
+    others: uniqueUids(uids),
+    telling: teller.telling(client),
+  })
+  const handOn = ({ appId, uid }: Blocker, { outcomes, told }: Blocked): UidOutcomes => {
+    teller.told(told, { appId, conversationId: userKey(uid), sender: uid })
+    return outcomes
+  }
   const now = (): number => toSeconds(clock.now())
   return {
     addFriends: async (input, uids, { addToConversations }) => {
@@ -65,14 +79,14 @@ export const makeManageRelations = (deps: {
     removeFriends: (input, uids) => store.friends.remove({ ...input, others: uniqueUids(uids) }),
     listFriends: (input) => store.friends.list(input),
     block: async (input, uids) => {
-      const outcomes = await store.blocks.add({ ...input, others: uniqueUids(uids), now: now() })
+      const outcomes = handOn(input, await store.blocks.add(blocking(input, uids)))
       return answered(
         outcomes,
         (uid) => `The user with UID ${input.uid} has blocked user with UID ${uid} successfully.`,
       )
     },
     unblock: async (input, uids) => {
-      const outcomes = await store.blocks.remove({ ...input, others: uniqueUids(uids) })
+      const outcomes = handOn(input, await store.blocks.remove(blocking(input, uids)))
       return answered(
         outcomes,
         (uid) => `The user with UID ${input.uid} has unblocked user with UID ${uid} successfully.`,

@@ -104,8 +104,8 @@ const blockRoutesAt = (
       summary: `Block users in the name of ${words}, each for themself`,
       body: BlockUsers,
       answer: one(Outcomes),
-      handle: async ({ body, ...request }) => ({
-        data: await relations.block(blockerOf(request), body.blockedUids),
+      handle: async (request) => ({
+        data: await relations.block({ ...blockerOf(request), client: request.client }, request.body.blockedUids),
       }),
     }),
     route({
@@ -132,8 +132,8 @@ const blockRoutesAt = (
       summary: `Unblock users in the name of ${words}, each for themself`,
       body: BlockUsers,
       answer: one(Outcomes),
-      handle: async ({ body, ...request }) => ({
-        data: await relations.unblock(blockerOf(request), body.blockedUids),
+      handle: async (request) => ({
+        data: await relations.unblock({ ...blockerOf(request), client: request.client }, request.body.blockedUids),
       }),
     }),
   ]

@@ -11,6 +11,8 @@ export interface Metrics {
   handedOver(seconds: number): void
   finished(state: 'delivered' | 'dead'): void
   breakerOpened(): void
+  /** Of one webhook that was asked before a message was accepted. */
+  askedBefore(outcome: string, seconds: number): void
   /** Values that are asked for when they are read. */
   watch(gauges: {
     lanes: () => number
@@ -57,6 +59,13 @@ export const makeMetrics = (): Metrics => {
     help: 'How often the circuit breaker of a bot was opened by this node.',
     registers,
   })
+  const askedBefore = new Histogram({
+    name: 'confab_before_message_duration_seconds',
+    help: 'Time that a webhook took which was asked before a message was accepted.',
+    labelNames: ['outcome'],
+    buckets: LATENCY_BUCKETS,
+    registers,
+  })
   let refresh = (): Promise<void> => Promise.resolve()
   return {
     contentType: registry.contentType,
@@ -70,6 +79,7 @@ export const makeMetrics = (): Metrics => {
     handedOver: (seconds) => handedOver.observe(seconds),
     finished: (state) => finished.inc({ state }),
     breakerOpened: () => opened.inc(),
+    askedBefore: (outcome, seconds) => askedBefore.observe({ outcome }, seconds),
     watch: ({ lanes, inFlight, backlog }) => {
       const gauge = (name: string, help: string, read?: () => number): Gauge =>
         new Gauge({

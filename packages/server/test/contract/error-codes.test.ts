@@ -72,6 +72,15 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     fails('POST', '/bots', { body: { uid: bot, webhookURL: 'https://bot.example' } }),
   ERR_BOT_NOT_PULLING: ({ fails, bot }) => fails('GET', `/bots/${bot}/updates`),
   ERR_BOT_ALREADY_CONSUMED: async ({ fails, api }) => fails('GET', `/bots/${await consumedBot(api)}/updates`),
+  ERR_WEBHOOK_NOT_FOUND: ({ fails }) => fails('GET', '/webhooks/unknown'),
+  ERR_WEBHOOK_ALREADY_EXISTS: async ({ fails, api }) => {
+    const body = { id: 'twice', name: 'x', webhookURL: 'https://hook.example' }
+    await api.ok('POST', '/webhooks', { body })
+    await fails('POST', '/webhooks', { body })
+  },
+  ERR_TRIGGER_NOT_FOUND: ({ fails }) =>
+    fails('DELETE', '/webhooks/twice/triggers', { body: { triggerIds: ['message_sent'] } }),
+  ERR_BLOCKED_BY_WEBHOOK: { not: 'needs a webhook that answers: produced in delivery/before-message.test.ts' },
   ERR_DELIVERY_NOT_FOUND: ({ fails }) => fails('GET', '/deliveries/dlv_unknown'),
   ERR_DELIVERY_NOT_PENDING: async (world) =>
     world.fails('POST', `/deliveries/${await deliveryOf(world, 'cancelled')}/cancel`),

@@ -1,6 +1,7 @@
 /** Every error of every route, produced: a request that would be right, and what makes it fail. */
 import { limits } from '@confab/protocol'
 import type { Route } from '../../src/http/route.ts'
+import { type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
 import type { Api, CallOptions, Json } from './api.ts'
 import { sampleOf } from './cases.ts'
 import { openStream } from './pulling.ts'
@@ -57,6 +58,36 @@ export const makeWorld = async (api: Api): Promise<World> => {
   }
 }
 
+/** Named only where there shall be one. */
+const HOOK = 'hook'
+const makeHook = async (api: Api): Promise<void> => {
+  const { status } = await api.call('GET', `/webhooks/${HOOK}`)
+  if (status === 200) return
+  await api.ok('POST', '/webhooks', { body: { id: HOOK, name: 'x', webhookURL: 'https://hook.example' } })
+}
+const REFUSED = 'refuse me'
+/** Refuses this one text, of every message that it is asked about. */
+const startBlocker = (): Promise<CallbackReceiver> =>
+  startCallbackReceiver({
+    behave: ({ body }) => ({
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      body: body.includes(REFUSED) ? '{"action":"do_not_propagate"}' : '{}',
+    }),
+  })
+const blockers = new WeakMap<Api, Promise<CallbackReceiver>>()
+
+const refusedText = async ({ api, ann, bob }: World, { path }: Route): Promise<Fault> => {
+  if (!blockers.has(api)) {
+    const blocker = startBlocker()
+    blockers.set(api, blocker)
+    const body = { id: 'blocker', name: 'x', webhookURL: (await blocker).url }
+    await api.ok('POST', '/webhooks', { body })
+    await api.ok('POST', '/webhooks/blocker/triggers', { body: { triggerIds: ['before_message'] } })
+  }
+  return { body: toUser(path.startsWith('/bots') ? ann : bob, REFUSED) }
+}
+
 const FETCHER = 'fetcher'
 
 /** A bot that fetches its updates. */
@@ -93,6 +124,8 @@ const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unkno
   if (route.path.endsWith('/members')) return { participants: [cara] }
   if (route.path.endsWith('/restrictedfeatures')) return { featuresToRestrict: ['listUsers'], allowAll: true }
   if (route.path.endsWith('/permissions')) return { permissions: { sendMessage: 'allow' } }
+  if (nameOf(route).endsWith('/webhooks')) return { id: HOOK, name: 'x', webhookURL: 'https://hook.example' }
+  if (nameOf(route).endsWith('/triggers')) return { triggerIds: ['message_sent'] }
   if (nameOf(route) === 'POST /bots') return { uid: bot, webhookURL: 'https://bot.example/callback' }
   return route.body && sampleOf(route.body as Parameters<typeof sampleOf>[0])
 }
@@ -101,8 +134,9 @@ const rightNames = ({ path }: Route, world: World): Readonly<Record<string, stri
   const { ann, bob, bot, cara, group, message, apiKey, authToken } = world
   const isOfTwo = /^\/users\/:uid\/(conversation|threads)/.test(path)
   const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : isOfTwo ? bob : ann
-  const fixed = { role: 'default', scope: 'participant', permission: 'sendMessage', reaction: 'x' }
-  return { uid, guid: group, id: message, apiKey, authToken, conversationId: `${ann}_user_${bob}`, ...fixed }
+  const fixed = { role: 'default', scope: 'participant', permission: 'sendMessage', reaction: 'x', webhookId: HOOK }
+  const appId = world.api.server.appId
+  return { uid, guid: group, id: message, apiKey, authToken, conversationId: `${ann}_user_${bob}`, appId, ...fixed }
 }
 
 const said =
@@ -163,10 +197,30 @@ export const deliveryOf = async (
   return id
 }
 
+/** A delivery to a webhook that is gone. */
+const hookDelivery = async ({ api, ann, bob }: World): Promise<string> => {
+  const id = `away-${++away}`
+  const { data: hooks } = await api.ok('GET', '/webhooks')
+  const filler = hooks.find((hook: Json) => hook.id.startsWith('filler-'))
+  if (filler !== undefined) await api.ok('DELETE', `/webhooks/${filler.id}`)
+  await api.ok('POST', '/webhooks', { body: { id, name: 'x', webhookURL: 'http://127.0.0.1:1' } })
+  await api.ok('POST', `/webhooks/${id}/triggers`, { body: { triggerIds: ['message_sent'] } })
+  await api.ok('POST', '/messages', { body: toUser(bob), onBehalfOf: ann })
+  const [delivery] = (await api.ok('GET', '/deliveries', { query: { webhook: id } })).data
+  await api.ok('DELETE', `/webhooks/${id}`)
+  return delivery.id
+}
+
 const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
   if (path === '/roles') {
     const make = (api: Api, number: number) => api.ok('POST', path, { body: { role: `filler-${number}`, name: 'x' } })
     return { ...(await filling(path, make)(world)), body: { role: 'one-more', name: 'x' } }
+  }
+  if (path.endsWith('/webhooks')) {
+    await filling('/webhooks', (api, number) =>
+      api.ok('POST', '/webhooks', { body: { id: `filler-${number}`, name: 'x', webhookURL: 'https://hook.example' } }),
+    )(world)
+    return { body: { id: 'one-more', name: 'x', webhookURL: 'https://hook.example' } }
   }
   if (path === '/apikeys') return filling(path, (api) => api.ok('POST', path, { body: { name: 'x' } }))(world)
   await filling(path, makeBot)(world)
@@ -269,6 +323,17 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
     path.startsWith('/deliveries')
       ? { names: { id: await deliveryOf(world, 'ownerless') } }
       : { names: { uid: world.ann } },
+  ERR_WEBHOOK_NOT_FOUND: async (world, { path }) =>
+    path.startsWith('/deliveries') ? { names: { id: await hookDelivery(world) } } : { names: { webhookId: 'unknown' } },
+  ERR_WEBHOOK_ALREADY_EXISTS: async ({ api }) => {
+    await makeHook(api)
+    return {}
+  },
+  ERR_TRIGGER_NOT_FOUND: async ({ api }) => {
+    await makeHook(api)
+    return {}
+  },
+  ERR_BLOCKED_BY_WEBHOOK: refusedText,
   ERR_BOT_NOT_PULLING: () => ({ body: { offset: 0 } }),
   ERR_BOT_ALREADY_CONSUMED: async ({ api }) => ({ names: { uid: await consumedBot(api) } }),
   ERR_DELIVERY_NOT_FOUND: () => ({ names: { id: 'dlv_unknown' } }),

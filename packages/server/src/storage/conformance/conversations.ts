@@ -49,7 +49,7 @@ const conversationsOf = (w: World) => {
     unread: (uid: string, more: object = {}) =>
       conversations.unread({ actor: asUser(w, uid), kind: 'read', hideBlocked: false, ...more }),
     mark: (uid: string, partner: Partner, kind: 'read' | 'delivered', upTo?: MessageId) =>
-      marks.set({ actor: asUser(w, uid), partner, kind, ...(upTo && { upTo }), nowMs: w.clock.now() }),
+      marks.set({ actor: asUser(w, uid), partner, kind, ...(upTo && { upTo }), telling: tellingIn(w) }),
     unmark: (uid: string, partner: Partner, from: MessageId) => marks.unread({ actor: asUser(w, uid), partner, from }),
   }
 }

@@ -1,6 +1,6 @@
 import { SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
-import { changesOf, guidOf, uidOf } from '../../testing/builders.ts'
+import { changesOf, guidOf, tellingIn, uidOf } from '../../testing/builders.ts'
 import type { GroupFilter } from '../sql/groups.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
@@ -22,7 +22,7 @@ export const groupsConformance = (subject: Subject): void => {
       tags: '["t"]',
       owner: undefined,
       members: changesOf({ ann: 'participant', bob: 'moderator', nobody: 'participant' }),
-      now: w.now(),
+      telling: tellingIn(w),
     })
     expect(group).toEqual({
       guid: 'g',
@@ -66,7 +66,7 @@ export const groupsConformance = (subject: Subject): void => {
     await w.group('g', { owner: 'ann', icon: 'https://i', members: { mod: 'moderator', par: 'participant' } })
     w.clock.advance(1000)
     const update = (actor: typeof w.app, more: object) =>
-      w.store.groups.update({ actor, guid: g, now: w.now(), ...more })
+      w.store.groups.update({ actor, guid: g, telling: tellingIn(w), ...more }).then(({ group }) => group)
     expect(await update(w.as('mod'), { name: 'New', icon: null })).toMatchObject({
       name: 'New',
       updatedAt: w.now(),
@@ -77,14 +77,18 @@ export const groupsConformance = (subject: Subject): void => {
     await expectCode(update(w.as('par'), { name: 'x' }), 'ERR_GROUP_NO_MODERATOR_SCOPE')
     await expectCode(update(w.as('out'), { name: 'x' }), 'ERR_GROUP_NOT_JOINED')
     await expectCode(update(w.as('nobody'), { name: 'x' }), 'ERR_UID_NOT_FOUND')
-    await expectCode(w.store.groups.update({ actor: w.app, guid: guidOf('no'), now: 1 }), 'ERR_GUID_NOT_FOUND')
+    await expectCode(
+      w.store.groups.update({ actor: w.app, guid: guidOf('no'), telling: tellingIn(w) }),
+      'ERR_GUID_NOT_FOUND',
+    )
     expect(await w.store.groups.find({ actor: w.app, guid: g })).toMatchObject({ name: 'New', description: 'd' })
   })
 
   test('a group turned into one with a password needs a password', async () => {
     const w = await worldOf(subject)
     await w.group('g')
-    const update = (more: object) => w.store.groups.update({ actor: w.app, guid: g, now: 1, ...more })
+    const update = (more: object) =>
+      w.store.groups.update({ actor: w.app, guid: g, telling: tellingIn(w), ...more }).then(({ group }) => group)
     await expectCode(update({ type: 'password' }), 'ERR_EMPTY_GROUP_PASS')
     expect(await update({ type: 'password', passwordHash: 'h' })).toMatchObject({ type: 'password' })
     expect(await update({ type: 'password' })).toMatchObject({ type: 'password' })
@@ -95,7 +99,7 @@ export const groupsConformance = (subject: Subject): void => {
     await w.users('ann', 'mod', 'out')
     await w.group('g', { owner: 'ann', members: { mod: 'moderator' } })
     const update = (actor: typeof w.app, owner: string) =>
-      w.store.groups.update({ actor, guid: g, owner: uidOf(owner), now: w.now() })
+      w.store.groups.update({ actor, guid: g, owner: uidOf(owner), telling: tellingIn(w) }).then(({ group }) => group)
     expect(await update(w.as('mod'), 'mod')).toMatchObject({ owner: 'ann', scope: 'moderator' })
     expect(await update(w.app, 'mod')).toMatchObject({ owner: 'mod', membersCount: 2 })
     expect(await w.store.groups.find({ actor: w.as('mod'), guid: g })).toMatchObject({ scope: 'admin' })
@@ -109,12 +113,21 @@ export const groupsConformance = (subject: Subject): void => {
     await w.users('ann', 'mod', 'bad')
     await w.group('g', { owner: 'ann', members: { mod: 'moderator', bad: 'banned' } })
     for (const verb of ['checkDelete', 'remove'] as const) {
-      await expectCode(w.store.groups[verb]({ actor: w.as('mod'), guid: g }), 'ERR_GROUP_NO_ADMIN_SCOPE')
-      await expectCode(w.store.groups[verb]({ actor: w.as('bad'), guid: g }), 'ERR_GROUP_NOT_JOINED')
-      await expectCode(w.store.groups[verb]({ actor: w.app, guid: guidOf('no') }), 'ERR_GUID_NOT_FOUND')
+      await expectCode(
+        w.store.groups[verb]({ actor: w.as('mod'), guid: g, telling: tellingIn(w) }),
+        'ERR_GROUP_NO_ADMIN_SCOPE',
+      )
+      await expectCode(
+        w.store.groups[verb]({ actor: w.as('bad'), guid: g, telling: tellingIn(w) }),
+        'ERR_GROUP_NOT_JOINED',
+      )
+      await expectCode(
+        w.store.groups[verb]({ actor: w.app, guid: guidOf('no'), telling: tellingIn(w) }),
+        'ERR_GUID_NOT_FOUND',
+      )
     }
     await w.store.groups.checkDelete({ actor: w.as('ann'), guid: g })
-    await w.store.groups.remove({ actor: w.as('ann'), guid: g })
+    await w.store.groups.remove({ actor: w.as('ann'), guid: g, telling: tellingIn(w) })
     await expectCode(w.store.groups.find({ actor: w.app, guid: g }), 'ERR_GUID_NOT_FOUND')
     await w.group('g')
     expect((await w.store.members.list({ actor: w.app, guid: g, page })).total).toBe(0)

@@ -12,16 +12,15 @@ const membersOf = (w: World) => {
     appCreatedAt: w.appCreatedAt,
     guid: g,
     uid: uidOf(uid),
-    now: w.now(),
+    telling: tellingIn(w),
   })
   const { members } = w.store
   return {
     add: async (actor: Actor, who: MembersByUid) =>
-      (await members.add({ ...input(actor, ''), changes: changesOf(who), telling: tellingIn(w) })).outcomes,
-    kick: async (actor: Actor, uid: string) =>
-      (await members.kick({ ...input(actor, uid), telling: tellingIn(w) })).action,
-    ban: (actor: Actor, uid: string) => members.ban(input(actor, uid)),
-    unban: (actor: Actor, uid: string) => members.unban(input(actor, uid)),
+      (await members.add({ ...input(actor, ''), changes: changesOf(who) })).outcomes,
+    kick: async (actor: Actor, uid: string) => (await members.kick(input(actor, uid))).action,
+    ban: async (actor: Actor, uid: string) => (await members.ban(input(actor, uid))).action,
+    unban: async (actor: Actor, uid: string) => (await members.unban(input(actor, uid))).action,
     scope: (actor: Actor, uid: string, scope: Scope) => members.changeScope({ ...input(actor, uid), scope }),
     uids: async () =>
       (await members.list({ actor: w.app, guid: g, page })).rows.map((row) => `${row.uid}:${row.scope}`),
@@ -67,7 +66,7 @@ export const membersConformance = (subject: Subject): void => {
     await expectCode(groups.leave(of('ann')), 'ERR_GROUP_NO_SELF_ACTION')
     await expectCode(groups.leave(of('cara')), 'ERR_GROUP_NOT_JOINED')
     const transfer = (by: string, owner: string) =>
-      groups.transfer({ actor: w.as(by), guid: guidOf('g'), owner: uidOf(owner), now: w.now() })
+      groups.transfer({ actor: w.as(by), guid: guidOf('g'), owner: uidOf(owner), telling: tellingIn(w) })
     await expectCode(transfer('bob', 'bob'), 'ERR_GROUP_NO_CLEARANCE')
     await expectCode(transfer('ann', 'cara'), 'ERR_NOT_A_MEMBER')
     await transfer('ann', 'bob')

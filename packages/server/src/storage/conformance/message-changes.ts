@@ -131,7 +131,7 @@ export const messageChangesConformance = (subject: Subject): void => {
     await w.store.users.remove({ appId: w.appId, uid: uidOf('a'), system: uidOf('app_system'), nowMs: 1 })
     const action = await remove(message.id)
     expect(JSON.parse(action.data)).toMatchObject({ entities: { for: { entity: { guid: 'g' }, entityType: 'group' } } })
-    await w.store.groups.remove({ actor: w.app, guid: guidOf('g') })
+    await w.store.groups.remove({ actor: w.app, guid: guidOf('g'), telling: tellingIn(w) })
     const { message: inOther } = await w.send({ from: 'b', to: 'c' })
     await w.store.users.remove({ appId: w.appId, uid: uidOf('c'), system: uidOf('app_system'), nowMs: 1 })
     expect(JSON.parse((await remove(inOther.id)).data).entities).not.toHaveProperty('for')

@@ -174,7 +174,7 @@ export const messageListsConformance = (subject: Subject): void => {
           now: w.now(),
         })) > 0
       );
-      await w.store.groups.remove({ actor: w.app, guid: guidOf('g') })
+      await w.store.groups.remove({ actor: w.app, guid: guidOf('g'), telling: tellingIn(w) })
     })
     await fc.assert(run, { numRuns: 25, seed: 7 })
   })

@@ -77,7 +77,7 @@ export const messagesConformance = (subject: Subject): void => {
     const three = await w.send({ to: 'alice' })
     const before = await Promise.all([one, two, three].map(({ message }) => found(w, message.id)))
     await w.store.users.update({ appId: w.appId, uid: uidOf('bob'), name: 'Renamed', now: w.now() })
-    await w.store.groups.update({ actor: w.app, guid: 'g' as never, name: 'Renamed', now: w.now() })
+    await w.store.groups.update({ actor: w.app, guid: 'g' as never, name: 'Renamed', telling: tellingIn(w) })
     expect(await Promise.all([one, two, three].map(({ message }) => found(w, message.id)))).toEqual(before)
     const all = before.map(({ data }) => data).join()
     expect(all).not.toContain('s3cret')

@@ -1,6 +1,6 @@
 import { limits, SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
-import { uidOf, type World } from '../../testing/builders.ts'
+import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import type { UserFilter } from '../sql/user-lists.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
@@ -13,8 +13,12 @@ const relationsOf = (w: World) => {
       store.friends.add({ ...pair(uid, others), addToConversations, now: w.now() }),
     part: (uid: string, ...others: string[]) => store.friends.remove(pair(uid, others)),
     friends: (uid: string, searchKey = '') => listed(store.friends.list({ appId, uid: uidOf(uid), searchKey, page })),
-    block: (uid: string, ...others: string[]) => store.blocks.add({ ...pair(uid, others), actor: w.app, now: w.now() }),
-    unblock: (uid: string, ...others: string[]) => store.blocks.remove({ ...pair(uid, others), actor: w.app }),
+    block: (uid: string, ...others: string[]) =>
+      store.blocks.add({ ...pair(uid, others), actor: w.app, telling: tellingIn(w) }).then(({ outcomes }) => outcomes),
+    unblock: (uid: string, ...others: string[]) =>
+      store.blocks
+        .remove({ ...pair(uid, others), actor: w.app, telling: tellingIn(w) })
+        .then(({ outcomes }) => outcomes),
     blocked: (uid: string, direction: 'blockedByMe' | 'hasBlockedMe' | 'both', searchKey = '') =>
       listed(store.blocks.list({ appId, actor: w.app, uid: uidOf(uid), direction, searchKey, page })),
     seen: (by: string, uid: string) => store.users.findAs({ actor: w.as(by), uid: uidOf(uid) }),

@@ -33,6 +33,7 @@ import { tokensConformance } from './tokens.ts'
 import { triggersConformance } from './triggers.ts'
 import { updatesConformance } from './updates.ts'
 import { usersConformance } from './users.ts'
+import { webhooksConformance } from './webhooks.ts'
 
 interface Seen {
   readonly verbs: Set<string>
@@ -102,6 +103,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('breakers and parked lanes', () => breakersConformance(subject))
     describe('updates', () => updatesConformance(subject))
     describe('bots that hear bots', () => hopsConformance(subject))
+    describe('webhooks', () => webhooksConformance(subject))
     describe('lanes: order under load', () => laneOrderConformance(subject))
 
     test('the suite exercised every verb and saw every code that operations throw', () => {

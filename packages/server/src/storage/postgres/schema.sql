@@ -99,6 +99,10 @@ CREATE TABLE bots (
   breaker_until_ms bigint,
   breaker_opened_at_ms bigint,
   breaker_failed_probes bigint NOT NULL,
+  kind text NOT NULL,
+  name text,
+  triggers text,
+  retry_on_failure bigint NOT NULL,
   CONSTRAINT bots_pkey PRIMARY KEY (app_id, uid)
 );
 

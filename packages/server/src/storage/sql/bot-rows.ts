@@ -1,12 +1,14 @@
 /** Bots as rows: what every operation that concerns a bot reads. Secrets and passwords are as they were sealed. */
-import type { AppId, Bot, BotSettings, Uid } from '@confab/protocol'
+import { type AppId, type Bot, type BotSettings, limits, type Uid, webhookIdOf } from '@confab/protocol'
+import type { Selectable } from 'kysely'
 import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { remembering } from '../../kernel/remembering.ts'
 import type { Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
-export type BotRow = Schema['bots']
+/** Of a bot or of a webhook: whoever is called. */
+export type BotRow = Selectable<Schema['bots']>
 
 export const BOT_COLUMNS = [
   'app_id',
@@ -18,6 +20,10 @@ export const BOT_COLUMNS = [
   'username',
   'password',
   'is_ai_bot',
+  'kind',
+  'name',
+  'triggers',
+  'retry_on_failure',
   'signing_secret',
   'previous_secret',
   'previous_secret_expires_at',
@@ -51,9 +57,19 @@ export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undef
 
 export const requireBot = async (tx: Tx, app: AppId, uid: Uid, { lock = false } = {}): Promise<BotRow> => {
   const row = await tx.first(lock ? lockBot : findBot, { app, uid })
-  if (row === undefined) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
+  if (row?.kind !== 'bot') throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
   return row
 }
+
+export const requireWebhook = async (tx: Tx, app: AppId, uid: Uid, { lock = false } = {}): Promise<BotRow> => {
+  const row = await tx.first(lock ? lockBot : findBot, { app, uid })
+  if (row?.kind !== 'webhook') throw new AppError('ERR_WEBHOOK_NOT_FOUND', { details: { id: webhookIdOf(uid) ?? uid } })
+  return row
+}
+
+/** The bot or the webhook that has this key. */
+export const requireCalled = (tx: Tx, app: AppId, key: Uid): Promise<BotRow> =>
+  webhookIdOf(key) === undefined ? requireBot(tx, app, key) : requireWebhook(tx, app, key)
 
 const noSettings: BotSettings = {}
 
@@ -62,6 +78,17 @@ const readSettings = remembering((text) => JSON.parse(text) as BotSettings)
 
 export const settingsOf = ({ settings }: Pick<BotRow, 'settings'>): BotSettings =>
   settings === null ? noSettings : readSettings(settings)
+
+/** A webhook has less time, as the contract says, and one attempt unless it asks for more. */
+const callSettings = (row: BotRow): BotSettings => {
+  if (row.kind === 'bot') return settingsOf(row)
+  const once = { retryPolicy: { giveUpAfterSeconds: 0 }, poisonPolicy: 'skip' as const }
+  return {
+    timeoutSeconds: limits.webhookTimeoutSeconds,
+    ...settingsOf(row),
+    ...(row.retry_on_failure === 0 && once),
+  }
+}
 
 /** Whether callbacks go out to it. */
 export const isCalled = (row: Pick<BotRow, 'enabled' | 'settings'>): boolean => row.enabled === 1 && !pulls(row)
@@ -90,7 +117,7 @@ export const toCallback = (row: BotRow): StoredCallback => ({
   enabled: row.enabled === 1,
   credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
   groupChatSetting: row.group_chat_setting,
-  settings: settingsOf(row),
+  settings: callSettings(row),
   isOpen: row.breaker_until_ms !== null,
   secrets: [row.signing_secret],
   ...(row.previous_secret !== null &&

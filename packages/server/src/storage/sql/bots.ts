@@ -5,19 +5,19 @@ import { type AppId, type Bot, type BotSettingChanges, type GroupChatSetting, li
 import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError, badRequest } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
-import { type BotRow, findBotRow, pulls, requireBot, settingsOf, toBot, toCallback } from './bot-rows.ts'
+import { type BotRow, findBotRow, pulls, requireBot, requireCalled, settingsOf, toBot, toCallback } from './bot-rows.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
 import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireUser } from './user-rows.ts'
 
-const lockApp = statement<{ app: string }, { id: string }>(
+export const lockApp = statement<{ app: string }, { id: string }>(
   'bots.lock_app',
   'SELECT id FROM apps WHERE id = :app {FOR_UPDATE}',
 )
-const countBots = statement<{ app: string }, { n: number }>(
+export const countCalled = statement<{ app: string; kind: string }, { n: number }>(
   'bots.count',
-  'SELECT count(*) AS n FROM bots WHERE app_id = :app',
+  'SELECT count(*) AS n FROM bots WHERE app_id = :app AND kind = :kind',
 )
 const insertBot = statement<{
   app: string
@@ -38,7 +38,7 @@ const insertBot = statement<{
    VALUES (:app, :uid, :url, :setting, :enabled, :useBasicAuth, :username, :password, 0, :secret, :settings, :now)`,
 )
 /** Whatever was the previous one is gone: at most two secrets are valid. */
-const rotateSecret = statement<{
+export const rotateSecretOf = statement<{
   app: string
   uid: string
   secret: string
@@ -77,7 +77,7 @@ const emptyLanes = statement<{ app: string; uid: string }>(
   `UPDATE lanes SET pending = 0, due_at_ms = NULL, lease_id = NULL, lease_node = NULL WHERE app_id = :app AND bot_uid = :uid`,
 )
 
-const cancelBacklog = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promise<void> => {
+export const cancelBacklog = async (tx: Tx, app: AppId, uid: Uid, nowMs: number): Promise<void> => {
   await tx.run(emptyLanes, { app, uid })
   await tx.run(cancelPending, { app, uid, nowMs })
 }
@@ -105,16 +105,16 @@ export interface StoredPassword {
   readonly password: string
 }
 
-const bit = (value: boolean): Bit => (value ? 1 : 0)
+export const bit = (value: boolean): Bit => (value ? 1 : 0)
 
 /** JSON, or nothing where nothing is set. */
-const settled = (before: object, changes: BotSettingChanges): string | null => {
+export const settled = (before: object, changes: BotSettingChanges): string | null => {
   const set = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null && value !== undefined)
   return set.length === 0 ? null : JSON.stringify(Object.fromEntries(set))
 }
 
 /** Another receiver, or one that was switched off: what was learnt of the one before does not count. */
-const isNewReceiver = (before: BotRow, after: BotRow): boolean =>
+export const isNewReceiver = (before: BotRow, after: BotRow): boolean =>
   after.callback_url !== before.callback_url || after.enabled > before.enabled || pulls(after) !== pulls(before)
 
 export const bots = {
@@ -128,7 +128,7 @@ export const bots = {
       await requireUser(tx, app, uid)
       if ((await findBotRow(tx, app, uid)) !== undefined)
         throw new AppError('ERR_BOT_ALREADY_EXISTS', { details: { uid } })
-      if (((await tx.first(countBots, { app }))?.n ?? 0) >= limits.botsPerApp) {
+      if (((await tx.first(countCalled, { app, kind: 'bot' }))?.n ?? 0) >= limits.botsPerApp) {
         throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details: { bots: `at most ${limits.botsPerApp} per app` } })
       }
       const { secret, now, nowMs, username, password } = input
@@ -158,7 +158,7 @@ export const bots = {
   /** As whoever calls it must know it. */
   callback: read(
     async (tx, { appId, uid }: { appId: AppId; uid: Uid }): Promise<StoredCallback> =>
-      toCallback(await requireBot(tx, appId, uid)),
+      toCallback(await requireCalled(tx, appId, uid)),
   ),
 
   list: read(
@@ -169,6 +169,7 @@ export const bots = {
       let query = tx.build
         .selectFrom('bots')
         .where('app_id', '=', input.appId)
+        .where('kind', '=', 'bot')
         .where('is_ai_bot', '=', bit(input.isAIBot))
       if (input.searchKey) query = query.where(prefix('uid', input.searchKey))
       const rows = await pageOf(tx, query.selectAll().orderBy('uid'), input.page)
@@ -213,7 +214,7 @@ export const bots = {
       input: { appId: AppId; uid: Uid; secret: string; previousExpiresAt: number | null; now: number },
     ): Promise<Bot> => {
       const { appId: app, uid, secret, previousExpiresAt: expiresAt, now } = input
-      await tx.run(rotateSecret, { app, uid, secret, keeps: bit(expiresAt !== null), expiresAt, now })
+      await tx.run(rotateSecretOf, { app, uid, secret, keeps: bit(expiresAt !== null), expiresAt, now })
       return toBot(await requireBot(tx, app, uid))
     },
   ),
@@ -230,6 +231,7 @@ export const bots = {
   }),
 
   remove: write(async (tx, { appId: app, uid, nowMs }: { appId: AppId; uid: Uid; nowMs: number }): Promise<void> => {
+    await requireBot(tx, app, uid, { lock: true })
     if (!(await dropBot(tx, app, uid, nowMs))) throw new AppError('ERR_BOT_NOT_FOUND', { details: { uid } })
   }),
 }

@@ -4,10 +4,11 @@
  */
 import type { AppId, Breaker, Delivery, DeliveryDetail, DeliveryId, Uid } from '@confab/protocol'
 import type { Selectable } from 'kysely'
+import { calledOf } from '../../delivery/attempt.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { definedOf } from '../../kernel/defined.ts'
-import { type BotRow, requireBot } from './bot-rows.ts'
+import { type BotRow, requireCalled } from './bot-rows.ts'
 import { windowOf } from './delivery-stats.ts'
 import { type DeliveryFilter, type IdRange, ROW, type Row, type Walk, walk } from './delivery-walk.ts'
 import { beginAnew, emptyLane, headOf, lockLane, PARKED_MS, setDue } from './lane-rows.ts'
@@ -58,9 +59,9 @@ const summaryOf = async (tx: Tx, row: Row): Promise<Delivery> => {
   const seconds = (ms: number | null): number | undefined => (ms === null ? undefined : toSeconds(ms))
   return {
     id: row.id,
-    bot: row.bot_uid,
+    ...calledOf(row.bot_uid),
     conversationId: row.conversation_id,
-    messageId: String(row.message_id),
+    ...(row.message_id !== 0 && { messageId: String(row.message_id) }),
     sequence: row.sequence,
     trigger: row.trigger,
     state: row.state,
@@ -174,7 +175,7 @@ export const deliveries = {
 
   replay: write(async (tx, { appId, id, nowMs }: { appId: AppId; id: string; nowMs: number }): Promise<Delivery> => {
     const row = await requireDelivery(tx, appId, id)
-    await requireBot(tx, appId, row.bot_uid)
+    await requireCalled(tx, appId, row.bot_uid)
     const isDone = await makeAnew(tx, row, nowMs)
     const now = await requireDelivery(tx, appId, id)
     if (!isDone) throw new AppError('ERR_DELIVERY_PENDING', { details: { id } })
@@ -188,7 +189,7 @@ export const deliveries = {
       input: Omit<Walk, 'direction'> & { bot: Uid; nowMs: number },
     ): Promise<{ replayed: number; after: string | undefined }> => {
       const { appId, bot, nowMs, filter, range, limit, scan } = input
-      await requireBot(tx, appId, bot)
+      await requireCalled(tx, appId, bot)
       const { rows, last } = await walk(tx, { appId, filter: { ...filter, bot }, range, direction: 'asc', limit, scan })
       let replayed = 0
       for (const row of rows.toSorted((a, b) => a.lane_id - b.lane_id)) {
@@ -199,7 +200,7 @@ export const deliveries = {
   ),
 
   stats: read(async (tx, { appId, bot, hour, day, nowMs }: StatsQuestion) => {
-    const row = await requireBot(tx, appId, bot)
+    const row = await requireCalled(tx, appId, bot)
     const parked = await tx.first(countParked, { app: appId, bot, dueMs: PARKED_MS })
     const waiting = await tx.first(waitingOf, { app: appId, bot })
     return {

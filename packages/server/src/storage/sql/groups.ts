@@ -6,16 +6,22 @@ import {
   groupConversationId,
   SYSTEM_UID,
   type Uid,
+  type User,
 } from '@confab/protocol'
+import type { Telling, Told } from '../../callbacks/tell.ts'
 import { mayDeleteGroup, mayUpdateGroup } from '../../groups/group.policy.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { groupsShown, mayCreateGroup } from '../../roles/permission.policy.ts'
+import { userEntity } from '../../users/user.ts'
+import { announce, type OneNews } from './announce.ts'
 import { dropConversation } from './conversation-rows.ts'
 import {
   assertAllowed,
   assertVisible,
+  groupEntity,
   lockGroup,
   membershipOf,
   membershipOfActor,
@@ -27,7 +33,7 @@ import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts
 import { type MemberChange, type MemberOutcome, putMembers } from './members.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { requireActor, requireUser } from './user-rows.ts'
+import { requireActor, requireUser, toUser } from './user-rows.ts'
 
 const insertGroup = statement<{
   app: string
@@ -92,10 +98,11 @@ export const groups = {
         guid: Guid
         owner: Uid | undefined
         members: readonly MemberChange[]
-        now: number
+        telling: Telling
       },
-    ): Promise<{ group: Group; outcomes: readonly MemberOutcome[] }> => {
-      const { actor, guid, owner = actorUid(actor), members, now, ...profile } = input
+    ): Promise<{ group: Group; outcomes: readonly MemberOutcome[]; told: Told }> => {
+      const { actor, guid, owner = actorUid(actor), members, telling, ...profile } = input
+      const now = toSeconds(telling.nowMs)
       const app = actor.appId
       const by = await requireActor(tx, actor)
       if (by !== undefined) assertPermitted(mayCreateGroup(await rightsOf(tx, app, by), profile.type))
@@ -108,7 +115,13 @@ export const groups = {
       const others = members.filter(({ uid }) => uid !== owner)
       const outcomes = await putMembers(tx, { app, guid, changes: others, now })
       const group = toGroup(await requireGroup(tx, app, guid), await membershipOfActor(tx, actor, guid))
-      return { group, outcomes }
+      const joined = [...owners, ...outcomes.filter((one) => one.failure === undefined && one.list !== 'usersToBan')]
+      const data = async (): Promise<string> => {
+        const shown: Record<string, User> = {}
+        for (const { uid } of joined) shown[uid] = userEntity(toUser(await requireUser(tx, app, uid)))
+        return JSON.stringify({ group: groupEntity(await requireGroup(tx, app, guid)), members: shown })
+      }
+      return { group, outcomes, told: await tellOf(tx, { app, guid, telling }, [{ trigger: 'group_created', data }]) }
     },
   ),
 
@@ -181,9 +194,10 @@ export const groups = {
   update: write(
     async (
       tx,
-      input: Partial<GroupProfile> & { actor: Actor; guid: Guid; owner?: Uid; now: number },
-    ): Promise<Group> => {
-      const { actor, guid, now, owner: named, passwordHash, ...profile } = input
+      input: Partial<GroupProfile> & { actor: Actor; guid: Guid; owner?: Uid; telling: Telling },
+    ): Promise<{ group: Group; told: Told }> => {
+      const { actor, guid, telling, owner: named, passwordHash, ...profile } = input
+      const now = toSeconds(telling.nowMs)
       const owner = actor.kind === 'app' ? named : undefined
       const app = actor.appId
       await requireActor(tx, actor)
@@ -205,7 +219,18 @@ export const groups = {
       await tx.query(
         tx.build.updateTable('groups').set(changes).where('app_id', '=', app).where('guid', '=', guid).compile(),
       )
-      return toGroup(await requireGroup(tx, app, guid), await membershipOfActor(tx, actor, guid))
+      const after = await requireGroup(tx, app, guid)
+      const what: OneNews[] = []
+      const isHandedOver = owner !== undefined && owner !== before.owner
+      if (!isHandedOver || Object.keys(profile).length > 0 || passwordHash !== undefined) {
+        what.push({ trigger: 'group_updated', data: () => JSON.stringify({ group: groupEntity(after) }) })
+      }
+      if (isHandedOver) {
+        const data = (): string => JSON.stringify({ group: { ...groupEntity(after), oldOwner: before.owner } })
+        what.push({ trigger: 'group_owner_transferred', data })
+      }
+      const told = await tellOf(tx, { app, guid, telling }, what)
+      return { group: toGroup(after, await membershipOfActor(tx, actor, guid)), told }
     },
   ),
 
@@ -217,16 +242,25 @@ export const groups = {
   }),
 
   /** Removes the group and its members. Its messages are removed before, in small steps: see `messages.purge`. */
-  remove: write(async (tx, { actor, guid }: { actor: Actor; guid: Guid }): Promise<void> => {
+  remove: write(async (tx, input: { actor: Actor; guid: Guid; telling: Telling }): Promise<Told> => {
+    const { actor, guid, telling } = input
     const app = actor.appId
-    await lockGroup(tx, app, guid)
+    const group = await lockGroup(tx, app, guid)
     assertAllowed(mayDeleteGroup(await standingOf(tx, actor, guid)))
     await tx.run(deleteMembers, { app, guid })
     await tx.run(deleteBans, { app, guid })
     await dropConversation(tx, app, groupConversationId(guid))
     await tx.run(deleteGroup, { app, guid })
+    const data = (): string => JSON.stringify({ group: groupEntity(group) })
+    return tellOf(tx, { app, guid, telling }, [{ trigger: 'group_deleted', data }])
   }),
 }
+
+const tellOf = (
+  tx: Tx,
+  { app, guid, telling }: { app: AppId; guid: Guid; telling: Telling },
+  what: readonly OneNews[],
+): Promise<Told> => announce(tx, telling, { app, key: groupConversationId(guid), what })
 
 const setScope = statement<{ app: string; guid: string; uid: string; scope: string }>(
   'groups.set_scope',

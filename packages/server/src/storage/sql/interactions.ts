@@ -96,7 +96,7 @@ const tell = (
     message,
     messageId: Number(message.id),
     trigger: 'message_interacted',
-    data: JSON.stringify(data),
+    data: () => JSON.stringify(data),
     texts: [textOf(message)],
   })
 }

@@ -1,5 +1,5 @@
 /** Members who come and go by themselves, and groups that change hands. */
-import { type Guid, SYSTEM_UID, type Uid } from '@confab/protocol'
+import { type Guid, groupConversationId, SYSTEM_UID, type Uid } from '@confab/protocol'
 import type { Telling, Told } from '../../callbacks/tell.ts'
 import { mayTransfer } from '../../groups/group.policy.ts'
 import type { Actor, UserActor } from '../../kernel/actor.ts'
@@ -7,7 +7,8 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { mayJoinGroup } from '../../roles/permission.policy.ts'
-import { assertAllowed, type GroupRow, lockGroup, membershipOf, requireGroup } from './group-rows.ts'
+import { tellWebhooks } from './announce.ts'
+import { assertAllowed, type GroupRow, groupEntity, lockGroup, membershipOf, requireGroup } from './group-rows.ts'
 import { leaveGroup, putMember, tellOfMembers } from './members.ts'
 import { writeGroupAction } from './message-rows.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
@@ -51,7 +52,7 @@ const tell = async (
     now: toSeconds(telling.nowMs),
   })
   const trigger = joined ? 'group_member_joined' : 'group_member_left'
-  return { action, told: await tellOfMembers(tx, input, { trigger, members: [user], action }) }
+  return { action, told: await tellOfMembers(tx, input, [{ trigger, by: user, members: [user], action }]) }
 }
 
 /** @param passwordHash the hash that the given password was found to match: the password may have changed since */
@@ -102,8 +103,9 @@ export const joining = {
   }),
 
   /** To a member, who becomes an admin; by the owner or the app. Who owned it stays an admin. */
-  transfer: write(async (tx, input: { actor: Actor; guid: Guid; owner: Uid; now: number }): Promise<void> => {
-    const { actor, guid, owner, now } = input
+  transfer: write(async (tx, input: { actor: Actor; guid: Guid; owner: Uid; telling: Telling }): Promise<Told> => {
+    const { actor, guid, owner, telling } = input
+    const now = toSeconds(telling.nowMs)
     const app = actor.appId
     const by = await requireActor(tx, actor)
     const group = await lockGroup(tx, app, guid)
@@ -114,5 +116,9 @@ export const joining = {
     }
     await tx.run(makeAdmin, { app, guid, uid: owner })
     await tx.run(setOwner, { app, guid, owner, now, by: by?.uid ?? SYSTEM_UID })
+    const data = async (): Promise<string> =>
+      JSON.stringify({ group: { ...groupEntity(await requireGroup(tx, app, guid)), oldOwner: group.owner } })
+    const key = groupConversationId(guid)
+    return tellWebhooks(tx, telling, { app, key, what: [{ trigger: 'group_owner_transferred', data }] })
   }),
 }

@@ -1,5 +1,5 @@
 /** Lanes as rows: what is asked and changed of them wherever deliveries are written, worked or looked after. */
-import type { AppId, ConversationId, DeliveryId, LeaseId, Trigger, Uid } from '@confab/protocol'
+import type { AppId, ConversationId, DeliveryId, LeaseId, Uid, WebhookTrigger } from '@confab/protocol'
 import type { Delivery } from '../../delivery/attempt.ts'
 import { type BotRow, settingsOf } from './bot-rows.ts'
 import { statement } from './seam.ts'
@@ -30,7 +30,7 @@ export interface LaneRow {
 export interface HeadRow {
   id: DeliveryId
   sequence: number
-  trigger: Trigger
+  trigger: WebhookTrigger
   body: string
   attempts: number
   hop: number

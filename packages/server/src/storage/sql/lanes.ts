@@ -17,7 +17,7 @@
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
 import { type Attempt, maySend, outcomeText, type StoredClaim } from '../../delivery/attempt.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireBot, toCallback } from './bot-rows.ts'
+import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireCalled, toCallback } from './bot-rows.ts'
 import { closeBreaker, isOpen, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
   beginAnew,
@@ -391,7 +391,7 @@ export const lanes = {
    */
   resume: write(async (tx, input: { appId: AppId; bot: Uid; limit: number; nowMs: number }): Promise<LanesResumed> => {
     const { appId, bot, limit, nowMs } = input
-    await requireBot(tx, appId, bot)
+    await requireCalled(tx, appId, bot)
     const wasOpen = (await closeBreaker(tx, { appId, bot })) > 0
     const held = wasOpen ? await tx.first(countOverdue, { app: appId, bot, nowMs }) : undefined
     const waiting = await tx.all(laterLanes, { app: appId, bot, nowMs, limit })

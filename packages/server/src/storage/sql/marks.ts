@@ -4,12 +4,16 @@
  */
 
 import type { AppId, ConversationId, MessageId, Uid } from '@confab/protocol'
+import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import type { UserActor } from '../../kernel/actor.ts'
 import { toSeconds } from '../../kernel/clock.ts'
+import { userEntity } from '../../users/user.ts'
+import { tellWebhooks } from './announce.ts'
 import { type ConversationState, latestIdOf, type Partner, requireParty, stateOf } from './conversation-rows.ts'
+import { findMessage } from './message-access.ts'
 import { idOf } from './message-rows.ts'
 import { statement, type Tx, write } from './seam.ts'
-import { requireActor } from './user-rows.ts'
+import { requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
 
 export type MarkKind = 'delivered' | 'read'
 
@@ -44,6 +48,32 @@ export interface Marked {
   readonly upTo: MessageId | undefined
   /** Which marks have moved. */
   readonly moved: readonly MarkKind[]
+  readonly told: Told
+}
+
+const TRIGGER_OF = { delivered: 'message_delivery_receipt', read: 'message_read_receipt' } as const
+
+/** Of what others said: a mark on one's own message is news to nobody. */
+const tellOfReceipts = async (
+  tx: Tx,
+  telling: Telling,
+  news: { app: AppId; conversation: ConversationId; by: UserRow; id: number; moved: readonly MarkKind[] },
+): Promise<Told> => {
+  const { app, conversation: key, by, id, moved } = news
+  const row = moved.length === 0 ? undefined : await tx.first(findMessage, { app, id })
+  if (row === undefined || row.sender === by.uid) return nobodyTold
+  const { receiver_type: receiverType, receiver, sender: messageSender } = row
+  const dataOf = (action: MarkKind) => () =>
+    JSON.stringify({
+      receiver: receiverType === 'group' ? receiver : messageSender,
+      receiverType,
+      type: 'receipts',
+      sender: by.uid,
+      messageSender,
+      body: { action, messageId: idOf(id), user: userEntity(toUser(by)), timestamp: toSeconds(telling.nowMs) },
+    })
+  const what = moved.map((kind) => ({ trigger: TRIGGER_OF[kind], data: dataOf(kind) }))
+  return tellWebhooks(tx, telling, { app, key, messageId: id, what })
 }
 
 const move = async (
@@ -71,18 +101,20 @@ export const marks = {
   set: write(
     async (
       tx,
-      input: { actor: UserActor; partner: Partner; kind: MarkKind; upTo?: MessageId; nowMs: number },
+      input: { actor: UserActor; partner: Partner; kind: MarkKind; upTo?: MessageId; telling: Telling },
     ): Promise<Marked> => {
-      const { actor, partner, kind, upTo, nowMs } = input
+      const { actor, partner, kind, upTo, telling } = input
+      const now = toSeconds(telling.nowMs)
       const { appId: app, uid } = actor
-      await requireActor(tx, actor)
+      const by = await requireUser(tx, app, uid, 'onBehalfOf')
       const { conversationId: conversation } = await requireParty(tx, actor, partner)
       if (tx.dialect === 'postgres') await tx.first(lockMarks, { key: JSON.stringify([app, conversation, uid]) })
       const latest = await latestIdOf(tx, app, conversation)
       const id = upTo === undefined ? latest : Math.min(Number(upTo), latest)
       const state = await stateOf(tx, app, conversation, uid)
-      const moved = await move(tx, { app, conversation, uid }, state, { kind, id, now: toSeconds(nowMs) })
-      return { conversationId: conversation, upTo: id === 0 ? undefined : idOf(id), moved }
+      const moved = await move(tx, { app, conversation, uid }, state, { kind, id, now })
+      const told = await tellOfReceipts(tx, telling, { app, conversation, by, id, moved })
+      return { conversationId: conversation, upTo: id === 0 ? undefined : idOf(id), moved, told }
     },
   ),
 

@@ -4,11 +4,11 @@ import {
   type Guid,
   groupConversationId,
   type MemberLists,
-  type OptionalTrigger,
   type Scope,
   SYSTEM_UID,
   type Uid,
   type User,
+  type WebhookTrigger,
 } from '@confab/protocol'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import { mayAddMembers, mayGiveScope, mayManageMember } from '../../groups/group.policy.ts'
@@ -19,6 +19,7 @@ import type { Page, PageRequest } from '../../kernel/paging.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { membersShown } from '../../roles/permission.policy.ts'
 import { systemUser, userEntity } from '../../users/user.ts'
+import { announce } from './announce.ts'
 import { startReading, stopReading } from './conversation-rows.ts'
 import {
   assertAllowed,
@@ -34,7 +35,7 @@ import {
 } from './group-rows.ts'
 import { contains, countOf, oneOf, pageOf, prefix } from './lists.ts'
 import { writeGroupAction } from './message-rows.ts'
-import { botOf, subscribersIn, tellBots } from './outbox.ts'
+import { botOf, subscribersIn } from './outbox.ts'
 import { shownTo, viewerOf } from './relation-rows.ts'
 import { assertPermitted, scopePermissionsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
@@ -151,44 +152,61 @@ interface MemberInput {
   readonly appCreatedAt: number
   readonly guid: Guid
   readonly uid: Uid
-  readonly now: number
+  readonly telling: Telling
 }
 
-type MemberTrigger = Extract<OptionalTrigger, `group_member_${string}`>
+/** What is told of members: the group as it is then, who it is about, and who did it, unless they did it themselves. */
+const newsOf = async (
+  tx: Tx,
+  { actor, appCreatedAt, guid }: Pick<MemberInput, 'actor' | 'appCreatedAt' | 'guid'>,
+  { trigger, by, members, scopes }: Pick<MemberNews, 'trigger' | 'by' | 'members' | 'scopes'>,
+): Promise<string> => {
+  const more = scopes && { scope: scopes.new, oldScope: scopes.old }
+  const isOwn = trigger === 'group_member_joined' || trigger === 'group_member_left'
+  return JSON.stringify({
+    group: groupEntity(await requireGroup(tx, actor.appId, guid)),
+    members: Object.fromEntries(members.map((row) => [row.uid, { ...userEntity(toUser(row)), ...more }])),
+    ...(!isOwn && { by: userEntity(by === undefined ? systemUser(appCreatedAt) : toUser(by)) }),
+  })
+}
 
-const ofThemselves: ReadonlySet<MemberTrigger> = new Set(['group_member_joined', 'group_member_left'])
+export interface MemberNews {
+  trigger: Extract<WebhookTrigger, `group_member_${string}`>
+  by: UserRow | undefined
+  members: readonly UserRow[]
+  action: StoredMessage
+  scopes?: { old: Scope; new: Scope }
+}
 
-/** Tells the bots of the group that have asked for it, and those that it is about. */
+const botTriggers = [
+  ...(['group_member_added', 'group_member_kicked', 'group_member_joined', 'group_member_left'] as const),
+] as const
+
+/** Tells the bots of the group that have asked for it, those that it is about, and the webhooks of the app. */
 export const tellOfMembers = async (
   tx: Tx,
-  input: Omit<MemberInput, 'uid' | 'now'> & { telling: Telling },
-  news: {
-    trigger: MemberTrigger
-    /** Left out where members act for themselves. */
-    by?: UserRow | undefined
-    members: readonly UserRow[]
-    action: StoredMessage
-  },
+  input: Pick<MemberInput, 'actor' | 'appCreatedAt' | 'guid' | 'telling'>,
+  all: readonly MemberNews[],
 ): Promise<Told> => {
-  const { actor, appCreatedAt, guid, telling } = input
-  const { trigger, by, members, action } = news
+  const { actor, guid, telling } = input
   const app = actor.appId
-  const uids = members.map(({ uid }) => uid)
-  const bots = await subscribersIn(tx, { app, guid, uids, trigger, by: actorUid(actor) })
-  if (bots.length === 0) return nobodyTold
-  const data = {
-    group: groupEntity(await requireGroup(tx, app, guid)),
-    members: Object.fromEntries(members.map((row) => [row.uid, userEntity(toUser(row))])),
-    ...(!ofThemselves.has(trigger) && { by: userEntity(by === undefined ? systemUser(appCreatedAt) : toUser(by)) }),
-  }
-  return tellBots(tx, telling, {
+  const last = all.at(-1)
+  if (last === undefined) return nobodyTold
+  const what = all.map((news) => ({ trigger: news.trigger, data: () => newsOf(tx, input, news) }))
+  const about = all.find(({ trigger }) => botTriggers.some((known) => known === trigger))
+  const trigger = botTriggers.find((known) => known === about?.trigger)
+  const uids = about?.members.map(({ uid }) => uid) ?? []
+  const question = { app, guid, uids, by: actorUid(actor) }
+  const bots = trigger === undefined ? [] : await subscribersIn(tx, { ...question, trigger })
+  return announce(tx, telling, {
     app,
-    conversationId: groupConversationId(guid),
-    messageId: Number(action.id),
-    trigger,
-    data: JSON.stringify(data),
-    byBot: await botOf(tx, actor),
-    bots,
+    key: groupConversationId(guid),
+    messageId: Number((about ?? last).action.id),
+    ...(about !== undefined &&
+      trigger !== undefined && {
+        forBots: { trigger, data: () => newsOf(tx, input, about), byBot: () => botOf(tx, actor), bots },
+      }),
+    what,
   })
 }
 
@@ -241,7 +259,8 @@ export const members = {
       assertAllowed(mayAddMembers(await standingOf(tx, actor, guid)))
       const outcomes: MemberOutcome[] = []
       const added: UserRow[] = []
-      let last: StoredMessage | undefined
+      const banned: UserRow[] = []
+      let last: { banned?: StoredMessage; added?: StoredMessage } = {}
       for (const change of input.changes) {
         const failure = banForbidden(actor, group, change) ?? (await putMember(tx, app, guid, change, now))
         const on = failure === undefined ? await findActive(tx, app, change.uid) : undefined
@@ -257,12 +276,15 @@ export const members = {
             now,
           }))
         outcomes.push({ ...change, failure, action })
-        if (on === undefined || action === undefined || change.list === 'usersToBan') continue
-        added.push(on)
-        last = action
+        if (on === undefined || action === undefined) continue
+        const isBan = change.list === 'usersToBan'
+        const list = isBan ? banned : added
+        list.push(on)
+        last = { ...last, [isBan ? 'banned' : 'added']: action }
       }
-      if (last === undefined) return { outcomes, told: nobodyTold }
-      const news = { trigger: 'group_member_added' as const, by, members: added, action: last }
+      const news: MemberNews[] = []
+      if (last.banned) news.push({ trigger: 'group_member_banned', by, members: banned, action: last.banned })
+      if (last.added) news.push({ trigger: 'group_member_added', by, members: added, action: last.added })
       return { outcomes, told: await tellOfMembers(tx, input, news) }
     },
   ),
@@ -308,46 +330,41 @@ export const members = {
   ),
 
   changeScope: write(
-    async (tx, input: MemberInput & { scope: Scope }): Promise<{ joinedAt: number; action: StoredMessage }> => {
+    async (
+      tx,
+      input: MemberInput & { scope: Scope },
+    ): Promise<{ joinedAt: number; action: StoredMessage; told: Told }> => {
       const found = await openCase(tx, input)
       const membership = requireMembership(found)
       assertAllowed(mayGiveScope(await standingOf(tx, input.actor, input.guid), input.scope))
       if (input.scope !== 'admin') assertNotOwner(input.actor, found)
       if (membership.scope === input.scope) throw new AppError('ERR_SAME_SCOPE', { details: { scope: input.scope } })
       await tx.run(updateScope, { ...found.key, scope: input.scope })
-      const action = await tell(tx, input, found, 'scopeChanged', { old: membership.scope, new: input.scope })
-      return { joinedAt: membership.joined_at, action }
+      const scopes = { old: membership.scope, new: input.scope }
+      const changed = await tell(tx, input, found, 'scopeChanged', scopes)
+      return { joinedAt: membership.joined_at, ...changed }
     },
   ),
 
-  kick: write(
-    async (
-      tx,
-      input: Omit<MemberInput, 'now'> & { telling: Telling },
-    ): Promise<{ action: StoredMessage; told: Told }> => {
-      const member = { ...input, now: toSeconds(input.telling.nowMs) }
-      const found = await openCase(tx, member)
-      requireMembership(found)
-      assertNotOwner(input.actor, found)
-      await leaveGroup(tx, found.key)
-      const action = await tell(tx, member, found, 'kicked')
-      const members = [await requireUser(tx, found.app, input.uid)]
-      const news = { trigger: 'group_member_kicked' as const, by: found.by, members, action }
-      return { action, told: await tellOfMembers(tx, input, news) }
-    },
-  ),
+  kick: write(async (tx, input: MemberInput): Promise<MemberChanged> => {
+    const found = await openCase(tx, input)
+    requireMembership(found)
+    assertNotOwner(input.actor, found)
+    await leaveGroup(tx, found.key)
+    return tell(tx, input, found, 'kicked')
+  }),
 
-  ban: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
+  ban: write(async (tx, input: MemberInput): Promise<MemberChanged> => {
     const found = await openCase(tx, input)
     await requireUser(tx, found.app, input.uid)
     assertNotOwner(input.actor, found)
     if (await isBanned(tx, found.key)) throw new AppError('ERR_ALREADY_BANNED', { details: { uid: input.uid } })
     await leaveGroup(tx, found.key)
-    await tx.run(insertBan, { ...found.key, now: input.now })
+    await tx.run(insertBan, { ...found.key, now: toSeconds(input.telling.nowMs) })
     return tell(tx, input, found, 'banned')
   }),
 
-  unban: write(async (tx, input: MemberInput): Promise<StoredMessage> => {
+  unban: write(async (tx, input: MemberInput): Promise<MemberChanged> => {
     const found = await openCase(tx, input)
     await requireUser(tx, found.app, input.uid)
     if ((await tx.run(deleteBan, found.key)) === 0)
@@ -383,14 +400,30 @@ export const members = {
   ),
 }
 
+export interface MemberChanged {
+  readonly action: StoredMessage
+  readonly told: Told
+}
+
+const TRIGGER_OF = {
+  kicked: 'group_member_kicked',
+  banned: 'group_member_banned',
+  unbanned: 'group_member_unbanned',
+  scopeChanged: 'group_member_scope_changed',
+} as const
+
 const tell = async (
   tx: Tx,
   input: MemberInput,
   { app, group, by }: Case,
-  action: Parameters<typeof writeGroupAction>[1]['action'],
-  scopes?: { old: string; new: string },
-): Promise<StoredMessage> => {
+  what: keyof typeof TRIGGER_OF,
+  scopes?: { old: Scope; new: Scope },
+): Promise<MemberChanged> => {
   const on = await requireUser(tx, app, input.uid)
-  const { appCreatedAt, now } = input
-  return writeGroupAction(tx, { app, appCreatedAt, group, action, by, on, now, ...(scopes && { scopes }) })
+  const { appCreatedAt, telling } = input
+  const now = toSeconds(telling.nowMs)
+  const more = scopes && { scopes }
+  const action = await writeGroupAction(tx, { app, appCreatedAt, group, action: what, by, on, now, ...more })
+  const news = { trigger: TRIGGER_OF[what], by, members: [on], action, ...more }
+  return { action, told: await tellOfMembers(tx, input, [news]) }
 }

@@ -1,11 +1,12 @@
-/** What happens to messages after they were sent, for the bots that have asked to hear of it. */
+/** What happens to messages after they were sent, for the bots and webhooks that have asked to hear of it. */
 import type { Guid, OptionalTrigger, Uid } from '@confab/protocol'
 import { isForBot } from '../../callbacks/relay.ts'
 import type { Telling, Told } from '../../callbacks/tell.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
 import type { StoredMessage } from '../../messages/message.ts'
+import { announce } from './announce.ts'
 import type { BotRow } from './bot-rows.ts'
-import { botOf, subscribersIn, tellBots } from './outbox.ts'
+import { botOf, subscribersIn } from './outbox.ts'
 import type { Tx } from './seam.ts'
 
 /** What was said, or the caption of what was shown. */
@@ -29,8 +30,8 @@ export const tellOfMessage = async (
     /** The message that tells of it, or the one it is about. */
     messageId: number
     trigger: OptionalTrigger
-    /** JSON. */
-    data: string
+    /** JSON; asked for only if somebody listens. */
+    data: () => string
     texts: readonly (string | null)[]
   },
 ): Promise<Told> => {
@@ -41,5 +42,11 @@ export const tellOfMessage = async (
   const parties = receiverType === 'group' ? { guid: receiver as Guid } : { uids: [receiver as Uid, sender as Uid] }
   const subscribers = await subscribersIn(tx, { app, ...parties, trigger, by: actorUid(actor) })
   const bots = subscribers.filter(concerns(message, texts))
-  return tellBots(tx, telling, { app, conversationId, messageId, trigger, data, byBot: await botOf(tx, actor), bots })
+  return announce(tx, telling, {
+    app,
+    key: conversationId,
+    messageId,
+    forBots: { trigger, data, byBot: () => botOf(tx, actor), bots },
+    what: [{ trigger, data }],
+  })
 }

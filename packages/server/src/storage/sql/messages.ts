@@ -18,6 +18,7 @@ import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
 import type { Rights } from '../../roles/permission.policy.ts'
+import { announce } from './announce.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
 import { linkFiles, relinkFiles, unlinkFiles } from './files.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
@@ -35,7 +36,6 @@ import {
   writeMessageAction,
 } from './message-rows.ts'
 import { receiptsOf, type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
-import { tellBots } from './outbox.ts'
 import { toRights } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { addReply, dropReply } from './threads.ts'
@@ -261,15 +261,19 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   })
   if (draft.files !== undefined) await linkFiles(tx, { app, message: Number(message.id), ids: draft.files, now })
   if (input.parentId !== null) await addReply(tx, { app, rootId: input.parentId, reply: message })
-  if (to.bots.length === 0 || !mayBeRelayed(draft.category)) return { message, quoted, isNew: true, told: nobodyTold }
-  const told = await tellBots(tx, input.telling, {
+  if (!mayBeRelayed(draft.category)) return { message, quoted, isNew: true, told: nobodyTold }
+  const bare = (): string => messageJson(message, quoted && { view: { quoted } })
+  const wrapped = (): string => `{"message":${bare()}}`
+  const told = await announce(tx, input.telling, {
     app,
-    conversationId: message.conversationId,
+    key: message.conversationId,
     messageId: Number(message.id),
-    trigger: 'after_message',
-    data: messageJson(message, quoted && { view: { quoted } }),
-    byBot: from.isBot ? sender : undefined,
-    bots: to.bots,
+    forBots: { trigger: 'after_message', data: bare, byBot: () => (from.isBot ? sender : undefined), bots: to.bots },
+    what: [
+      { trigger: 'message_sent', data: wrapped },
+      { trigger: 'after_message', data: bare },
+      ...(mentions === undefined ? [] : [{ trigger: 'user_mentioned' as const, data: wrapped }]),
+    ],
   })
   return { message, quoted, isNew: true, told }
 }
@@ -318,7 +322,7 @@ const tellOfChange = async (
     message,
     messageId: Number(action.id),
     trigger: what === 'edited' ? 'message_edited' : 'message_deleted',
-    data: `{"message":${messageJson(action)}}`,
+    data: () => `{"message":${messageJson(action)}}`,
     texts,
   })
   return { action, told }

@@ -25,6 +25,7 @@ import { threads } from './threads.ts'
 import { updates } from './updates.ts'
 import { userLists } from './user-lists.ts'
 import { authTokens, users } from './users.ts'
+import { webhooks } from './webhooks.ts'
 
 export const operations = {
   apps,
@@ -51,4 +52,5 @@ export const operations = {
   lanes,
   deliveries,
   updates,
+  webhooks,
 } as const satisfies OperationTable

@@ -2,7 +2,16 @@
  * The outbox: what is owed to bots is written in the transaction of what they are to hear of. The invariants are those of
  * `lanes.ts`.
  */
-import type { AppId, ConversationId, DeliveryId, Guid, LeaseId, OptionalTrigger, Trigger, Uid } from '@confab/protocol'
+import type {
+  AppId,
+  ConversationId,
+  DeliveryId,
+  Guid,
+  LeaseId,
+  OptionalTrigger,
+  Uid,
+  WebhookTrigger,
+} from '@confab/protocol'
 import { callbackBody } from '../../callbacks/payload.ts'
 import { HOP_LIMIT_REASON, HOP_MEMORY_MS } from '../../callbacks/relay.ts'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
@@ -84,7 +93,7 @@ interface Duty {
   readonly conversationId: ConversationId
   readonly deliveryId: DeliveryId
   readonly messageId: number
-  readonly trigger: Trigger
+  readonly trigger: WebhookTrigger
   readonly body: string
   /** How many bots have spoken in turn, the one that is heard now included. */
   readonly hop: number
@@ -118,7 +127,7 @@ const nothingToDo: Enqueued = { claim: undefined, isWaiting: false }
  * Writes the delivery into its lane. If the lane is idle and the caller wants it, the lane is claimed in the same
  * transaction: the caller may make the attempt without another read.
  */
-const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promise<Enqueued> => {
+export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promise<Enqueued> => {
   const { bot, conversationId, nowMs, cut: reason } = duty
   if (reason !== undefined) {
     const passed = await tx.first(passLane, entryOf(duty))
@@ -153,13 +162,22 @@ const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined): Promis
   return { claim: claimed, isWaiting: false }
 }
 
+const idsGiven = new WeakMap<Telling, number>()
+
+/** The id of the next delivery that one change causes. */
+export const deliveryIdIn = (telling: Telling): DeliveryId => {
+  const given = idsGiven.get(telling) ?? 0
+  idsGiven.set(telling, given + 1)
+  return (given === 0 ? telling.deliveryId : `${telling.deliveryId}_${given}`) as DeliveryId
+}
+
 /** What is told, and to whom. */
 export interface News {
   readonly app: AppId
   readonly conversationId: ConversationId
   /** The message that it is, or that tells of it. */
   readonly messageId: number
-  readonly trigger: Trigger
+  readonly trigger: WebhookTrigger
   /** `data` of the callbacks, JSON. */
   readonly data: string
   /** The bot that did it, if one did. */
@@ -188,11 +206,11 @@ export const tellBots = async (tx: Tx, telling: Telling, news: News): Promise<To
   const isCut = hop > telling.hopLimit
   const claims: StoredClaim[] = []
   let waiting = 0
-  for (const [index, bot] of bots.entries()) {
+  for (const bot of bots) {
     const duty: Duty = {
       bot,
       conversationId,
-      deliveryId: (index === 0 ? telling.deliveryId : `${telling.deliveryId}_${index}`) as DeliveryId,
+      deliveryId: deliveryIdIn(telling),
       messageId,
       trigger,
       body: callbackBody({ trigger, messageJson, appId, origin, region, bot: bot.uid }),

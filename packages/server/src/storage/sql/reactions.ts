@@ -80,7 +80,7 @@ const tell = (tx: Tx, input: ReactTo, message: StoredMessage, change: Reaction, 
     message,
     messageId: Number(message.id),
     trigger: gone ? 'message_reaction_removed' : 'message_reaction_added',
-    data: JSON.stringify({ reaction: change }),
+    data: () => JSON.stringify({ reaction: change }),
     texts: [textOf(message)],
   })
 

@@ -1,4 +1,5 @@
 /** Friends and blocked users. Friends are two rows, one from the side of each. */
+
 import {
   type AppId,
   type BlockDirection,
@@ -8,14 +9,18 @@ import {
   type User,
   userConversationId,
 } from '@confab/protocol'
+import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { userEntity } from '../../users/user.ts'
+import { tellWebhooks, userKey } from './announce.ts'
 import { contains, countOf, pageOf, prefix } from './lists.ts'
 import { SEEN, toSeen, usersSeenBy } from './relation-rows.ts'
 import { areFriends } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, lockUser, requireUser } from './user-rows.ts'
+import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
 
 type Pair = { app: string; uid: string; other: string }
 
@@ -135,10 +140,41 @@ export const friends = {
 
 // Blocked users ---------------------------------------------------------------------------------------------------
 
+interface Blocking {
+  readonly actor: Actor
+  readonly telling: Telling
+}
+
+export interface Blocked {
+  readonly outcomes: UidOutcomes
+  readonly told: Told
+}
+
+const tellOfBlocks = async (
+  tx: Tx,
+  { appId: app, uid }: Related,
+  telling: Telling,
+  { trigger, outcomes }: { trigger: 'user_blocked' | 'user_unblocked'; outcomes: UidOutcomes },
+): Promise<Told> => {
+  const done = outcomes.filter(({ failure }) => failure === undefined)
+  if (done.length === 0) return nobodyTold
+  const shown = async (who: Uid): Promise<User | undefined> => {
+    const row = await findActive(tx, app, who)
+    return row && userEntity(toUser(row))
+  }
+  const data = async (): Promise<string> => {
+    const users: Record<string, User | undefined> = {}
+    for (const one of done) users[one.uid] = await shown(one.uid)
+    return JSON.stringify({ users, by: await shown(uid) })
+  }
+  return tellWebhooks(tx, telling, { app, key: userKey(uid), what: [{ trigger, data }] })
+}
+
 export const blocks = {
   /** Each uid for itself. Whoever is blocked already is so since then. */
-  add: write(async (tx, { actor, now, ...input }: Related & { actor: Actor; now: number }): Promise<UidOutcomes> => {
+  add: write(async (tx, { actor, telling, ...input }: Related & Blocking): Promise<Blocked> => {
     const { appId: app, uid, others } = input
+    const now = toSeconds(telling.nowMs)
     await lockUsers(tx, app, [uid, ...others])
     await requireUser(tx, app, uid, actor.kind === 'user' ? 'onBehalfOf' : 'uid')
     assertOthers(input, 'ERR_CANNOT_BLOCK_SELF')
@@ -148,11 +184,11 @@ export const blocks = {
       if (isThere) await tx.run(insertBlock, { app, uid, other, now })
       outcomes.push({ uid: other, failure: isThere ? undefined : 'ERR_UID_NOT_FOUND' })
     }
-    return outcomes
+    return { outcomes, told: await tellOfBlocks(tx, input, telling, { trigger: 'user_blocked', outcomes }) }
   }),
 
   /** Each uid for itself. Whoever was not blocked is not, after it. */
-  remove: write(async (tx, { actor, ...input }: Related & { actor: Actor }): Promise<UidOutcomes> => {
+  remove: write(async (tx, { actor, telling, ...input }: Related & Blocking): Promise<Blocked> => {
     const { appId: app, uid, others } = input
     await requireUser(tx, app, uid, actor.kind === 'user' ? 'onBehalfOf' : 'uid')
     assertOthers(input, 'ERR_CANNOT_BLOCK_SELF')
@@ -162,7 +198,7 @@ export const blocks = {
       const isThere = wasBlocked || (await findActive(tx, app, other)) !== undefined
       outcomes.push({ uid: other, failure: isThere ? undefined : 'ERR_UID_NOT_FOUND' })
     }
-    return outcomes
+    return { outcomes, told: await tellOfBlocks(tx, input, telling, { trigger: 'user_unblocked', outcomes }) }
   }),
 
   list: read(

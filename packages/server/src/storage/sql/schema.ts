@@ -14,8 +14,8 @@ import type {
   LeaseId,
   ReceiverType,
   Scope,
-  Trigger,
   Uid,
+  WebhookTrigger,
 } from '@confab/protocol'
 import type { Generated } from 'kysely'
 
@@ -196,6 +196,13 @@ export interface Schema {
     username: string | null
     password: string | null
     is_ai_bot: Bit
+    /** Bots and webhooks are called in one way; the key of a webhook is `webhookKey` of its id. */
+    kind: Generated<'bot' | 'webhook'>
+    /** Of a webhook, as the two below. */
+    name: string | null
+    /** JSON: a list. */
+    triggers: string | null
+    retry_on_failure: Generated<Bit>
     /** Sealed, as the password: see `kernel/vault.ts`. */
     signing_secret: string
     previous_secret: string | null
@@ -230,7 +237,7 @@ export interface Schema {
     lane_id: number
     sequence: number
     message_id: number
-    trigger: Trigger
+    trigger: WebhookTrigger
     body: string
     state: DeliveryState
     attempts: number

@@ -87,7 +87,7 @@ CREATE TABLE bots (
   is_ai_bot INTEGER NOT NULL,
   signing_secret TEXT NOT NULL,
   created_at INTEGER NOT NULL,
-  updated_at INTEGER, previous_secret TEXT, previous_secret_expires_at INTEGER, settings TEXT, breaker_until_ms INTEGER, breaker_opened_at_ms INTEGER, breaker_failed_probes INTEGER NOT NULL DEFAULT 0,
+  updated_at INTEGER, previous_secret TEXT, previous_secret_expires_at INTEGER, settings TEXT, breaker_until_ms INTEGER, breaker_opened_at_ms INTEGER, breaker_failed_probes INTEGER NOT NULL DEFAULT 0, kind TEXT NOT NULL DEFAULT 'bot', name TEXT, triggers TEXT, retry_on_failure INTEGER NOT NULL DEFAULT 1,
   PRIMARY KEY (app_id, uid)
 ) STRICT;
 
