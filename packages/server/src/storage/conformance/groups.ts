@@ -113,9 +113,18 @@ export const groupsConformance = (subject: Subject): void => {
     await w.users('ann', 'mod', 'bad')
     await w.group('g', { owner: 'ann', members: { mod: 'moderator', bad: 'banned' } })
     for (const verb of ['checkDelete', 'remove'] as const) {
-      await expectCode(w.store.groups[verb]({ actor: w.as('mod'), guid: g }), 'ERR_GROUP_NO_ADMIN_SCOPE')
-      await expectCode(w.store.groups[verb]({ actor: w.as('bad'), guid: g }), 'ERR_GROUP_NOT_JOINED')
-      await expectCode(w.store.groups[verb]({ actor: w.app, guid: guidOf('no') }), 'ERR_GUID_NOT_FOUND')
+      await expectCode(
+        w.store.groups[verb]({ actor: w.as('mod'), guid: g, telling: tellingIn(w) }),
+        'ERR_GROUP_NO_ADMIN_SCOPE',
+      )
+      await expectCode(
+        w.store.groups[verb]({ actor: w.as('bad'), guid: g, telling: tellingIn(w) }),
+        'ERR_GROUP_NOT_JOINED',
+      )
+      await expectCode(
+        w.store.groups[verb]({ actor: w.app, guid: guidOf('no'), telling: tellingIn(w) }),
+        'ERR_GUID_NOT_FOUND',
+      )
     }
     await w.store.groups.checkDelete({ actor: w.as('ann'), guid: g })
     await w.store.groups.remove({ actor: w.as('ann'), guid: g, telling: tellingIn(w) })
