@@ -2,7 +2,7 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { botSettingNames, limits, TEST_TRIGGER, triggers } from '@confab/protocol'
+import { botSettingNames, limits, TEST_TRIGGER, triggers, webhookTriggers } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { defaultBreaker } from '../packages/server/src/delivery/breaker.ts'
 import { defaultSchedule, retryDelayMs } from '../packages/server/src/delivery/schedule.ts'
@@ -34,6 +34,12 @@ test('every trigger has its row, and the one of tests is named', () => {
   expect(sectionOf(callbacks, 'Does it work\\?')).toContain(`\`${TEST_TRIGGER}\``)
 })
 
+test('every trigger of webhooks has its row', () => {
+  const rows = rowsOf(sectionOf(read('docs/guides/webhooks.md'), 'Triggers'), /^[a-z]+_\w+$/)
+  const isTrigger = (text: string): boolean => Object.hasOwn(webhookTriggers, text)
+  expect(rows.filter(isTrigger).toSorted()).toEqual(Object.keys(webhookTriggers).toSorted())
+})
+
 test('every metric has its row', async () => {
   const metrics = makeMetrics()
   metrics.watch({ lanes: () => 0, inFlight: () => 0, backlog: async () => ({ pending: 0, oldestAgeSeconds: 0 }) })
@@ -42,12 +48,14 @@ test('every metric has its row', async () => {
   expect(rowsOf(sectionOf(operations, 'Watching it'), /^confab_/).toSorted()).toEqual(all.toSorted())
 })
 
-test('every event that bots and files leave in the log has its row', () => {
-  const sources = globSync('packages/server/src/{bots,callbacks,delivery,files,files/s3,workers}/*.ts', { cwd: root })
+test('every event that bots, webhooks and files leave in the log has its row', () => {
+  const sources = globSync('packages/server/src/{bots,callbacks,delivery,webhooks,files,files/s3,workers}/*.ts', {
+    cwd: root,
+  })
     .filter((file) => !file.endsWith('.test.ts'))
     .map(read)
   // Subjects of the bus look the same; they have names.
-  const event = /(?<!= )'((?:bot|callback|clock|delivery|files|updates)\.[a-z_]+)'/g
+  const event = /(?<!= )'((?:bot|callback|clock|delivery|files|updates|webhook)\.[a-z_]+)'/g
   const all = new Set(sources.flatMap((source) => [...source.matchAll(event)].map(([, name = '']) => name)))
   expect(all.size).toBeGreaterThan(10)
   const rows = rowsOf(sectionOf(operations, 'Watching it'), /^[a-z]+\.[a-z_]+$/).filter((row) => row !== 'http.request')

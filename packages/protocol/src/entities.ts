@@ -6,6 +6,7 @@
  * - **App**: tenant; owns keys, users, groups and bots.
  * - **User**, **Bot**: a uid; a bot is a user with a callback.
  * - **Group**, **Member**, **Scope**: a guid; membership as `admin`, `moderator` or `participant`.
+ * - **Webhook**: a URL that hears what happens in the whole app.
  * - **Conversation**: `{low}_user_{high}` or `group_{guid}`.
  * - **Message**: category, type and data.
  * - **Trigger**: what happened, as bots subscribe to it (`after_message`, …).

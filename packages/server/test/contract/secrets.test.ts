@@ -195,6 +195,36 @@ describeEngines('secrets', (engine) => {
     vault.use('token in a broken URL', 'password in a URL', 'signing secret of the broken bot')
   })
 
+  test('what a webhook is called with', async () => {
+    const password = vault.make('password of the webhook')
+    const login = { useBasicAuth: true, username: 'confab', password }
+    const at = receiver.received.length
+    const body = { id: 'hook', name: 'Hook', webhookURL: receiver.url, ...login }
+    const { signingSecret } = await ok('POST', '/webhooks', { body })
+    const secret = vault.keep('signing secret of the webhook', signingSecret, ['POST /webhooks'])
+    await ok('POST', '/webhooks/hook/triggers', { body: { triggerIds: ['group_updated', 'before_message'] } })
+    receiver.setBehaviour(({ headers }) => ({
+      status: 500,
+      body: `no: ${headers.authorization} ${password} ${secret}`,
+    }))
+    await ok('PUT', '/groups/club', { body: { name: 'Club' } })
+    await ok('POST', '/messages', { body: toUser('bob'), onBehalfOf: 'ann' })
+    const heard = (await receiver.waitFor(at + 2, 5000)).slice(at)
+    for (const one of heard) {
+      expect(one.headers.authorization).toBe(`Basic ${btoa(`confab:${password}`)}`)
+      expect(one.headers['webhook-signature']).toBe(signatureOf(secret, one))
+    }
+    await vi.waitFor(async () => {
+      const [delivery] = await ok('GET', '/deliveries', { query: { webhook: 'hook', state: 'dead' } })
+      expect((await ok('GET', `/deliveries/${delivery.id}`)).history[0].response).toContain('[hidden]')
+    }, 5000)
+    await ok('PUT', '/webhooks/hook', { body: { password } })
+    for (const path of ['/webhooks', '/webhooks/hook']) await ok('GET', path)
+    await ok('POST', '/webhooks/hook/test')
+    await ok('DELETE', '/webhooks/hook')
+    vault.use('password of the webhook', 'signing secret of the webhook')
+  })
+
   test('requests that are wrong', async () => {
     const text = vault.make('secret in a wrong body')
     const uid = 'ann'
@@ -274,7 +304,7 @@ describeEngines('secrets', (engine) => {
 
     test('the log tells of all of it, and holds none', () => {
       expect(events('http.request').length).toBeGreaterThanOrEqual(answers.length)
-      expect(new Set(attempts().map(({ bot }) => bot))).toEqual(new Set(['bot', 'broken']))
+      expect(new Set(attempts().map(({ bot, webhook }) => bot ?? webhook))).toEqual(new Set(['bot', 'broken', 'hook']))
       expect(log).toContain('ERR_EXCEPTION')
       const leaks = server.log.flatMap((line) =>
         vault.foundIn(line).map((name) => ({ name, line: line.slice(0, 4000) })),

@@ -67,7 +67,8 @@ describeEngines('before_message', (engine) => {
     expect(message.data.metadata).toEqual({ own: 1, '@injected': injected })
     expect((await api.ok('GET', `/messages/${message.id}`)).data.data.metadata['@injected']).toEqual(injected)
     const [last] = await receiver.waitFor(1, 1000)
-    expect((last?.json as Json).data.data.metadata['@injected'].webhooks).toEqual({ abc: { language: 'en' } })
+    const heard: Json = last?.json
+    expect(heard.data.data.metadata['@injected'].webhooks).toEqual({ abc: { language: 'en' } })
     await other.close()
   })
 

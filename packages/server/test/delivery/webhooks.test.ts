@@ -50,7 +50,7 @@ describeEngines('webhooks', (engine) => {
   const makeHook = async (triggerIds: readonly string[], more: object = {}): Promise<string> => {
     const body = { id: hook, name: 'Hook', webhookURL: receiver.url, ...more }
     const { signingSecret } = (await api.ok('POST', '/webhooks', { body })).data
-    await api.ok('POST', `/webhooks/${hook}/triggers`, { body: { triggerIds } })
+    if (triggerIds.length > 0) await api.ok('POST', `/webhooks/${hook}/triggers`, { body: { triggerIds } })
     return signingSecret
   }
   const deliveries = async (): Promise<Json[]> =>

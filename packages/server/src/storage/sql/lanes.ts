@@ -1,5 +1,6 @@
 /**
- * Lanes: the ordered deliveries of (bot, conversation), and the right to work one.
+ * Lanes: the ordered deliveries of (bot, conversation), and the right to work one. Webhooks of the app are called in the
+ * same way: `bot` here is whoever is called, by the uid of a bot or the key of a webhook.
  *
  * Invariants:
  * - A delivery is written in the transaction of its message, with the next sequence of its lane; the lane's row is
