@@ -1,6 +1,6 @@
 // The directions of imports (see ARCHITECTURE.md). A rule's name says what it protects.
 const S = '^packages/server/src/'
-const feature = '(apps|users|roles|groups|conversations|messages|bots|callbacks|deliveries|delivery)'
+const feature = '(apps|users|roles|groups|conversations|messages|bots|callbacks|deliveries|delivery|imports|stats)'
 const rule = (name, from, to) => ({ name, severity: 'error', from, to })
 
 module.exports = {

@@ -8,12 +8,13 @@ import {
   callbackHeaders,
   ErrorAnswer,
   Group,
+  ImportedLine,
   Message,
   Reaction,
   User,
 } from '@confab/protocol'
 import type { TSchema } from 'typebox'
-import type { Route } from './route.ts'
+import { LINES, type Route } from './route.ts'
 
 /** Schemas that have a name of their own in the document. */
 const named: Readonly<Record<string, TSchema>> = {
@@ -24,6 +25,7 @@ const named: Readonly<Record<string, TSchema>> = {
   Conversation,
   Error: ErrorAnswer,
   Group,
+  ImportedLine,
   Message,
   Reaction,
   User,
@@ -81,6 +83,11 @@ const headersOf = ({ onBehalfOf }: Route): object[] => {
 const takesNull = (schema: TSchema): boolean =>
   'anyOf' in schema && Array.isArray(schema.anyOf) && schema.anyOf.some(({ type }) => type === 'null')
 
+const typeOf = ({ isStream, takesLines }: Route): string => {
+  if (takesLines) return LINES
+  return isStream ? 'text/event-stream' : 'application/json'
+}
+
 const operationOf = (route: Route): object => ({
   summary: route.summary,
   tags: [route.tag],
@@ -88,11 +95,12 @@ const operationOf = (route: Route): object => ({
   description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}${route.forUsers ? ', or the auth token of a user' : ''}.`,
   ...(route.forUsers && { security: [{ apiKey: [] }, { authToken: [] }] }),
   parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
+  ...(route.takesLines && { requestBody: { required: true, content: { [LINES]: { schema: { type: 'string' } } } } }),
   ...(route.body && { requestBody: { required: !takesNull(route.body), content: json(referring(route.body)) } }),
   responses: {
     200: {
       description: 'Done.',
-      content: { [route.isStream ? 'text/event-stream' : 'application/json']: { schema: referring(route.answer) } },
+      content: { [typeOf(route)]: { schema: referring(route.answer) } },
     },
     default: { description: 'Not done; see `error.code`.', content: json({ $ref: '#/components/schemas/Error' }) },
   },

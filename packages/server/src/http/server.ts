@@ -24,14 +24,18 @@ import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
 import { drainOnClose } from './drain.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
-import { acceptJson } from './json-body.ts'
+import { acceptJson, acceptLines } from './json-body.ts'
 import { type Health, registerOperations } from './operations.ts'
-import { EventStream, RawJson, type Route } from './route.ts'
+import { EventStream, LINES, LineStream, RawJson, type Route } from './route.ts'
+import { cutSlowBodies } from './slow-bodies.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     caller: Caller | null
     failure: AppError | null
+  }
+  interface FastifyContextConfig {
+    takesLines?: boolean
   }
 }
 
@@ -91,11 +95,21 @@ const signalOf = (reply: FastifyReply, stopping: AbortSignal): AbortSignal => {
   return AbortSignal.any([gone.signal, stopping])
 }
 
-const sendEvents = (reply: FastifyReply, { chunks }: EventStream): FastifyReply =>
+const noLines: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+}
+
+const assertLines = (route: Route, body: unknown): void => {
+  if (route.takesLines && !(body instanceof Readable)) {
+    throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE', { details: { 'content-type': `must be ${LINES}` } })
+  }
+}
+
+const sendStream = (reply: FastifyReply, { chunks }: EventStream | LineStream, type: string): FastifyReply =>
   reply
-    .type('text/event-stream')
+    .type(type)
     .header('cache-control', 'no-store')
-    // Proxies that buffer would keep the events.
+    // Proxies that buffer would keep what is sent.
     .header('x-accel-buffering', 'no')
     .send(Readable.from(chunks))
 
@@ -113,6 +127,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
     const actor = actorOf(route, request, caller)
     const params = checkParams(request.params)
     const query = checkQuery(request.query)
+    assertLines(route, request.body)
     const body = checkBody(request.body ?? null)
     if (actor.kind === 'user') await deps.assertOpen(actor, route)
     const answer = await route.handle({
@@ -126,11 +141,13 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
       get signal() {
         return signalOf(reply, deps.stopping)
       },
+      lines: request.body instanceof Readable ? request.body : noLines,
       params,
       query,
       body,
     })
-    if (answer instanceof EventStream) return sendEvents(reply, answer)
+    if (answer instanceof EventStream) return sendStream(reply, answer, 'text/event-stream')
+    if (answer instanceof LineStream) return sendStream(reply, answer, LINES)
     if (!(answer instanceof RawJson)) return answer
     return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
   }
@@ -143,7 +160,8 @@ const registerRoutes = (app: FastifyInstance, deps: HandlerDeps): void => {
     app.route({
       method: route.method,
       url: PREFIX + route.path,
-      schema: route.isStream ? {} : { response: { 200: route.answer } },
+      schema: route.isStream || route.takesLines ? {} : { response: { 200: route.answer } },
+      config: { takesLines: route.takesLines },
       onRequest: callerOf(deps, route),
       handler: handlerOf(deps, route),
     })
@@ -183,6 +201,9 @@ const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): voi
     .send(JSON.stringify(errorAnswer(failure, request.id)))
 }
 
+/** A body that never comes must not hold a connection for ever. */
+const BODY_WITHIN_MS = 60_000
+
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const app = Fastify({
     logger: false,
@@ -192,14 +213,16 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     genReqId: () => deps.ids.request(),
     // Refused while closing in our own words: see drain.ts.
     return503OnClosing: false,
-    // A body that never comes must not hold a connection for ever.
-    requestTimeout: 60_000,
+    // Node's own would end imports that take longer: see slow-bodies.ts.
+    requestTimeout: 0,
     frameworkErrors: (error, request, reply) => fail(request, reply, error),
   })
   app.decorateRequest('caller', null)
   app.decorateRequest('failure', null)
   drainOnClose(app)
   acceptJson(app)
+  acceptLines(app)
+  cutSlowBodies(app, { withinMs: BODY_WITHIN_MS })
   app.addHook('onRequest', refuseNulInUrl)
   logRequests(app, deps)
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))

@@ -14,6 +14,7 @@ import { conversationsConformance } from './conversations.ts'
 import { deliveriesConformance } from './deliveries.ts'
 import { groupsConformance } from './groups.ts'
 import { hopsConformance } from './hops.ts'
+import { importsConformance } from './imports.ts'
 import { laneOrderConformance } from './lane-order.ts'
 import { lanesConformance } from './lanes.ts'
 import { leasesConformance } from './leases.ts'
@@ -91,6 +92,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: reactions, interactions, pins', () => messageMarksConformance(subject))
     describe('threads', () => threadsConformance(subject))
     describe('conversations', () => conversationsConformance(subject))
+    describe('imports and statistics', () => importsConformance(subject))
     describe('bots', () => botsConformance(subject))
     describe('bots: secrets', () => botSecretsConformance(subject))
     describe('lanes', () => lanesConformance(subject))

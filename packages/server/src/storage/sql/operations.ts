@@ -5,6 +5,7 @@ import { breakers } from './breakers.ts'
 import { conversations } from './conversations.ts'
 import { deliveries } from './deliveries.ts'
 import { groups } from './groups.ts'
+import { imports } from './imports.ts'
 import { interactions } from './interactions.ts'
 import { lanes } from './lanes.ts'
 import { marks } from './marks.ts'
@@ -18,6 +19,7 @@ import { reactions } from './reactions.ts'
 import { blocks, friends } from './relations.ts'
 import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
+import { stats } from './stats.ts'
 import { threads } from './threads.ts'
 import { updates } from './updates.ts'
 import { userLists } from './user-lists.ts'
@@ -46,4 +48,6 @@ export const operations = {
   lanes,
   deliveries,
   updates,
+  imports,
+  stats,
 } as const satisfies OperationTable
