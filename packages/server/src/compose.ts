@@ -75,7 +75,7 @@ const buildSend = ({ store, metrics }: Parts, teller: Teller): SendMessageAs =>
   makeSendMessage({ store, teller, onAccepted: () => metrics.accepted() })
 
 /** The app and keys of the configuration, made or found again. */
-const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
+export const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
   const { appId, restApiKey, authKey } = config
   if (appId === undefined) return
   await store.apps.ensure({
