@@ -1,6 +1,7 @@
 // The directions of imports (see ARCHITECTURE.md). A rule's name says what it protects.
 const S = '^packages/server/src/'
-const feature = '(apps|users|roles|groups|conversations|messages|bots|callbacks|deliveries|delivery|files)'
+const feature =
+  '(apps|users|roles|groups|conversations|messages|bots|webhooks|callbacks|deliveries|delivery|files|imports|stats)'
 const rule = (name, from, to) => ({ name, severity: 'error', from, to })
 
 module.exports = {

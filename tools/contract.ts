@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs'
 import { limits, rolePermissions, scopePermissions } from '@confab/protocol'
 import { routeTable } from '../packages/server/src/api.ts'
 import { parseConfig } from '../packages/server/src/config/parse.ts'
-import type { Route } from '../packages/server/src/http/route.ts'
+import { LINES, type Route } from '../packages/server/src/http/route.ts'
 import { features } from '../packages/server/src/roles/features.ts'
 import type { Store } from '../packages/server/src/storage/store.ts'
 import { contentErrors, ownErrors } from './contract-errors.ts'
@@ -89,6 +89,7 @@ const inputsOf = (route: Route): string => {
           `body ${typeWords(route.body as Schema)}${bodyOf(route.body as Schema).mayBeLeftOut ? ', may be left out' : ''}${route.takesForm ? ', or [a form](#a-message-with-its-files)' : ''}`,
         ]
       : []),
+    ...(route.takesLines ? [`body ${code(LINES)}: any number of lines`] : []),
   ]
   return parts.join('; ')
 }

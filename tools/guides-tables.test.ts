@@ -2,7 +2,18 @@
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { botSettingNames, limits, TEST_TRIGGER, triggers, webhookTriggers } from '@confab/protocol'
+import {
+  botSettingNames,
+  ImportGroup,
+  ImportMember,
+  ImportMessage,
+  ImportUser,
+  importKinds,
+  limits,
+  TEST_TRIGGER,
+  triggers,
+  webhookTriggers,
+} from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { defaultBreaker } from '../packages/server/src/delivery/breaker.ts'
 import { defaultSchedule, retryDelayMs } from '../packages/server/src/delivery/schedule.ts'
@@ -29,6 +40,23 @@ test('every setting of a bot has its row', () => {
   expect(rows.toSorted()).toEqual(botSettingNames.toSorted())
 })
 
+test('every field of a row that is imported is named, with whether it must be there', () => {
+  const guide = read('docs/guides/import.md')
+  const shapes = { user: ImportUser, group: ImportGroup, member: ImportMember, message: ImportMessage }
+  for (const kind of importKinds) {
+    const [, required = '', ...others] = new RegExp(`^\\| \`${kind}\` \\|(.*)\\|(.*)\\|(.*)\\|$`, 'm').exec(guide) ?? []
+    const named = (text: string): string[] => [...text.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
+    // Messages' own documented codes say what is wrong with these.
+    const ownCodes = kind === 'message' ? ['receiver', 'receiverType'] : []
+    expect(named(required).toSorted()).toEqual([...(shapes[kind].required ?? []), ...ownCodes].toSorted())
+    const rest = named(others.join(' ')).filter((name) => name !== 'password' || kind === 'group')
+    expect([...new Set([...named(required), ...rest])].toSorted()).toEqual(
+      Object.keys(shapes[kind].properties).toSorted(),
+    )
+  }
+  expect(guide).toContain(`Up to ${limits.importRows} rows a call`)
+})
+
 test('every trigger has its row, and the one of tests is named', () => {
   expect(rowsOf(sectionOf(callbacks, 'Other triggers'), /^\w+$/).toSorted()).toEqual(triggers.toSorted())
   expect(sectionOf(callbacks, 'Does it work\\?')).toContain(`\`${TEST_TRIGGER}\``)
@@ -48,14 +76,13 @@ test('every metric has its row', async () => {
   expect(rowsOf(sectionOf(operations, 'Watching it'), /^confab_/).toSorted()).toEqual(all.toSorted())
 })
 
-test('every event that bots, webhooks and files leave in the log has its row', () => {
-  const sources = globSync('packages/server/src/{bots,callbacks,delivery,webhooks,files,files/s3,workers}/*.ts', {
-    cwd: root,
-  })
+test('every event that bots, webhooks, files and imports leave in the log has its row', () => {
+  const folders = '{bots,callbacks,delivery,webhooks,files,files/s3,imports,workers}'
+  const sources = globSync(`packages/server/src/${folders}/*.ts`, { cwd: root })
     .filter((file) => !file.endsWith('.test.ts'))
     .map(read)
   // Subjects of the bus look the same; they have names.
-  const event = /(?<!= )'((?:bot|callback|clock|delivery|files|updates|webhook)\.[a-z_]+)'/g
+  const event = /(?<!= )'((?:bot|callback|clock|delivery|files|import|updates|webhook)\.[a-z_]+)'/g
   const all = new Set(sources.flatMap((source) => [...source.matchAll(event)].map(([, name = '']) => name)))
   expect(all.size).toBeGreaterThan(10)
   const rows = rowsOf(sectionOf(operations, 'Watching it'), /^[a-z]+\.[a-z_]+$/).filter((row) => row !== 'http.request')

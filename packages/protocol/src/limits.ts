@@ -61,6 +61,9 @@ export const limits = {
   featuresPerCall: 100,
   friendsPerUser: 1000,
   uidsPerCall: 100,
+  /** Rows of one call that imports, and bytes of one line of a stream, which has any number of lines. */
+  importRows: 100,
+  importLineBytes: 64 * 1024,
   /** What is not read is not counted beyond this. */
   countMax: 1000,
   pageSize: 100,

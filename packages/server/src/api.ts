@@ -1,4 +1,5 @@
 /** The API of the server: every route with the use cases behind it, from what they are made of. */
+import { ImportGroup, ImportMember, ImportMessage, ImportUser } from '@confab/protocol'
 import { apiKeyRoutes } from './apps/api-keys.routes.ts'
 import { makeManageApiKeys } from './apps/manage-api-keys.ts'
 import { botRoutes } from './bots/bots.routes.ts'
@@ -22,7 +23,12 @@ import { joiningRoutes } from './groups/joining.routes.ts'
 import { makeManageGroups } from './groups/manage-groups.ts'
 import { makeManageMembers } from './groups/manage-members.ts'
 import { memberRoutes } from './groups/members.routes.ts'
+import { makeCheck } from './http/check.ts'
 import type { Route } from './http/route.ts'
+import { makeImportData } from './imports/import-data.ts'
+import type { RowChecks } from './imports/import-row.ts'
+import { importRoutes } from './imports/imports.routes.ts'
+import { makeStreamImport } from './imports/stream-import.ts'
 import type { BotId } from './kernel/actor.ts'
 import { type Clock, systemClock } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
@@ -40,6 +46,8 @@ import { threadRoutes } from './messages/threads.routes.ts'
 import { makeManageRoles } from './roles/manage-roles.ts'
 import { permissionRoutes } from './roles/permissions.routes.ts'
 import { roleRoutes } from './roles/roles.routes.ts'
+import { makeMeasureUsage } from './stats/measure-usage.ts'
+import { statsRoutes } from './stats/stats.routes.ts'
 import type { Store } from './storage/store.ts'
 import { authTokenRoutes } from './users/auth-tokens.routes.ts'
 import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
@@ -65,6 +73,13 @@ const guardsOf = (config: Config): AddressGuards =>
 
 export const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
   makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })
+
+export const importChecks: RowChecks = {
+  user: makeCheck(ImportUser, 'user'),
+  group: makeCheck(ImportGroup, 'group'),
+  member: makeCheck(ImportMember, 'member'),
+  message: makeCheck(ImportMessage, 'message'),
+}
 
 export interface RouteParts {
   readonly store: Store
@@ -98,6 +113,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
   const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const members = makeManageMembers(shared)
+  const data = makeImportData({ ...shared, checks: importChecks })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
@@ -116,6 +132,8 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
+    ...importRoutes({ data, stream: makeStreamImport({ ...shared, data }) }),
+    ...statsRoutes(makeMeasureUsage(shared)),
     ...deliveryRoutes(deliveries),
     ...webhookRoutes({ webhooks, testCallback, deliveries }),
   ]

@@ -82,7 +82,7 @@ const buildSend = ({ store, metrics }: Parts, teller: Teller, asking: AskBefore)
   makeSendMessage({ store, teller, asking, onAccepted: () => metrics.accepted() })
 
 /** The app and keys of the configuration, made or found again. */
-const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
+export const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
   const { appId, restApiKey, authKey } = config
   if (appId === undefined) return
   await store.apps.ensure({

@@ -4,6 +4,7 @@ import { dev } from './cli/dev.ts'
 import { doctor } from './cli/doctor.ts'
 import { type ExitCode, exitCodes } from './cli/exit-codes.ts'
 import { help } from './cli/help.ts'
+import { importFile } from './cli/import.ts'
 import { migrate } from './cli/migrate.ts'
 import { serve } from './cli/serve.ts'
 import { nearest } from './config/nearest.ts'
@@ -24,6 +25,7 @@ const commands: Readonly<Record<string, Command>> = {
   dev,
   serve,
   migrate,
+  import: importFile,
   doctor,
   help: print(help),
   version: print(() => VERSION),
@@ -61,6 +63,8 @@ const PLAIN_CODES: ReadonlySet<string> = new Set([
   'EACCES',
   'ECONNREFUSED',
   'EEXIST',
+  'EISDIR',
+  'ENOENT',
   'ENOTDIR',
   'ENOTFOUND',
   '3D000',

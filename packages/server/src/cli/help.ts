@@ -9,6 +9,7 @@ Commands:
   dev       a server to try things with: embedded store, seeded people, an echo bot
   serve     the server
   migrate   bring the schema of the store up to date, and end
+  import    rows of a file, one a line, into the store: import <file> [--from-line N]
   doctor    look at everything that a server needs, and say what is missing
   help      this text
   version   the version

@@ -1,10 +1,8 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
-import { type AddressInfo, connect, type Socket } from 'node:net'
+import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
-import Fastify from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
-import { limitBodyTime } from './body-time.ts'
 import { type FormFields, type FormOptions, readForm } from './form.ts'
 
 const part = (name: string, value: string, more = ''): string =>
@@ -86,25 +84,4 @@ test('what whoever takes a file objects to is what comes of it', async () => {
   const onFile = () => Promise.reject(new Error('the disk is full'))
   const body = [part('f', 'x'.repeat(200_000), '; filename="n"'), END]
   await expect(readBody(body, { onFile })).rejects.toThrow('the disk is full')
-})
-
-test('a body that is no upload has less time, and whoever was answered goes', async () => {
-  const app = Fastify()
-  limitBodyTime(app, { bodyWithinMs: 100, lingerMs: 200 })
-  app.addContentTypeParser('multipart/form-data', (_request, _payload, done) => done(null, null))
-  app.post('/json', () => 'never')
-  app.post('/refuses', () => 'answered')
-  const url = new URL(await app.listen({ port: 0, host: '127.0.0.1' }))
-  onTestFinished(() => app.close())
-  const begin = async (path: string, type: string): Promise<{ socket: Socket; ended: Promise<string> }> => {
-    const socket = connect(Number(url.port), '127.0.0.1')
-    socket.on('error', () => {})
-    socket.write(`POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: ${type}\r\ncontent-length: 100\r\n\r\n{`)
-    return { socket, ended: text(socket).catch(() => '') }
-  }
-  const began = performance.now()
-  expect(await (await begin('/json', 'application/json')).ended).not.toContain('200 OK')
-  const refused = await begin('/refuses', 'multipart/form-data; boundary=x')
-  expect(await refused.ended).toContain('answered')
-  expect(performance.now() - began).toBeLessThan(5000)
 })

@@ -1,39 +1,15 @@
 /** Bodies of requests: JSON, and nothing that could harm whoever reads it later. */
 import type { FastifyInstance } from 'fastify'
-import { badRequest } from '../kernel/app-error.ts'
+import { AppError, badRequest } from '../kernel/app-error.ts'
+import { problemOf } from '../kernel/json-text.ts'
+import { LINES } from './route.ts'
 
-/** An escaped NUL, and not a backslash that is itself escaped before `u0000`. */
-const NUL = /(?<!\\)(?:\\\\)*\\u0000/
-
-/** Deeper than anything that people send; shallower than what the engine's own recursion can bear. */
-const NESTING_MAX = 100
-
-const QUOTE = 34
-const BACKSLASH = 92
-const OPENING: ReadonlySet<number> = new Set([91, 123])
-const CLOSING: ReadonlySet<number> = new Set([93, 125])
-
-/** Of the text, before it is parsed: what is never built can overflow no stack later. */
-const isNestedTooDeeply = (json: string): boolean => {
-  if (json.length < 2 * NESTING_MAX) return false
-  let depth = 0
-  let inString = false
-  for (let index = 0; index < json.length; index++) {
-    const code = json.charCodeAt(index)
-    if (inString) {
-      if (code === BACKSLASH) index++
-      else if (code === QUOTE) inString = false
-    } else if (code === QUOTE) inString = true
-    else if (OPENING.has(code)) {
-      if (++depth > NESTING_MAX) return true
-    } else if (CLOSING.has(code)) depth--
-  }
-  return false
-}
-
-const problemOf = (json: string): string | undefined => {
-  if (json.includes('\\u0000') && NUL.test(json)) return 'must not contain the character NUL'
-  return isNestedTooDeeply(json) ? `must not be nested deeper than ${NESTING_MAX} levels` : undefined
+/** Lines of JSON are read by the routes that take them, while they come; elsewhere they are no body. */
+export const acceptLines = (app: FastifyInstance): void => {
+  app.addContentTypeParser(LINES, (request, payload, done) => {
+    if (request.routeOptions.config.takesLines) done(null, payload)
+    else done(new AppError('ERR_UNSUPPORTED_MEDIA_TYPE'))
+  })
 }
 
 const refusePollution = (key: string, value: unknown): unknown => {

@@ -5,7 +5,7 @@ import { sampleOf } from '../../test/support/cases.ts'
 import { nameOf, routes } from '../../test/support/routes.ts'
 import { expanded, pointedAt } from '../testing/described.ts'
 import { openApiOf } from './openapi.ts'
-import type { Route } from './route.ts'
+import { LINES, type Route } from './route.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: the test looks for what should be there
 type Json = any
@@ -55,16 +55,18 @@ describe('the description of the API', () => {
     expect(new Set(names).size).toBe(names.length)
     const actor = named('header').find(({ name }) => name === 'onBehalfOf')
     expect(actor?.required).toBe({ none: undefined, optional: false, required: true }[route.onBehalfOf])
-    expect(operation.requestBody === undefined).toBe(route.body === undefined)
+    expect(operation.requestBody === undefined).toBe(route.body === undefined && !route.takesLines)
     for (const parameter of operation.parameters) Compile(expanded(description, parameter.schema) as TSchema)
-    const body = operation.requestBody?.content['application/json'].schema
+    const body = operation.requestBody?.content['application/json']?.schema
     if (route.body !== undefined) {
       const check = Compile(expanded(description, body) as TSchema)
       expect(check.Check(sampleOf(route.body as Parameters<typeof sampleOf>[0]))).toBe(true)
       expect(check.Check(17)).toBe(false)
       expect(operation.requestBody.required).toBe(!Compile(route.body).Check(null))
     }
-    const type = route.isStream ? 'text/event-stream' : 'application/json'
+    const streamed = route.takesLines ? LINES : 'text/event-stream'
+    const type = route.isStream || route.takesLines ? streamed : 'application/json'
+    if (route.takesLines) expect(operation.requestBody.content).toHaveProperty([LINES])
     const answer = Compile(expanded(description, operation.responses[200].content[type].schema) as TSchema)
     expect(answer.Check({ error: {} })).toBe(false)
     expect(operation.responses.default.content['application/json'].schema.$ref).toBe('#/components/schemas/Error')

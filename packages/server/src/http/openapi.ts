@@ -13,7 +13,7 @@ import {
   User,
 } from '@confab/protocol'
 import type { TSchema } from 'typebox'
-import type { Route } from './route.ts'
+import { LINES, type Route } from './route.ts'
 
 /** Schemas that have a name of their own in the document. */
 const named: Readonly<Record<string, TSchema>> = {
@@ -108,6 +108,11 @@ const contentOf = (body: TSchema, { takesForm }: Route): object => ({
   ...(takesForm && form),
 })
 
+const typeOf = ({ isStream, takesLines }: Route): string => {
+  if (takesLines) return LINES
+  return isStream ? 'text/event-stream' : 'application/json'
+}
+
 const operationOf = (route: Route): object => ({
   summary: route.summary,
   tags: [route.tag],
@@ -115,11 +120,12 @@ const operationOf = (route: Route): object => ({
   description: `Needs an API key of scope ${route.access === 'authOnly' ? '`authOnly` or `fullAccess`' : '`fullAccess`'}${route.forUsers ? ', or the auth token of a user' : ''}.`,
   ...(route.forUsers && { security: [{ apiKey: [] }, { authToken: [] }] }),
   parameters: [...parametersOf(route.params, 'path'), ...parametersOf(route.query, 'query'), ...headersOf(route)],
+  ...(route.takesLines && { requestBody: { required: true, content: { [LINES]: { schema: { type: 'string' } } } } }),
   ...(route.body && { requestBody: { required: !takesNull(route.body), content: contentOf(route.body, route) } }),
   responses: {
     200: {
       description: 'Done.',
-      content: { [route.isStream ? 'text/event-stream' : 'application/json']: { schema: referring(route.answer) } },
+      content: { [typeOf(route)]: { schema: referring(route.answer) } },
     },
     default: { description: 'Not done; see `error.code`.', content: json({ $ref: '#/components/schemas/Error' }) },
   },

@@ -22,6 +22,8 @@ export interface RouteRequest<P = unknown, Q = unknown, B = unknown> {
   readonly origin: string
   /** Ends when nobody waits for the answer any more, or the server stops: for those who wait long. */
   readonly signal: AbortSignal
+  /** Of a route that takes lines: the bytes, while they come. */
+  readonly lines: AsyncIterable<Uint8Array>
   readonly params: P
   readonly query: Q
   readonly body: B
@@ -47,6 +49,8 @@ export interface Route {
   readonly answer: TSchema
   /** It answers with a stream of events, each of which holds what `answer` says. */
   readonly isStream: boolean
+  /** It takes lines of JSON of any number, and answers with lines, each of which holds what `answer` says. */
+  readonly takesLines: boolean
   readonly handle: (request: RouteRequest) => Promise<unknown>
 }
 
@@ -71,6 +75,7 @@ export const route = <
   takesForm?: boolean
   answer: TSchema
   isStream?: boolean
+  takesLines?: boolean
   handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
 }): Route => ({
   access: 'fullAccess',
@@ -78,6 +83,7 @@ export const route = <
   onBehalfOf: 'none',
   takesForm: false,
   isStream: false,
+  takesLines: false,
   ...definition,
   params: definition.params,
   query: definition.query,
@@ -92,6 +98,18 @@ export class RawJson {
 
   constructor(text: string) {
     this.text = text
+  }
+}
+
+/** The type of lines of JSON. */
+export const LINES = 'application/x-ndjson'
+
+/** Lines of JSON, each with its end, that are sent as they come. */
+export class LineStream {
+  readonly chunks: AsyncIterable<string>
+
+  constructor(chunks: AsyncIterable<string>) {
+    this.chunks = chunks
   }
 }
 

@@ -20,17 +20,17 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../workers/metrics.ts'
-import { limitBodyTime } from './body-time.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
 import { drainOnClose } from './drain.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
 import { type FilesDeps, registerFiles } from './files.ts'
 import { isForm } from './form.ts'
-import { acceptJson } from './json-body.ts'
+import { acceptJson, acceptLines } from './json-body.ts'
 import type { MessageForm } from './message-form.ts'
 import { type Health, registerOperations } from './operations.ts'
-import { EventStream, RawJson, type Route } from './route.ts'
+import { EventStream, LINES, LineStream, RawJson, type Route } from './route.ts'
+import { cutSlowBodies } from './slow-bodies.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -40,6 +40,7 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Whether the handler reads forms. */
     takesForm?: boolean
+    takesLines?: boolean
   }
 }
 
@@ -108,11 +109,21 @@ const signalOf = (reply: FastifyReply, stopping: AbortSignal): AbortSignal => {
   return AbortSignal.any([gone.signal, stopping])
 }
 
-const sendEvents = (reply: FastifyReply, { chunks }: EventStream): FastifyReply =>
+const noLines: AsyncIterable<Uint8Array> = {
+  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+}
+
+const assertLines = (route: Route, body: unknown): void => {
+  if (route.takesLines && !(body instanceof Readable)) {
+    throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE', { details: { 'content-type': `must be ${LINES}` } })
+  }
+}
+
+const sendStream = (reply: FastifyReply, { chunks }: EventStream | LineStream, type: string): FastifyReply =>
   reply
-    .type('text/event-stream')
+    .type(type)
     .header('cache-control', 'no-store')
-    // Proxies that buffer would keep the events.
+    // Proxies that buffer would keep what is sent.
     .header('x-accel-buffering', 'no')
     .send(Readable.from(chunks))
 
@@ -149,6 +160,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
     const caller = callerIn(request)
     const params = checkParams(request.params)
     const query = checkQuery(request.query)
+    assertLines(route, given)
     const body = checkBody(given)
     if (actor.kind === 'user') await deps.assertOpen(actor, route)
     return route.handle({
@@ -165,6 +177,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
       get signal() {
         return signalOf(reply, deps.stopping)
       },
+      lines: request.body instanceof Readable ? request.body : noLines,
       params,
       query,
       body,
@@ -182,7 +195,8 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
             answerOf(request, reply, actor, body),
           )
         : await answerOf(request, reply, actor, request.body ?? null)
-    if (answer instanceof EventStream) return sendEvents(reply, answer)
+    if (answer instanceof EventStream) return sendStream(reply, answer, 'text/event-stream')
+    if (answer instanceof LineStream) return sendStream(reply, answer, LINES)
     if (!(answer instanceof RawJson)) return answer
     return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
   }
@@ -195,8 +209,8 @@ const registerRoutes = (app: FastifyInstance, deps: HandlerDeps): void => {
     app.route({
       method: route.method,
       url: PREFIX + route.path,
-      schema: route.isStream ? {} : { response: { 200: route.answer } },
-      config: { takesForm: route.takesForm },
+      schema: route.isStream || route.takesLines ? {} : { response: { 200: route.answer } },
+      config: { takesForm: route.takesForm, takesLines: route.takesLines },
       onRequest: callerOf(deps, route),
       handler: handlerOf(deps, route),
     })
@@ -236,7 +250,8 @@ const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): voi
     .send(JSON.stringify(errorAnswer(failure, request.id)))
 }
 
-const UPLOAD_WITHIN_MS = 3_600_000
+/** A body that never comes must not hold a connection for ever. */
+const BODY_WITHIN_MS = 60_000
 
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const app = Fastify({
@@ -247,15 +262,16 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
     genReqId: () => deps.ids.request(),
     // Refused while closing in our own words: see drain.ts.
     return503OnClosing: false,
-    // A request that never ends must not hold a connection for ever; bodies that are no upload have less: body-time.ts.
-    requestTimeout: UPLOAD_WITHIN_MS,
+    // Node's own would end imports that take longer: see slow-bodies.ts.
+    requestTimeout: 0,
     frameworkErrors: (error, request, reply) => fail(request, reply, error),
   })
   app.decorateRequest('caller', null)
   app.decorateRequest('failure', null)
   drainOnClose(app)
   acceptJson(app)
-  limitBodyTime(app)
+  acceptLines(app)
+  cutSlowBodies(app, { withinMs: BODY_WITHIN_MS })
   app.addHook('onRequest', refuseNulInUrl)
   logRequests(app, deps)
   app.setErrorHandler((error, request, reply) => fail(request, reply, error))

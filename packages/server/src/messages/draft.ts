@@ -154,6 +154,12 @@ export const draftMessage = (body: SendMessage): Draft => {
   return draftOf(category, type, body.data)
 }
 
+/** Of a message of which nothing is left but that it was there. */
+export const draftOfDeleted = (body: SendMessage): Draft => {
+  const category = categoryOf(body)
+  return { category, type: typeOf(category, body), dataHead: '{"text":""', text: null, mentions: [] }
+}
+
 /** An edit names what changes; what it does not name stays. `stored` is the data as stored. */
 export const draftEdit = (message: { category: string; type: string; data: string }, change: unknown): Draft => {
   if (!isObject(change)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')

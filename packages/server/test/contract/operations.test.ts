@@ -1,6 +1,7 @@
 /** Every operation of the table, once, with the properties that the contract shows for its answer. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
+import { importLines } from '../support/importing.ts'
 import { openStream } from '../support/pulling.ts'
 import { nameOf, routes } from '../support/routes.ts'
 import { toGroup, toUser } from '../support/scene.ts'
@@ -736,6 +737,54 @@ const operations: Operations = {
   'POST /bots/:uid/updates/acknowledge': async ({ api }) => {
     const { data } = await api.ok('POST', '/bots/robot/updates/acknowledge', { body: { offset: 2 } })
     expect(data).toEqual({ acknowledged: 1 })
+  },
+  'POST /data_import/users': async ({ api }) => {
+    const { data } = await api.ok('POST', '/data_import/users', { body: { users: { old: { name: 'Old' } } } })
+    expectKeys(data.old, ['success', 'data'])
+    expectKeys(data.old.data.data, PLAIN_USER)
+  },
+  'POST /data_import/groups': async ({ api }) => {
+    const groups = { attic: { guid: 'attic', name: 'Attic', type: 'public', owner: 'old' } }
+    const { data } = await api.ok('POST', '/data_import/groups', { body: { groups } })
+    expect(data.attic).toMatchObject({
+      success: true,
+      data: { data: { guid: 'attic', owner: 'old', membersCount: 1 } },
+    })
+  },
+  'POST /data_import/members': async ({ api }) => {
+    const members = [{ guid: 'attic', uid: 'ann', joinedAt: 1 }]
+    const { data } = await api.ok('POST', '/data_import/members', { body: { members } })
+    expectKeys(data.attic_member_ann.data.data, ['guid', 'uid', 'scope', 'joinedAt'])
+  },
+  'POST /data_import/messages': async ({ api }) => {
+    const message = { sender: 'old', receiverType: 'group', receiver: 'attic', data: { text: 'x' }, sentAt: '5' }
+    const { data } = await api.ok('POST', '/data_import/messages', { body: { messages: { m1: message } } })
+    expectKeys(data.m1.data, [...SENT, 'muid'])
+  },
+  'POST /data_import/stream': async ({ api }) => {
+    const { lines } = await importLines(api.server, [{ user: { uid: 'older', name: 'Older' } }, 'no JSON'])
+    expect(lines).toEqual([
+      { line: 1, success: true, id: 'older' },
+      {
+        line: 2,
+        success: false,
+        error: { code: 'ERR_BAD_REQUEST', message: expect.any(String), details: expect.any(Object) },
+      },
+      { done: true, line: 2, imported: 1, existed: 0, failed: 1 },
+    ])
+    api.used.add('POST /data_import/stream')
+  },
+  'GET /stats': async ({ api }) => {
+    const { data } = await api.ok('GET', '/stats', { query: { fromDate: 1, toDate: 9_999_999_999 } })
+    expectKeys(data, ['metrics', 'time_range'])
+    const minutes = ['audio_minutes', 'video_minutes', 'recorded_minutes']
+    expectKeys(data.metrics, [...minutes, 'active_users', 'concurrent_users'])
+    expectKeys(data.time_range, ['fromDate', 'toDate'])
+  },
+  'GET /stats/messages': async ({ api }) => {
+    const { data } = await api.ok('GET', '/stats/messages')
+    expectKeys(data, ['startTime', 'endTime', 'dataPoints', 'appId'])
+    expectKeys(data.dataPoints[0], ['messagesSent', 'readReceipts', 'deliveryReceipts', 'startTime', 'endTime'])
   },
   'POST /bots/:uid/resume': async ({ api }) => {
     expect((await api.ok('POST', '/bots/robot/resume')).data).toEqual({ resumed: expect.any(Number) })

@@ -15,6 +15,7 @@ import { deliveriesConformance } from './deliveries.ts'
 import { filesConformance } from './files.ts'
 import { groupsConformance } from './groups.ts'
 import { hopsConformance } from './hops.ts'
+import { importsConformance } from './imports.ts'
 import { laneOrderConformance } from './lane-order.ts'
 import { lanesConformance } from './lanes.ts'
 import { leasesConformance } from './leases.ts'
@@ -94,6 +95,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('threads', () => threadsConformance(subject))
     describe('conversations', () => conversationsConformance(subject))
     describe('files', () => filesConformance(subject))
+    describe('imports and statistics', () => importsConformance(subject))
     describe('bots', () => botsConformance(subject))
     describe('bots: secrets', () => botSecretsConformance(subject))
     describe('lanes', () => lanesConformance(subject))

@@ -25,7 +25,7 @@ const setMarks = statement<Key & { read: number; delivered: number }>(
    VALUES (:app, :conversation, :uid, :read, :delivered)
    ON CONFLICT (app_id, conversation_id, uid) DO UPDATE SET read_id = excluded.read_id, delivered_id = excluded.delivered_id`,
 )
-const insertReceipt = statement<Key & { kind: string; id: number; now: number }>(
+export const insertReceipt = statement<Key & { kind: string; id: number; now: number }>(
   'receipts.insert',
   `INSERT INTO receipts (app_id, conversation_id, uid, kind, up_to_id, at)
    VALUES (:app, :conversation, :uid, :kind, :id, :now)
@@ -37,7 +37,7 @@ const deleteReceipts = statement<Key & { id: number }>(
      AND up_to_id >= :id`,
 )
 /** Two marks of one user in one conversation, one after the other. SQLite has one writer. */
-const lockMarks = statement<{ key: string }, { locked: null }>(
+export const lockMarks = statement<{ key: string }, { locked: null }>(
   'marks.lock',
   'SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)) AS locked',
 )

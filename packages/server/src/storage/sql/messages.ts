@@ -49,7 +49,7 @@ const firstOfMuid = statement<{ app: string; sender: string; muid: string; since
   'messages.first_of_muid',
   `${FIRST_OF_MUID} ORDER BY id LIMIT 1`,
 )
-const firstOfMuidTo = statement<
+export const firstOfMuidTo = statement<
   { app: string; sender: string; muid: string; since: number; receiverType: string; receiver: string },
   MessageRow
 >(
@@ -183,7 +183,12 @@ const findQuoted = async (tx: Tx, app: AppId, id: MessageId | null): Promise<Sto
 }
 
 /** A reply goes where its thread is. */
-const checkThread = async (tx: Tx, app: AppId, parentId: MessageId, conversationId: ConversationId): Promise<void> => {
+export const checkThread = async (
+  tx: Tx,
+  app: AppId,
+  parentId: MessageId,
+  conversationId: ConversationId,
+): Promise<void> => {
   const parent = await tx.first(findMessage, { app, id: Number(parentId) })
   if (parent === undefined) throw new AppError('ERR_MESSAGE_ID_NOT_FOUND', { details: { id: parentId } })
   if (parent.category === 'action' || parent.category === 'call')

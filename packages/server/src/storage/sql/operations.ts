@@ -7,6 +7,7 @@ import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
 import { flags } from './flags.ts'
 import { groups } from './groups.ts'
+import { imports } from './imports.ts'
 import { interactions } from './interactions.ts'
 import { joining } from './joining.ts'
 import { lanes } from './lanes.ts'
@@ -21,6 +22,7 @@ import { reactions } from './reactions.ts'
 import { blocks, friends } from './relations.ts'
 import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
+import { stats } from './stats.ts'
 import { threads } from './threads.ts'
 import { updates } from './updates.ts'
 import { userLists } from './user-lists.ts'
@@ -53,4 +55,6 @@ export const operations = {
   deliveries,
   updates,
   webhooks,
+  imports,
+  stats,
 } as const satisfies OperationTable

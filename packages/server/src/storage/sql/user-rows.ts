@@ -50,9 +50,13 @@ export const toUser = (row: UserRow): User => ({
   ...(row.tags !== null && { tags: JSON.parse(row.tags) as string[] }),
 })
 
+/** Also who is deactivated. */
+export const findUserRow = (tx: Tx, app: AppId, uid: Uid): Promise<UserRow | undefined> =>
+  tx.first(findUser, { app, uid })
+
 /** The user, if there is one who may take part. */
 export const findActive = async (tx: Tx, app: AppId, uid: Uid): Promise<UserRow | undefined> => {
-  const row = await tx.first(findUser, { app, uid })
+  const row = await findUserRow(tx, app, uid)
   return row?.deactivated_at === null ? row : undefined
 }
 

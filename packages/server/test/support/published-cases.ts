@@ -1,0 +1,240 @@
+/** For every operation of the published description, a request that is right: what is made for it, and what its body says. */
+import type { Api, Json } from './api.ts'
+import type { Operation } from './published.ts'
+
+export interface Given {
+  readonly names?: Readonly<Record<string, string>>
+  readonly onBehalfOf?: string
+  /** In place of what is made up from the schema; undefined leaves a field out. */
+  readonly body?: Readonly<Record<string, unknown>>
+}
+
+export interface PublishedWorld {
+  readonly api: Api
+  readonly message: string
+  readonly token: string
+  readonly apiKey: string
+  /** A name that nothing has. */
+  fresh(): string
+  user(): Promise<string>
+  group(): Promise<string>
+  role(): Promise<string>
+  send(to: string): Promise<string>
+}
+
+const url = 'http://placehold.it/120x120&text=image1'
+const metadata = { email: 'user@email.com' }
+const profile = { name: 'Barry Allen', avatar: url, link: url, metadata, tags: ['tag1'], role: 'manager' }
+
+let names = 0
+
+export const makePublishedWorld = async (api: Api): Promise<PublishedWorld> => {
+  const fresh = (): string => `superhero-${++names}`
+  const post = (path: string, body: object, onBehalfOf?: string): Promise<Json> =>
+    api.ok('POST', path, { body, onBehalfOf })
+  const user = async (uid = fresh()): Promise<string> => {
+    await post('/users', { uid, ...profile })
+    // What was changed shows when.
+    await api.ok('PUT', `/users/${uid}`, { body: { name: profile.name } })
+    return uid
+  }
+  const role = async (name = fresh()): Promise<string> => {
+    const settings = { listUsers: 'all', sendMessagesTo: 'all' }
+    await post('/roles', { role: name, name, description: 'x', metadata, settings })
+    return name
+  }
+  const group = async (): Promise<string> => {
+    const guid = fresh()
+    const looks = { name: 'Project Group', description: 'x', icon: url, metadata, tags: ['tag1'], owner: 'ann' }
+    await post('/groups', { guid, type: 'public', ...looks, members: { participants: ['bob'] } })
+    await api.ok('PUT', `/groups/${guid}`, { body: { name: 'Project Group' } })
+    return guid
+  }
+  const send = async (to: string): Promise<string> => {
+    const body = { receiver: to, receiverType: 'user', data: { text: 'hello', metadata }, tags: ['tag1'] }
+    return (await post('/messages', body, 'ann')).data.id
+  }
+  await role('manager')
+  const looks = { description: 'x', metadata, settings: { listUsers: 'all' } }
+  await api.ok('PUT', '/roles/default', { body: looks })
+  for (const uid of ['ann', 'bob', 'robot']) await user(uid)
+  await post('/bots', { uid: 'robot', webhookURL: 'https://bot.example/callback' })
+  const message = await send('bob')
+  return {
+    ...{ api, message, fresh, group, role, send },
+    user: () => user(),
+    token: (await post('/users/ann/auth_tokens', {})).data.authToken,
+    apiKey: (await post('/apikeys', { name: 'Spare' })).data.apiKey,
+  }
+}
+
+/** By name of the field; what is not here is made up from its type. */
+const said: Readonly<Record<string, unknown>> = {
+  ...profile,
+  ...{ icon: url, description: 'x', password: 'secret', scope: 'participant', force: true, permanent: false },
+  ...{ receiver: 'bob', receiverType: 'user', category: 'message', type: 'text', owner: 'ann' },
+  ...{ data: { text: 'hello', metadata }, settings: { listUsers: 'all', sendMessagesTo: 'friendsOnly' } },
+  ...{ platform: 'web', userAgent: 'x', appInfo: { version: '1' } },
+}
+/** Left out, and why. */
+const LEFT_OUT: Readonly<Record<string, string>> = {
+  unset: 'takes away what the answer shows',
+  multipleReceivers: 'is said in place of one receiver, and answered by receiver: addressing.test.ts',
+}
+
+/** All that the schema names. */
+export const bodyOf = ({ bodySchema, path }: Operation, given: Given): object | undefined => {
+  if (bodySchema === undefined) return undefined
+  const body: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries<Json>(bodySchema.properties)) {
+    if (LEFT_OUT[name] !== undefined) continue
+    if (path.startsWith('/groups') && name === 'type') body[name] = 'public'
+    else if (path.startsWith('/apikeys') && name === 'scope') body[name] = 'authOnly'
+    else if (Object.hasOwn(said, name)) body[name] = said[name]
+    else body[name] = schema.type === 'array' ? [] : schema.type === 'object' ? {} : schema.type === 'boolean'
+  }
+  return Object.fromEntries(Object.entries({ ...body, ...given.body }).filter(([, value]) => value !== undefined))
+}
+
+type Case = (w: PublishedWorld) => Given | Promise<Given>
+
+const people = async (w: PublishedWorld, field: string, prepare?: [string, string]): Promise<Given> => {
+  const [uid, other] = [await w.user(), await w.user()]
+  if (prepare) await w.api.ok('POST', `/users/${uid}/${prepare[0]}`, { body: { [prepare[1]]: [other] } })
+  return { names: { uid }, body: { [field]: [other] } }
+}
+
+const nothing: Case = () => ({})
+const ofAnn: Case = () => ({ names: { uid: 'ann' } })
+const ofRole: Case = async (w) => ({ names: { role: await w.role() } })
+const restricted: Case = async (w) => {
+  const role = await w.role()
+  await w.api.ok('POST', `/roles/${role}/restrictedfeatures`, { body: { featuresToRestrict: ['u.listUsers'] } })
+  return { names: { role }, body: { featuresToRestrict: ['u.deleteGroup'], featuresToAllow: ['u.listUsers'] } }
+}
+const ofToken: Case = ({ token }) => ({ names: { uid: 'ann', authToken: token } })
+const ofGroup: Case = async (w) => ({ names: { guid: await w.group(), uid: 'bob' }, onBehalfOf: 'ann' })
+const banned: Case = async (w) => {
+  const given = { names: { guid: await w.group(), uid: 'bob' } }
+  await w.api.ok('POST', `/groups/${given.names.guid}/bannedusers/bob`)
+  return given
+}
+const ofMessage: Case = ({ message }) => ({ names: { id: message } })
+const talking: Case = async (w) => {
+  const uid = await w.user()
+  await w.send(uid)
+  return {
+    names: { uid, conversationId: `ann_user_${uid}` },
+    onBehalfOf: 'ann',
+    body: { tags: ['tag1'], conversationWith: 'ann' },
+  }
+}
+const talkingInGroup = async (w: PublishedWorld): Promise<Given> => {
+  const guid = await w.group()
+  const body = { receiver: guid, receiverType: 'group', data: { text: 'hello', metadata } }
+  await w.api.ok('POST', '/messages', { body, onBehalfOf: 'bob' })
+  return { names: { guid }, onBehalfOf: 'ann', body: { tags: ['tag1'] } }
+}
+/** The last thing that happened in the group is that somebody was added. */
+const addedToGroup: Case = async (w) => {
+  const { names } = await talkingInGroup(w)
+  const onBehalfOf = await w.user()
+  await w.api.ok('POST', `/groups/${names?.guid}/members`, { body: { participants: [onBehalfOf] }, onBehalfOf: 'ann' })
+  return { ...(names && { names }), onBehalfOf, body: { tags: ['tag1'] } }
+}
+const thread: Case = async (w) => {
+  const id = await w.send('bob')
+  const body = { receiver: 'bob', receiverType: 'user', data: { text: 'hello', metadata } }
+  await w.api.ok('POST', `/messages/${id}/thread`, { body, onBehalfOf: 'ann' })
+  return { names: { id }, onBehalfOf: 'ann' }
+}
+
+export const cases: Readonly<Record<string, Case>> = {
+  'POST /apikeys': nothing,
+  'GET /apikeys': nothing,
+  'GET /apikeys/{apiKey}': ({ apiKey }) => ({ names: { apiKey } }),
+  'PUT /apikeys/{apiKey}': ({ apiKey }) => ({ names: { apiKey } }),
+  'DELETE /apikeys/{apiKey}': async ({ api }) => ({
+    names: { apiKey: (await api.ok('POST', '/apikeys', { body: { name: 'x' } })).data.apiKey },
+  }),
+  'POST /users': ({ fresh }) => ({ body: { uid: fresh() } }),
+  'GET /users': nothing,
+  'PUT /users': async (w) => ({ body: { uidsToActivate: [await w.user()] } }),
+  'DELETE /users': async (w) => ({ body: { uidsToDeactivate: [await w.user()] } }),
+  'GET /users/{uid}': ofAnn,
+  'PUT /users/{uid}': ofAnn,
+  'DELETE /users/{uid}': async (w) => ({ names: { uid: await w.user() } }),
+  'POST /roles': ({ fresh }) => ({ body: { role: fresh() } }),
+  'GET /roles': ofRole,
+  'GET /roles/{role}': ofRole,
+  'PUT /roles/{role}': ofRole,
+  'DELETE /roles/{role}': ofRole,
+  'POST /roles/{role}/restrictedfeatures': restricted,
+  'GET /roles/{role}/restrictedfeatures': restricted,
+  'DELETE /roles/{role}/restrictedfeatures': restricted,
+  'POST /users/{uid}/auth_tokens': ofAnn,
+  'GET /users/{uid}/auth_tokens': ofAnn,
+  'DELETE /users/{uid}/auth_tokens': async (w) => ({ names: { uid: await w.user() } }),
+  'GET /users/{uid}/auth_tokens/{authToken}': ofToken,
+  'PUT /users/{uid}/auth_tokens/{authToken}': ofToken,
+  'DELETE /users/{uid}/auth_tokens/{authToken}': async ({ api }) => ({
+    names: {
+      uid: 'bob',
+      authToken: (await api.ok('POST', '/users/bob/auth_tokens', { body: { force: true } })).data.authToken,
+    },
+  }),
+  'POST /groups': ({ fresh }) => ({ onBehalfOf: 'ann', body: { guid: fresh(), members: undefined } }),
+  'GET /groups': ofGroup,
+  'GET /groups/{guid}': ofGroup,
+  'PUT /groups/{guid}': ofGroup,
+  'DELETE /groups/{guid}': ofGroup,
+  'POST /groups/{guid}/bannedusers/{uid}': ofGroup,
+  'DELETE /groups/{guid}/bannedusers/{uid}': banned,
+  'GET /groups/{guid}/bannedusers': banned,
+  'POST /groups/{guid}/members': async (w) => ({
+    names: { guid: await w.group() },
+    body: {
+      admins: [await w.user()],
+      moderators: [await w.user()],
+      participants: [await w.user()],
+      usersToBan: [await w.user()],
+    },
+  }),
+  'GET /groups/{guid}/members': ofGroup,
+  'PUT /groups/{guid}/members/{uid}': async (w) => ({ ...(await ofGroup(w)), body: { scope: 'moderator' } }),
+  'DELETE /groups/{guid}/members/{uid}': ofGroup,
+  'POST /users/{uid}/friends': (w) => people(w, 'accepted'),
+  'GET /users/{uid}/friends': (w) => people(w, 'accepted', ['friends', 'accepted']),
+  'DELETE /users/{uid}/friends': (w) => people(w, 'friends', ['friends', 'accepted']),
+  'POST /users/{uid}/blockedusers': (w) => people(w, 'blockedUids'),
+  'GET /users/{uid}/blockedusers': (w) => people(w, 'blockedUids', ['blockedusers', 'blockedUids']),
+  'DELETE /users/{uid}/blockedusers': (w) => people(w, 'blockedUids', ['blockedusers', 'blockedUids']),
+  'POST /messages': () => ({ onBehalfOf: 'ann' }),
+  'GET /messages': () => ({ onBehalfOf: 'ann' }),
+  'GET /messages/{id}': ofMessage,
+  'PUT /messages/{id}': ({ message }) => ({ names: { id: message }, onBehalfOf: 'ann' }),
+  'DELETE /messages/{id}': async (w) => ({ names: { id: await w.send('bob') } }),
+  'POST /messages/{id}/thread': thread,
+  'GET /messages/{id}/thread': thread,
+  'GET /users/{uid}/messages': () => ({ names: { uid: 'bob' }, onBehalfOf: 'ann' }),
+  'GET /groups/{guid}/messages': talkingInGroup,
+  'POST /bots/{uid}/messages': () => ({ names: { uid: 'robot' }, body: { tags: ['tag1'] } }),
+  'GET /conversations': addedToGroup,
+  'GET /conversations/{conversationId}': async (w) => {
+    const { names, ...given } = await addedToGroup(w)
+    return { ...given, names: { conversationId: `group_${names?.guid}` } }
+  },
+  'DELETE /conversations/{conversationId}': talking,
+  'GET /users/{uid}/conversation': talking,
+  'PUT /users/{uid}/conversation': talking,
+  'DELETE /users/{uid}/conversation': talking,
+  'POST /users/{uid}/conversation/delivered': talking,
+  'POST /users/{uid}/conversation/read': talking,
+  'GET /groups/{guid}/conversation': addedToGroup,
+  'PUT /groups/{guid}/conversation': addedToGroup,
+  'DELETE /groups/{guid}/conversation': talkingInGroup,
+  'POST /groups/{guid}/conversation/delivered': talkingInGroup,
+  'POST /groups/{guid}/conversation/read': talkingInGroup,
+  'GET /stats': nothing,
+  'GET /stats/messages': nothing,
+}
