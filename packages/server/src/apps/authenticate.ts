@@ -22,7 +22,7 @@ export type Caller =
  * How long a key or a token that was found is believed, in ms. Changes on this node take effect at once; changes on
  * another one after this time.
  */
-const BELIEVED_MS = 2000
+export const BELIEVED_MS = 2000
 const CACHE_MAX = 10_000
 
 export interface Authenticate {

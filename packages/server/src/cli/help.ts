@@ -10,6 +10,7 @@ Commands:
   serve     the server
   migrate   bring the schema of the store up to date, and end
   doctor    look at everything that a server needs, and say what is missing
+  app       create, list and delete apps, and change their keys: confab app says how
   help      this text
   version   the version
 

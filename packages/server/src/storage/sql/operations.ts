@@ -1,5 +1,7 @@
 /** Everything that can be asked of the store: nouns, with their verbs. One verb, one transaction. */
+import { appRemoval } from './app-removal.ts'
 import { apiKeys, apps } from './apps.ts'
+import { audit } from './audit.ts'
 import { bots } from './bots.ts'
 import { breakers } from './breakers.ts'
 import { conversations } from './conversations.ts'
@@ -26,7 +28,9 @@ import { authTokens, users } from './users.ts'
 
 export const operations = {
   apps,
+  appRemoval,
   apiKeys,
+  audit,
   users: { ...users, ...userLists },
   authTokens,
   roles,
