@@ -42,12 +42,13 @@ test('every metric has its row', async () => {
   expect(rowsOf(sectionOf(operations, 'Watching it'), /^confab_/).toSorted()).toEqual(all.toSorted())
 })
 
-test('every event that bots and files leave in the log has its row', () => {
-  const sources = globSync('packages/server/src/{bots,callbacks,delivery,files,files/s3,workers}/*.ts', { cwd: root })
+test('every event that bots, files and administrators leave in the log has its row', () => {
+  const folders = 'packages/server/src/{apps,bots,callbacks,delivery,files,files/s3,workers}/*.ts'
+  const sources = [...globSync(folders, { cwd: root }), 'packages/server/src/compose.ts']
     .filter((file) => !file.endsWith('.test.ts'))
     .map(read)
   // Subjects of the bus look the same; they have names.
-  const event = /(?<!= )'((?:bot|callback|clock|delivery|files|updates)\.[a-z_]+)'/g
+  const event = /(?<!= )'((?:audit|bot|callback|clock|delivery|files|updates)\.[a-z_]+)'/g
   const all = new Set(sources.flatMap((source) => [...source.matchAll(event)].map(([, name = '']) => name)))
   expect(all.size).toBeGreaterThan(10)
   const rows = rowsOf(sectionOf(operations, 'Watching it'), /^[a-z]+\.[a-z_]+$/).filter((row) => row !== 'http.request')

@@ -33,6 +33,7 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
   route({
     method: 'POST',
     path: '/groups/:guid/members',
+    isCore: true,
     tag,
     summary: 'Add members, each for themself; `usersToBan` are banned',
     forUsers: true,

@@ -45,6 +45,8 @@ export interface Route {
   /** Whether the body may also be a form with files, which makes a message: see `message-form.ts`. */
   readonly takesForm: boolean
   readonly answer: TSchema
+  /** Which of the two limits of an app it counts for: that of core operations, or the one of all others. */
+  readonly isCore: boolean
   /** It answers with a stream of events, each of which holds what `answer` says. */
   readonly isStream: boolean
   readonly handle: (request: RouteRequest) => Promise<unknown>
@@ -71,6 +73,7 @@ export const route = <
   takesForm?: boolean
   answer: TSchema
   isStream?: boolean
+  isCore?: boolean
   handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
 }): Route => ({
   access: 'fullAccess',
@@ -78,6 +81,7 @@ export const route = <
   onBehalfOf: 'none',
   takesForm: false,
   isStream: false,
+  isCore: false,
   ...definition,
   params: definition.params,
   query: definition.query,

@@ -195,6 +195,10 @@ describeEngines('secrets', (engine) => {
     vault.use('token in a broken URL', 'password in a URL', 'signing secret of the broken bot')
   })
 
+  test('what administrators did', async () => {
+    expect((await ok('GET', '/audit')).length).toBeGreaterThan(5)
+  })
+
   test('requests that are wrong', async () => {
     const text = vault.make('secret in a wrong body')
     const uid = 'ann'
