@@ -94,6 +94,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND'],
   'PUT /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND', 'ERR_APIKEY_NO_SELF_ACTION'],
   'DELETE /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND', 'ERR_APIKEY_NO_SELF_ACTION'],
+  'GET /audit': [],
   'POST /users': ['ERR_UID_ALREADY_EXISTS', 'ERR_ROLE_NOT_FOUND'],
   'GET /users': ['ERR_UID_NOT_FOUND'],
   'PUT /users': [],

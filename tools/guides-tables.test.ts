@@ -76,13 +76,13 @@ test('every metric has its row', async () => {
   expect(rowsOf(sectionOf(operations, 'Watching it'), /^confab_/).toSorted()).toEqual(all.toSorted())
 })
 
-test('every event that bots, webhooks, files and imports leave in the log has its row', () => {
-  const folders = '{bots,callbacks,delivery,webhooks,files,files/s3,imports,workers}'
-  const sources = globSync(`packages/server/src/${folders}/*.ts`, { cwd: root })
+test('every event that the features leave in the log has its row', () => {
+  const folders = '{apps,bots,callbacks,delivery,webhooks,files,files/s3,imports,workers}'
+  const sources = [...globSync(`packages/server/src/${folders}/*.ts`, { cwd: root }), 'packages/server/src/compose.ts']
     .filter((file) => !file.endsWith('.test.ts'))
     .map(read)
   // Subjects of the bus look the same; they have names.
-  const event = /(?<!= )'((?:bot|callback|clock|delivery|files|import|updates|webhook)\.[a-z_]+)'/g
+  const event = /(?<!= )'((?:audit|bot|callback|clock|delivery|files|import|updates|webhook)\.[a-z_]+)'/g
   const all = new Set(sources.flatMap((source) => [...source.matchAll(event)].map(([, name = '']) => name)))
   expect(all.size).toBeGreaterThan(10)
   const rows = rowsOf(sectionOf(operations, 'Watching it'), /^[a-z]+\.[a-z_]+$/).filter((row) => row !== 'http.request')

@@ -1,3 +1,4 @@
+export * from './audit.ts'
 export * from './bot-settings.ts'
 export * from './callback.ts'
 export * from './deliveries.ts'

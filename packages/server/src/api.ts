@@ -1,6 +1,8 @@
 /** The API of the server: every route with the use cases behind it, from what they are made of. */
 import { ImportGroup, ImportMember, ImportMessage, ImportUser } from '@confab/protocol'
 import { apiKeyRoutes } from './apps/api-keys.routes.ts'
+import { auditRoutes } from './apps/audit.routes.ts'
+import { makeListAudit } from './apps/audit.ts'
 import { makeManageApiKeys } from './apps/manage-api-keys.ts'
 import { botRoutes } from './bots/bots.routes.ts'
 import { makeManageBots } from './bots/manage-bots.ts'
@@ -117,6 +119,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
+    ...auditRoutes(makeListAudit(shared)),
     ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
     ...relationRoutes(makeManageRelations(shared)),
     ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),

@@ -5,6 +5,7 @@
 import { SendMessage } from '@confab/protocol'
 import type { FastifyInstance } from 'fastify'
 import { buildRoutes, buildSender, type Kernel } from './api.ts'
+import { makeAuditOf } from './apps/audit.ts'
 import { makeAuthenticate } from './apps/authenticate.ts'
 import { openVault } from './bots/open-vault.ts'
 import { makeFetchUpdates } from './bots/pull-updates.ts'
@@ -23,6 +24,7 @@ import { openFileStore } from './files/open-file-store.ts'
 import { makeCheck } from './http/check.ts'
 import { makeMessageForm } from './http/message-form.ts'
 import { openApiOf } from './http/openapi.ts'
+import { makeTakeAllowance } from './http/rate-limit.ts'
 import { buildServer } from './http/server.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
@@ -168,14 +170,27 @@ const openDelivery = async (
   return dispatcher
 }
 
-/** Answers what ends it. */
-const startSweeper = (config: Config, { store, kernel }: { store: Store; kernel: Kernel }): (() => Promise<void>) => {
+/** What is kept for a time; answers what ends it. */
+const startSweepers = (config: Config, { store, kernel }: { store: Store; kernel: Kernel }): (() => Promise<void>) => {
   const { clock, log } = kernel
-  const keepMs = config.deliveryRetentionMs
-  if (keepMs === 0 || !config.roles.includes('delivery')) return () => Promise.resolve()
-  const sweeper = new Sweeper({ store, clock, log, keepMs })
-  sweeper.start()
-  return () => sweeper.stop()
+  const sweepers = [
+    new Sweeper({
+      ...{ clock, keepMs: config.deliveryRetentionMs },
+      sweep: (beforeMs, limit) => store.deliveries.sweep({ beforeMs, limit }),
+      onSwept: (swept) => log.debug({ swept }, 'deliveries.swept'),
+      onFailed: (err) => log.warn({ err, consequence: 'old deliveries stay for now' }, 'deliveries.sweep_failed'),
+    }),
+    new Sweeper({
+      ...{ clock, keepMs: config.auditRetentionMs },
+      sweep: (beforeMs, limit) => store.audit.sweep({ before: toSeconds(beforeMs), limit }),
+      onSwept: (swept) => log.debug({ swept }, 'audit.swept'),
+      onFailed: (err) => log.warn({ err, consequence: 'old entries stay for now' }, 'audit.sweep_failed'),
+    }),
+  ]
+  if (config.roles.includes('delivery')) for (const sweeper of sweepers) sweeper.start()
+  return async () => {
+    await Promise.all(sweepers.map((sweeper) => sweeper.stop()))
+  }
 }
 
 /** Whoever takes files removes them; answers what ends it. */
@@ -225,6 +240,8 @@ const openHttp = async (
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, publicUrl, messageForm },
     files: routes.length > 0 ? files : undefined,
+    auditOf: makeAuditOf({ store, clock, log }),
+    takeAllowance: makeTakeAllowance(config, clock),
   })
   return { http, url: await http.listen({ host: config.host, port: config.port }) }
 }
@@ -258,7 +275,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(() => sending.sender.close())
     const dispatcher = await openDelivery(config, parts, sending)
     opened.add(async () => dispatcher?.stop())
-    opened.add(startSweeper(config, parts))
+    opened.add(startSweepers(config, parts))
     opened.add(await startFileSweeper(config, parts))
     const { http, url } = await openHttp(config, parts, sending)
     opened.add(async () => {

@@ -1,5 +1,6 @@
 /** Arguments → command → exit code. */
 import { MasterKeyError } from './bots/open-vault.ts'
+import { app } from './cli/app.ts'
 import { dev } from './cli/dev.ts'
 import { doctor } from './cli/doctor.ts'
 import { type ExitCode, exitCodes } from './cli/exit-codes.ts'
@@ -27,6 +28,7 @@ const commands: Readonly<Record<string, Command>> = {
   migrate,
   import: importFile,
   doctor,
+  app,
   help: print(help),
   version: print(() => VERSION),
 }

@@ -15,14 +15,20 @@ export interface Credentials {
 
 /** What the credentials open: the app with a key's scope, or what one of its users may do. */
 export type Caller =
-  | { readonly kind: 'key'; readonly app: App; readonly apiKey: string; readonly scope: KeyScope }
+  | {
+      readonly kind: 'key'
+      readonly app: App
+      readonly apiKey: string
+      readonly keyName: string
+      readonly scope: KeyScope
+    }
   | { readonly kind: 'user'; readonly app: App; readonly authToken: string; readonly uid: Uid }
 
 /**
  * How long a key or a token that was found is believed, in ms. Changes on this node take effect at once; changes on
  * another one after this time.
  */
-const BELIEVED_MS = 2000
+export const BELIEVED_MS = 2000
 const CACHE_MAX = 10_000
 
 export interface Authenticate {
@@ -69,7 +75,7 @@ export const makeAuthenticate = (deps: {
     const app = await appOf(appId, key?.appId, 'AUTH_ERR_APIKEY_NOT_FOUND')
     if (apiKey === undefined) throw new AppError('AUTH_ERR_EMPTY_APIKEY')
     if (key?.appId !== app.id) throw new AppError('AUTH_ERR_APIKEY_NOT_FOUND')
-    return { kind: 'key', app, apiKey, scope: key.scope }
+    return { kind: 'key', app, apiKey, keyName: key.name, scope: key.scope }
   }
 
   const authenticate = async (credentials: Credentials): Promise<Caller> => {

@@ -11,6 +11,7 @@ Commands:
   migrate   bring the schema of the store up to date, and end
   import    rows of a file, one a line, into the store: import <file> [--from-line N]
   doctor    look at everything that a server needs, and say what is missing
+  app       create, list and delete apps, and change their keys: confab app says how
   help      this text
   version   the version
 

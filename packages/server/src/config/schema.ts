@@ -213,6 +213,30 @@ export const settings = {
     default: 7 * 86_400_000,
     doc: 'How long deliveries that are over are kept with their attempts, to be inspected and replayed. `0s`: for ever.',
   }),
+  auditRetentionMs: setting({
+    env: 'CONFAB_AUDIT_RETENTION',
+    type: value.duration(0, 10 * 365 * 86_400_000),
+    default: 90 * 86_400_000,
+    doc: 'How long it is kept what administrators did. `0s`: for ever.',
+  }),
+  rateLimitApp: setting({
+    env: 'CONFAB_RATE_LIMIT_APP',
+    type: value.integer(0, 1_000_000_000),
+    default: 0,
+    doc: 'How many requests a minute this node takes for each app, core operations aside; the hosted product takes 20000. `0`: any number.',
+  }),
+  rateLimitAppCore: setting({
+    env: 'CONFAB_RATE_LIMIT_APP_CORE',
+    type: value.integer(0, 1_000_000_000),
+    default: 0,
+    doc: 'How many core operations a minute this node takes for each app: users made or deleted, groups made or joined; the hosted product takes 10000. `0`: any number.',
+  }),
+  rateLimitToken: setting({
+    env: 'CONFAB_RATE_LIMIT_TOKEN',
+    type: value.integer(0, 1_000_000_000),
+    default: 600,
+    doc: 'How many requests a minute this node takes with one auth token of a user, all operations together. `0`: any number.',
+  }),
   leaseMs: setting({
     env: 'CONFAB_LEASE',
     type: value.duration(1000, 600_000),

@@ -17,7 +17,7 @@ export interface FileParts {
 
 export const buildFiles = (
   config: { dataDir: string; maxFileBytes: number },
-  parts: { store: Pick<Store, 'files'>; files: FileStore; clock: Clock; ids: Ids; log: Logger },
+  parts: { store: Pick<Store, 'files' | 'appRemoval'>; files: FileStore; clock: Clock; ids: Ids; log: Logger },
 ): FileParts => ({
   files: parts.files,
   receiver: makeReceiver({ ...config, ids: parts.ids }),

@@ -1,5 +1,5 @@
 /** Files from when they have come in until a message has them, or they go. */
-import { type Attachment, limits } from '@confab/protocol'
+import { type AppId, type Attachment, limits } from '@confab/protocol'
 import type { Actor } from '../kernel/actor.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
@@ -41,10 +41,12 @@ export interface KeepFiles {
   ): Promise<T>
   /** One step of the sweeper: files that no message has and whose time is over. Answers how many went. */
   sweep(limit: number): Promise<number>
+  /** One step of the removal of an app whose files have all expired. Answers how many went. */
+  removeOf(appId: AppId, limit: number): Promise<number>
 }
 
 export const makeKeepFiles = (deps: {
-  store: Pick<Store, 'files'>
+  store: Pick<Store, 'files' | 'appRemoval'>
   files: FileStore
   clock: Clock
   ids: Pick<Ids, 'file'>
@@ -106,5 +108,7 @@ export const makeKeepFiles = (deps: {
     },
 
     sweep: async (limit) => removeBytes(await store.files.expired({ now: now(), limit })),
+
+    removeOf: async (appId, limit) => removeBytes(await store.appRemoval.files({ appId, limit })),
   }
 }

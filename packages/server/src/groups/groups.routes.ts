@@ -42,6 +42,7 @@ export const groupRoutes = (groups: ManageGroups): readonly Route[] => [
   route({
     method: 'POST',
     path: '/groups',
+    isCore: true,
     tag,
     summary: 'Create a group, with members if there are any',
     forUsers: true,

@@ -37,6 +37,7 @@ export const joiningRoutes = ({ join, members }: { join: JoinGroups; members: Ma
   route({
     method: 'POST',
     path: '/groups/:guid/members',
+    isCore: true,
     tag,
     summary: 'Add members, each for themself; `usersToBan` are banned. Without lists the acting user joins',
     forUsers: true,
@@ -55,6 +56,7 @@ export const joiningRoutes = ({ join, members }: { join: JoinGroups; members: Ma
   route({
     method: 'PUT',
     path: '/groups/:guid/members',
+    isCore: true,
     tag,
     summary: 'Add members, as with POST',
     forUsers: true,
@@ -67,6 +69,7 @@ export const joiningRoutes = ({ join, members }: { join: JoinGroups; members: Ma
   route({
     method: 'DELETE',
     path: '/groups/:guid/members',
+    isCore: true,
     tag,
     summary: 'Leave a group, as the acting user',
     forUsers: true,

@@ -47,6 +47,8 @@ export interface Route {
   /** Whether the body may also be a form with files, which makes a message: see `message-form.ts`. */
   readonly takesForm: boolean
   readonly answer: TSchema
+  /** Which of the two limits of an app it counts for: that of core operations, or the one of all others. */
+  readonly isCore: boolean
   /** It answers with a stream of events, each of which holds what `answer` says. */
   readonly isStream: boolean
   /** It takes lines of JSON of any number, and answers with lines, each of which holds what `answer` says. */
@@ -76,6 +78,7 @@ export const route = <
   answer: TSchema
   isStream?: boolean
   takesLines?: boolean
+  isCore?: boolean
   handle: (request: RouteRequest<Of<P>, Of<Q>, Of<B>>) => Promise<unknown>
 }): Route => ({
   access: 'fullAccess',
@@ -84,6 +87,7 @@ export const route = <
   takesForm: false,
   isStream: false,
   takesLines: false,
+  isCore: false,
   ...definition,
   params: definition.params,
   query: definition.query,

@@ -13,6 +13,7 @@ import Fastify, {
   type FastifyRequest,
   type onRequestHookHandler,
 } from 'fastify'
+import type { AuditOf } from '../apps/audit.ts'
 import { type Authenticate, assertAccess, type Caller } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
@@ -29,6 +30,7 @@ import { isForm } from './form.ts'
 import { acceptJson, acceptLines } from './json-body.ts'
 import type { MessageForm } from './message-form.ts'
 import { type Health, registerOperations } from './operations.ts'
+import type { Allowance, TakeAllowance } from './rate-limit.ts'
 import { EventStream, LINES, LineStream, RawJson, type Route } from './route.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
 
@@ -53,6 +55,10 @@ export interface HttpDeps {
   readonly authenticate: Authenticate
   /** Fails if the role of the acting user is kept from the route. */
   readonly assertOpen: (actor: Actor, route: Route) => Promise<void>
+  /** Counts the request, where requests are limited. */
+  readonly takeAllowance: TakeAllowance
+  /** Writes down what administrators do. */
+  readonly auditOf: AuditOf
   readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
@@ -92,14 +98,23 @@ const refuseNulInUrl: onRequestHookHandler = (request, _reply, done) => {
   done(request.url.includes('%00') ? badRequest({ path: 'must not contain the character NUL' }) : undefined)
 }
 
-const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest) => {
+const limitRate = (reply: FastifyReply, { isSpent, limit, remaining, resetAt, after }: Allowance): void => {
+  reply.header('x-rate-limit', limit).header('x-rate-limit-remaining', remaining)
+  if (!isSpent) return
+  reply.header('retry-after', after).header('x-rate-limit-reset', resetAt)
+  throw new AppError('ERR_TOO_MANY_REQUESTS')
+}
+
+const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest, reply: FastifyReply) => {
   const caller = await deps.authenticate({
     appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
     apiKey: header(request, 'apikey'),
     authToken: header(request, 'authtoken'),
   })
-  assertAccess(caller, route)
   request.caller = caller
+  const allowance = deps.takeAllowance(caller, route)
+  if (allowance !== undefined) limitRate(reply, allowance)
+  assertAccess(caller, route)
 }
 
 /** Ends with the connection, and when the server stops. */
@@ -151,6 +166,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
   const checkParams = makeCheck(route.params, 'path')
   const checkQuery = makeQueryCheck(route.query)
   const checkBody = makeCheck(route.body, 'body')
+  const audit = deps.auditOf(route)
   const answerOf = async (
     request: FastifyRequest,
     reply: FastifyReply,
@@ -163,7 +179,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
     assertLines(route, given)
     const body = checkBody(given)
     if (actor.kind === 'user') await deps.assertOpen(actor, route)
-    return route.handle({
+    const answer = await route.handle({
       app: caller.app,
       actor,
       caller,
@@ -182,6 +198,8 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
       query,
       body,
     })
+    if (audit !== undefined) await audit({ caller, actor, params, requestId: request.id })
+    return answer
   }
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const isAForm = isForm(request.headers['content-type'])

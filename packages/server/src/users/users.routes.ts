@@ -49,6 +49,7 @@ export const userRoutes = (users: ManageUsers): readonly Route[] => [
   route({
     method: 'POST',
     path: '/users',
+    isCore: true,
     tag,
     summary: 'Create a user',
     access: 'authOnly',
@@ -118,6 +119,7 @@ export const userRoutes = (users: ManageUsers): readonly Route[] => [
   route({
     method: 'DELETE',
     path: '/users/:uid',
+    isCore: true,
     tag,
     summary: 'Delete a user; with `permanent` also their messages',
     params: pathOf('uid'),

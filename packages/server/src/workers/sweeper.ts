@@ -1,12 +1,10 @@
 /**
- * The sweeper deletes deliveries that are over, with their attempts, once they are old enough.
+ * A sweeper deletes what was kept for a time, once it is old enough: deliveries that are over, entries of the audit log.
  *
  * Concurrency: small transactions with pauses between, so that nobody waits for it; several nodes may sweep at once, each
  * takes what no other is at. Shutdown: `stop` waits for the step under way.
  */
 import type { Clock } from '../kernel/clock.ts'
-import type { Logger } from '../kernel/logger.ts'
-import type { Store } from '../storage/store.ts'
 
 const STEP = 200
 const PAUSE_MS = 20
@@ -14,11 +12,13 @@ const EVERY_MIN_MS = 500
 const EVERY_MAX_MS = 60_000
 
 export interface SweeperDeps {
-  readonly store: Pick<Store, 'deliveries'>
   readonly clock: Clock
-  readonly log: Logger
-  /** How long what is over is kept. */
+  /** How long it is kept; 0 is for ever. */
   readonly keepMs: number
+  /** One small step; answers how many went. */
+  readonly sweep: (beforeMs: number, limit: number) => Promise<number>
+  readonly onSwept: (swept: number) => void
+  readonly onFailed: (error: unknown) => void
 }
 
 export class Sweeper {
@@ -32,7 +32,7 @@ export class Sweeper {
   }
 
   start(): void {
-    this.#wait(EVERY_MIN_MS)
+    if (this.#deps.keepMs > 0) this.#wait(EVERY_MIN_MS)
   }
 
   async stop(): Promise<void> {
@@ -49,14 +49,14 @@ export class Sweeper {
   }
 
   async #step(): Promise<void> {
-    const { store, clock, log, keepMs } = this.#deps
+    const { clock, keepMs, sweep, onSwept, onFailed } = this.#deps
     const everyMs = Math.min(EVERY_MAX_MS, Math.max(EVERY_MIN_MS, keepMs / 10))
     try {
-      const swept = await store.deliveries.sweep({ beforeMs: clock.now() - keepMs, limit: STEP })
-      if (swept > 0) log.debug({ swept }, 'deliveries.swept')
+      const swept = await sweep(clock.now() - keepMs, STEP)
+      if (swept > 0) onSwept(swept)
       this.#wait(swept < STEP ? everyMs : PAUSE_MS)
     } catch (error) {
-      log.warn({ err: error, consequence: 'old deliveries stay for now' }, 'deliveries.sweep_failed')
+      onFailed(error)
       this.#wait(everyMs)
     }
   }

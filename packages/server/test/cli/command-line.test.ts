@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { runConfab } from './support.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-const commands = ['dev', 'serve', 'migrate', 'doctor', 'help', 'version']
+const commands = ['dev', 'serve', 'migrate', 'doctor', 'app', 'help', 'version']
 
 describe('help', () => {
   test.each([[[]], [['serve', '--port', '4000', '-h']], ...['dev', 'doctor'].map((command) => [[command, '--help']])])(

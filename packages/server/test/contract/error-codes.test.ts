@@ -172,7 +172,7 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   ERR_PAYLOAD_TOO_LARGE: ({ fails }) => fails('POST', '/users', { body: { x: 'x'.repeat(300_000) } }),
   ERR_UNSUPPORTED_MEDIA_TYPE: ({ fails }) =>
     fails('POST', '/users', { rawBody: 'x', headers: { 'content-type': 'text/plain' } }),
-  ERR_TOO_MANY_REQUESTS: { not: 'there is no rate limit yet' },
+  ERR_TOO_MANY_REQUESTS: { not: 'needs a limit: produced in rate-limits.test.ts' },
   ERR_EXCEPTION: { not: 'what nobody expects: produced below by a database that goes away' },
   ERR_SERVICE_UNAVAILABLE: { not: 'produced below by a database that goes away' },
 }

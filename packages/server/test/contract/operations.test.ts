@@ -801,6 +801,15 @@ const operations: Operations = {
   },
   ...webhookOperations('', 'hook'),
   ...webhookOperations('/apps/:appId', 'other_hook'),
+  'GET /audit': async ({ api }) => {
+    const list = await api.ok('GET', '/audit', { query: { limit: 2 } })
+    expectKeys(list, ['data', 'meta'])
+    expectKeys(list.data[0], ['id', 'at', 'actor', 'action', 'target', 'requestId'])
+    expectKeys(list.data[0].actor, ['kind', 'name', 'keyEnd'])
+    expect(list.data[0]).toMatchObject({ action: 'DELETE /bots/:uid', target: 'robot' })
+    expectKeys(list.meta, ['current', 'next', 'pagination'])
+    expect(list.meta.next).toEqual({ before: list.data[1].id })
+  },
   'DELETE /groups/:guid': async ({ api }) => {
     expectKeys((await api.ok('DELETE', '/groups/lounge')).data, SUCCESS)
     await api.fails('ERR_GUID_NOT_FOUND', 'GET', '/groups/lounge')

@@ -225,6 +225,10 @@ describeEngines('secrets', (engine) => {
     vault.use('password of the webhook', 'signing secret of the webhook')
   })
 
+  test('what administrators did', async () => {
+    expect((await ok('GET', '/audit')).length).toBeGreaterThan(5)
+  })
+
   test('requests that are wrong', async () => {
     const text = vault.make('secret in a wrong body')
     const uid = 'ann'

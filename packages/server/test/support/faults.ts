@@ -116,7 +116,7 @@ interface Fault {
 const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread)$/.test(path)
 const isEdit = (route: Route): boolean => nameOf(route) === 'PUT /messages/:id'
 
-const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unknown => {
+export const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unknown => {
   if (route.path.endsWith('/conversation/read')) return { messageId: message }
   if (sends(route)) return toUser(route.path.startsWith('/bots') ? ann : bob)
   if (isEdit(route)) return { data: { text: 'edited' } }
@@ -130,7 +130,7 @@ const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unkno
   return route.body && sampleOf(route.body as Parameters<typeof sampleOf>[0])
 }
 
-const rightNames = ({ path }: Route, world: World): Readonly<Record<string, string>> => {
+export const rightNames = ({ path }: Route, world: World): Readonly<Record<string, string>> => {
   const { ann, bob, bot, cara, group, message, apiKey, authToken } = world
   const isOfTwo = /^\/users\/:uid\/(conversation|threads)/.test(path)
   const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : isOfTwo ? bob : ann

@@ -6,7 +6,9 @@ import { AppError } from '../../kernel/app-error.ts'
 import { operations } from '../sql/operations.ts'
 import { makePort } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
+import { appRemovalConformance } from './app-removal.ts'
 import { appsConformance } from './apps.ts'
+import { auditConformance } from './audit.ts'
 import { botsConformance } from './bots.ts'
 import { botSecretsConformance } from './bots-secrets.ts'
 import { breakersConformance } from './breakers.ts'
@@ -80,6 +82,8 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     const subject: Subject = () => watchedPair
 
     describe('apps and keys', () => appsConformance(subject))
+    describe('apps: made, gone', () => appRemovalConformance(subject))
+    describe('audit', () => auditConformance(subject))
     describe('users', () => usersConformance(subject))
     describe('auth tokens', () => tokensConformance(subject))
     describe('roles', () => rolesConformance(subject))

@@ -2,7 +2,7 @@ import { type ApiKey, type AppId, DEFAULT_ROLE, type KeyScope, limits } from '@c
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
-import { read, statement, write } from './seam.ts'
+import { read, statement, type Tx, write } from './seam.ts'
 
 export interface App {
   readonly id: AppId
@@ -62,6 +62,10 @@ const insertKey = statement<{ key: string; app: string; name: string; scope: str
   `INSERT INTO api_keys (key, app_id, name, scope, created_at) VALUES (:key, :app, :name, :scope, :now)
    ON CONFLICT (key) DO NOTHING`,
 )
+const deleteKeysNamed = statement<{ app: string; name: string; scope: string }>(
+  'keys.delete_named',
+  'DELETE FROM api_keys WHERE app_id = :app AND name = :name AND scope = :scope',
+)
 const updateKey = statement<{ key: string; app: string; name: string; scope: string }>(
   'keys.update',
   'UPDATE api_keys SET name = :name, scope = :scope WHERE key = :key AND app_id = :app',
@@ -86,6 +90,40 @@ interface NewKey {
   readonly scope: KeyScope
 }
 
+const insertKeys = async (
+  tx: Tx,
+  { id, keys, now }: { id: AppId; keys: readonly NewKey[]; now: number },
+): Promise<void> => {
+  for (const { key, name, scope } of keys) {
+    await tx.run(insertKey, { key, app: id, name, scope, now })
+    const stored = await tx.first(findKey, { key })
+    if (stored?.app_id !== id || stored.scope !== scope) {
+      throw new Error(`${name}: this key belongs to another app or has another scope already`)
+    }
+  }
+}
+
+interface NewApp {
+  readonly id: AppId
+  readonly name: string
+  readonly keys: readonly NewKey[]
+  readonly now: number
+}
+
+/** False if there is one. */
+const insert = async (tx: Tx, input: NewApp): Promise<boolean> => {
+  const isNew = (await tx.run(insertApp, { id: input.id, name: input.name, now: input.now })) > 0
+  await tx.run(insertDefaultRole, { app: input.id, role: DEFAULT_ROLE, name: 'Default Role', now: input.now })
+  return isNew
+}
+
+const requireRoomForKey = async (tx: Tx, app: AppId): Promise<void> => {
+  await tx.first(lockApp, { id: app })
+  const count = await tx.first(countKeys, { app })
+  if ((count?.n ?? 0) < limits.apiKeysPerApp) return
+  throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details: { apikeys: `at most ${limits.apiKeysPerApp} per app` } })
+}
+
 export const apps = {
   find: read(async (tx, { id }: { id: AppId }): Promise<App | undefined> => {
     const row = await tx.first(findApp, { id })
@@ -95,19 +133,19 @@ export const apps = {
   list: read(async (tx, _: Record<string, never>): Promise<readonly App[]> => (await tx.all(listApps, {})).map(toApp)),
 
   /** Creates the app and its keys, or leaves them as they are. A key that belongs to another app is an error. */
-  ensure: write(async (tx, input: { id: AppId; name: string; keys: readonly NewKey[]; now: number }): Promise<App> => {
-    await tx.run(insertApp, { id: input.id, name: input.name, now: input.now })
-    await tx.run(insertDefaultRole, { app: input.id, role: DEFAULT_ROLE, name: 'Default Role', now: input.now })
-    for (const { key, name, scope } of input.keys) {
-      await tx.run(insertKey, { key, app: input.id, name, scope, now: input.now })
-      const stored = await tx.first(findKey, { key })
-      if (stored?.app_id !== input.id || stored.scope !== scope) {
-        throw new Error(`${name}: this key belongs to another app or has another scope already`)
-      }
-    }
+  ensure: write(async (tx, input: NewApp): Promise<App> => {
+    await insert(tx, input)
+    await insertKeys(tx, input)
     const row = await tx.first(findApp, { id: input.id })
     if (row === undefined) throw new Error('the app was not created')
     return toApp(row)
+  }),
+
+  /** Nothing if there is one of that id. */
+  create: write(async (tx, input: NewApp): Promise<App | undefined> => {
+    if (!(await insert(tx, input))) return undefined
+    await insertKeys(tx, input)
+    return { id: input.id, name: input.name, createdAt: input.now }
   }),
 }
 
@@ -131,16 +169,19 @@ export const apiKeys = {
   ),
 
   create: write(async (tx, input: NewKey & { appId: AppId; now: number }): Promise<ApiKey> => {
-    await tx.first(lockApp, { id: input.appId })
-    const count = await tx.first(countKeys, { app: input.appId })
-    if ((count?.n ?? 0) >= limits.apiKeysPerApp) {
-      throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', {
-        details: { apikeys: `at most ${limits.apiKeysPerApp} per app` },
-      })
-    }
+    await requireRoomForKey(tx, input.appId)
     const { key, name, scope, now } = input
     await tx.run(insertKey, { key, app: input.appId, name, scope, now })
     return { apiKey: key, name, scope, createdAt: now }
+  }),
+
+  /** A new key in place of those of its name and scope, or beside them; answers how many of them went. */
+  rotate: write(async (tx, input: NewKey & { appId: AppId; now: number; keepsOld: boolean }): Promise<number> => {
+    const { appId: app, key, name, scope, now } = input
+    const removed = input.keepsOld ? 0 : await tx.run(deleteKeysNamed, { app, name, scope })
+    await requireRoomForKey(tx, app)
+    await tx.run(insertKey, { key, app, name, scope, now })
+    return removed
   }),
 
   update: write(async (tx, input: { appId: AppId; key: string; name?: string; scope?: KeyScope }): Promise<ApiKey> => {

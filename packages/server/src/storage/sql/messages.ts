@@ -90,7 +90,7 @@ const someOfUser = statement<{ app: string; uid: string; limit: number }, { id: 
 )
 
 /** The messages with all that hangs on them. */
-const removeForGood = async (tx: Tx, ids: readonly number[], now: number): Promise<void> => {
+export const removeForGood = async (tx: Tx, ids: readonly number[], now: number): Promise<void> => {
   if (ids.length === 0) return
   for (const table of ['reactions', 'interactions', 'saved_messages', 'message_flags'] as const) {
     await tx.query(tx.build.deleteFrom(table).where('message_id', 'in', ids).compile())

@@ -1,5 +1,7 @@
 /** Everything that can be asked of the store: nouns, with their verbs. One verb, one transaction. */
+import { appRemoval } from './app-removal.ts'
 import { apiKeys, apps } from './apps.ts'
+import { audit } from './audit.ts'
 import { bots } from './bots.ts'
 import { breakers } from './breakers.ts'
 import { conversations } from './conversations.ts'
@@ -31,7 +33,9 @@ import { webhooks } from './webhooks.ts'
 
 export const operations = {
   apps,
+  appRemoval,
   apiKeys,
+  audit,
   users: { ...users, ...userLists },
   authTokens,
   roles,
