@@ -19,13 +19,14 @@ import { callbacks } from './phases/callbacks.ts'
 import { delivery } from './phases/delivery.ts'
 import { isolation } from './phases/isolation.ts'
 import { latency } from './phases/latency.ts'
+import { lists } from './phases/lists.ts'
 import { peers } from './phases/peers.ts'
 import { postgres } from './phases/postgres.ts'
 import { recovery } from './phases/recovery.ts'
 
 const phases: readonly Phase[] = [
   ...[accept, callbacks, latency, postgres],
-  ...[delivery, peers, isolation, backlog, recovery],
+  ...[delivery, peers, isolation, backlog, recovery, lists],
 ]
 
 const common = { connections: 128, conversations: 200, bots: 8 }
@@ -35,12 +36,22 @@ const scales = {
     ...{ rounds: 3, warmUpMs: 3000, roundMs: 4000, maxMessages: 30_000 },
     ...{ steadyMs: 60_000, peerMs: 15_000, isolationMs: 25_000, hangMs: 10_000 },
     ...{ backlog: { pending: 1_000_000, lanes: 10_000 }, kills: 7, killAfterMs: 3000 },
+    lists: {
+      small: { messages: 50_000, conversations: 1000, members: 100, users: 2000 },
+      large: { messages: 5_000_000, conversations: 100_000, members: 10_000, users: 50_000 },
+      ...{ busy: 1000, requests: 100 },
+    },
   },
   quick: {
     ...common,
     ...{ rounds: 2, warmUpMs: 500, roundMs: 1000, maxMessages: 8000 },
     ...{ steadyMs: 5000, peerMs: 3000, isolationMs: 1200, hangMs: 1000 },
     ...{ backlog: { pending: 20_000, lanes: 1000 }, kills: 2, killAfterMs: 700 },
+    lists: {
+      small: { messages: 5000, conversations: 100, members: 100, users: 200 },
+      large: { messages: 50_000, conversations: 1000, members: 1000, users: 2000 },
+      ...{ busy: 100, requests: 20 },
+    },
   },
 } as const satisfies Record<string, Scale>
 

@@ -25,6 +25,23 @@ export interface Findings {
   readonly notes: readonly string[]
 }
 
+/** Two stores whose lists are compared. */
+export interface ListsScale {
+  readonly small: ListsStoreSize
+  readonly large: ListsStoreSize
+  /** Conversations of a user who has many, in both stores. */
+  readonly busy: number
+  /** Of each list, per round and store. */
+  readonly requests: number
+}
+
+interface ListsStoreSize {
+  readonly messages: number
+  readonly conversations: number
+  readonly members: number
+  readonly users: number
+}
+
 export interface Scale {
   readonly rounds: number
   readonly warmUpMs: number
@@ -46,6 +63,7 @@ export interface Scale {
   readonly kills: number
   /** Of load before each. */
   readonly killAfterMs: number
+  readonly lists: ListsScale
 }
 
 export interface Bench {

@@ -24,7 +24,7 @@ const AUDITED: ReadonlySet<string> = new Set([
   'Bots',
   'Deliveries',
   'Webhooks',
-  'Data import',
+  'Import',
 ])
 
 /** Sending is no administration, whoever does it; it is what must be fast. */

@@ -17,7 +17,7 @@ import { RawJson, type Route, type RouteRequest, route } from '../http/route.ts'
 import { asUser, type UserActor } from '../kernel/actor.ts'
 import type { Partner } from '../storage/sql/conversation-rows.ts'
 import type { Store } from '../storage/store.ts'
-import { type ChangeMessages, messageIdOf } from './change-message.ts'
+import { messageIdOf } from './change-message.ts'
 import type { ListMessagesOf } from './list-messages.ts'
 import { messageJson } from './message.ts'
 import { answerSent, SendAnswer, type SendMessageAs } from './send-message.ts'
@@ -27,7 +27,6 @@ const tag = 'Threads'
 interface Deps {
   readonly store: Pick<Store, 'threads'>
   readonly send: SendMessageAs
-  readonly change: ChangeMessages
   readonly list: ListMessagesOf
 }
 
@@ -95,10 +94,8 @@ export const threadRoutes = (deps: Deps): readonly Route[] => [
     params: pathOf('id'),
     query: ListMessages,
     answer: messageList(Message),
-    handle: async ({ app, actor, params, query }) => {
-      const { message: parent } = await deps.change.get({ app, actor, id: params.id })
-      return new RawJson(await deps.list(actor, { kind: 'thread', parentId: parent.id }, query))
-    },
+    handle: async ({ actor, params, query }) =>
+      new RawJson(await deps.list(actor, { kind: 'thread', parentId: messageIdOf(params.id) }, query)),
   }),
   followRoute(deps, 'POST', 'Follow the thread of a message'),
   followRoute(deps, 'DELETE', 'No longer follow the thread of a message'),

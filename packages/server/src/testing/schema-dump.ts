@@ -52,7 +52,7 @@ const sqliteColumns = statement<Params, SqliteColumn>(
 )
 const sqliteIndexes = statement<Params, { tbl: string; name: string; columns: string }>(
   'dump.indexes',
-  `SELECT i.tbl_name AS tbl, i.name, (SELECT group_concat(name, ',') FROM pragma_index_info(i.name)) AS columns
+  `SELECT i.tbl_name AS tbl, i.name, (SELECT group_concat(coalesce(name, '(expression)'), ',') FROM pragma_index_info(i.name)) AS columns
    FROM sqlite_schema AS i WHERE i.type = 'index' AND i.sql IS NOT NULL ORDER BY i.name`,
 )
 const sqliteTexts = statement<Params, { sql: string }>(
@@ -61,6 +61,9 @@ const sqliteTexts = statement<Params, { sql: string }>(
 )
 
 type IndexRow = { tbl: string; name: string; columns: string }
+
+/** What an index has in place of a column: the engines write expressions differently, SQLite does not tell them. */
+const columnOf = (text: string): string => (text.includes('(') ? '(expression)' : text)
 
 const tablesOf = (
   columns: readonly (Column & { tbl: string; key: number })[],
@@ -77,7 +80,9 @@ const tablesOf = (
           .sort((a, b) => a.key - b.key)
           .map(({ name }) => name),
         indexes: Object.fromEntries(
-          indexes.filter(({ tbl }) => tbl === table).map(({ name, columns: on }) => [name, on.split(',')]),
+          indexes
+            .filter(({ tbl }) => tbl === table)
+            .map(({ name, columns: on }) => [name, on.split(',').map(columnOf)]),
         ),
       },
     ]),

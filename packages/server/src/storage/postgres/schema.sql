@@ -220,6 +220,8 @@ CREATE TABLE interactions (
   CONSTRAINT interactions_pkey PRIMARY KEY (message_id, uid, element_id)
 );
 
+CREATE INDEX interactions_completed ON public.interactions USING btree (uid, message_id) WHERE (completes = 1);
+
 CREATE TABLE lanes (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   app_id text COLLATE "C" NOT NULL,
@@ -414,3 +416,9 @@ CREATE TABLE users (
   deactivated_at bigint,
   CONSTRAINT users_pkey PRIMARY KEY (app_id, uid)
 );
+
+CREATE INDEX users_by_name ON public.users USING btree (app_id, lower(name), uid);
+
+CREATE INDEX users_by_role ON public.users USING btree (app_id, role, uid);
+
+CREATE INDEX users_there ON public.users USING btree (app_id, uid) WHERE (deactivated_at IS NULL);

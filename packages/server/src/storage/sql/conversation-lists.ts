@@ -3,7 +3,7 @@ import { type AppId, type ConversationId, limits, type ReceiverType, type Uid } 
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Actor, UserActor } from '../../kernel/actor.ts'
 import type { PageRequest } from '../../kernel/paging.ts'
-import { contains, holdsOneOf, prefix } from './lists.ts'
+import { contains, holdsOneOf, prefix, TOTAL_MAX } from './lists.ts'
 import type { Tx } from './seam.ts'
 
 export interface ConversationFilter {
@@ -53,17 +53,21 @@ const unreadOf = (app: AppId, uid: Uid, id: Sql<unknown>, readId: Sql<unknown>):
 const countOf = (condition: Sql<SqlBool>): Sql<number> =>
   sql<number>`(SELECT count(*) FROM (SELECT 1 FROM messages WHERE ${condition} LIMIT ${sql.lit(limits.countMax)}) AS few)`
 
+/** Of the newest that are counted: or a user who never reads a busy group would have all of it searched. */
+const mentionsOf = (unread: Sql<SqlBool>, mention: string): Sql<number> =>
+  sql<number>`(SELECT count(*) FROM (SELECT messages.text FROM messages WHERE ${unread}
+    ORDER BY messages.id DESC LIMIT ${sql.lit(limits.countMax)}) AS few WHERE few.text LIKE ${mention})`
+
 /** Only for the rows of the page: what follows costs a look at the messages of each. */
 const withMessages = (app: AppId, uid: Uid | '', page: Sql<unknown>): Sql<Row> => {
   const id = sql`page.id`
   const unread = unreadOf(app, uid as Uid, id, sql`page.read_id`)
-  const mention = `%<@uid:${uid}>%`
   return sql<Row>`SELECT page.*,
       (SELECT max(messages.id) FROM messages WHERE ${ofConversation(id, app)} AND messages.parent_id IS NULL
          AND (messages.category <> 'action' OR messages.type <> 'message')) AS last_id,
       (SELECT max(messages.id) FROM messages WHERE ${ofConversation(id, app)}) AS latest_id,
       ${uid === '' ? sql.lit(0) : countOf(unread)} AS unread,
-      ${uid === '' ? sql.lit(0) : countOf(sql<SqlBool>`${unread} AND messages.text LIKE ${mention}`)} AS unread_mentions
+      ${uid === '' ? sql.lit(0) : mentionsOf(unread, `%<@uid:${uid}>%`)} AS unread_mentions
     FROM (${page}) AS page`
 }
 
@@ -220,6 +224,3 @@ export const unreadRowsOf = (
     WHERE n > 0 ORDER BY id`
   return tx.query(counted.compile(tx.build))
 }
-
-/** Beyond it, the number of all conversations of an app is not counted. */
-const TOTAL_MAX = 10_000

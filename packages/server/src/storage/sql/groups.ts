@@ -10,7 +10,7 @@ import {
 } from '@confab/protocol'
 import type { Telling, Told } from '../../callbacks/tell.ts'
 import { mayDeleteGroup, mayUpdateGroup } from '../../groups/group.policy.ts'
-import { type Actor, actorUid } from '../../kernel/actor.ts'
+import { type Actor, actorUid, type UserActor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
@@ -88,6 +88,9 @@ export interface GroupFilter {
   readonly descending: boolean
 }
 
+const groupsOf = (tx: Tx, { appId, uid }: UserActor) =>
+  tx.build.selectFrom('members as own').select('own.guid').where('own.app_id', '=', appId).where('own.uid', '=', uid)
+
 export const groups = {
   /** Creates the group; its owner joins as admin, then the members, whose failures do not fail the group. */
   create: write(
@@ -150,7 +153,7 @@ export const groups = {
             .on('members.uid', '=', uid),
         )
         .where('groups.app_id', '=', actor.appId)
-      if (filter.hasJoined && actor.kind === 'user') query = query.where('members.uid', 'is not', null)
+      if (filter.hasJoined && actor.kind === 'user') query = query.where('groups.guid', 'in', groupsOf(tx, actor))
       // A private group is found by its members only.
       if (actor.kind === 'user') {
         query = query.where((eb) => eb.or([eb('groups.type', '!=', 'private'), eb('members.uid', 'is not', null)]))

@@ -35,6 +35,12 @@ export const oneOf = (column: string, values: readonly string[]): RawBuilder<Sql
 // biome-ignore lint/suspicious/noExplicitAny: any table, any joins: only `limit`, `offset` and the count are added here
 type AnyQuery<O> = SelectQueryBuilder<Schema, any, O>
 
+// biome-ignore lint/suspicious/noExplicitAny: of the same table that it was
+export const pageIn = <T extends keyof any, O>(
+  query: SelectQueryBuilder<Schema, T & keyof Schema, O>,
+  { page, perPage }: PageRequest,
+): SelectQueryBuilder<Schema, T & keyof Schema, O> => query.limit(perPage).offset((page - 1) * perPage)
+
 export const pageOf = <O>(tx: Tx, query: AnyQuery<O>, { page, perPage }: PageRequest): Promise<readonly O[]> =>
   tx.query(
     query
@@ -43,7 +49,11 @@ export const pageOf = <O>(tx: Tx, query: AnyQuery<O>, { page, perPage }: PageReq
       .compile(),
   )
 
+/** Beyond it the rows of a list are not counted: nobody pages so far, and a list must not cost what its store holds. */
+export const TOTAL_MAX = 10_000
+
 export const countOf = async (tx: Tx, query: AnyQuery<object>): Promise<number> => {
-  const [row] = await tx.query(query.clearSelect().select(sql<number>`count(*)`.as('n')).compile())
-  return (row as { n: number } | undefined)?.n ?? 0
+  const few = query.clearSelect().select(sql.lit(1).as('one')).limit(TOTAL_MAX).as('few')
+  const [row] = await tx.query(tx.build.selectFrom(few).select(sql<number>`count(*)`.as('n')).compile())
+  return row?.n ?? 0
 }

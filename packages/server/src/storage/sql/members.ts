@@ -10,6 +10,7 @@ import {
   type User,
   type WebhookTrigger,
 } from '@confab/protocol'
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import { mayAddMembers, mayGiveScope, mayManageMember } from '../../groups/group.policy.ts'
 import { type Actor, actorUid } from '../../kernel/actor.ts'
@@ -33,7 +34,7 @@ import {
   requireGroup,
   standingOf,
 } from './group-rows.ts'
-import { contains, countOf, oneOf, pageOf, prefix } from './lists.ts'
+import { contains, countOf, oneOf, pageIn, prefix } from './lists.ts'
 import { writeGroupAction } from './message-rows.ts'
 import { botOf, subscribersIn } from './outbox.ts'
 import { shownTo, viewerOf } from './relation-rows.ts'
@@ -238,6 +239,11 @@ const banForbidden = (actor: Actor, group: GroupRow, { list, uid }: MemberChange
   return group.owner === uid ? 'ERR_GROUP_NO_SCOPE_CLEARANCE' : undefined
 }
 
+/** Asked of the rows of the list itself: users are looked up for what is shown, not for every row that a page skips. */
+const userMatches = (table: 'members' | 'banned_users', searchKey: string): RawBuilder<SqlBool> =>
+  sql<SqlBool>`EXISTS (SELECT 1 FROM users WHERE users.app_id = ${sql.ref(`${table}.app_id`)}
+    AND users.uid = ${sql.ref(`${table}.uid`)} AND (${prefix('users.uid', searchKey)} OR ${contains('users.name', searchKey)}))`
+
 export const members = {
   /** Each uid for itself: what fails for one does not fail for the others. */
   add: write(
@@ -301,22 +307,24 @@ export const members = {
       const membership = await membershipOfActor(tx, input.actor, input.guid)
       const allowed = membership && membersShown(scopePermissionsOf(group, membership.scope))
       assertPermitted(allowed?.denial)
+      const { scopes = [], searchKey, page } = input
       let query = tx.build
         .selectFrom('members')
-        .innerJoin('users', (join) =>
-          join.onRef('users.app_id', '=', 'members.app_id').onRef('users.uid', '=', 'members.uid'),
-        )
         .where('members.app_id', '=', app)
         .where('members.guid', '=', input.guid)
       if (allowed?.scopes !== undefined) query = query.where(oneOf('members.scope', allowed.scopes))
-      if (input.scopes?.length) query = query.where('members.scope', 'in', [...input.scopes])
-      const { searchKey } = input
-      if (searchKey)
-        query = query.where((eb) => eb.or([prefix('users.uid', searchKey), contains('users.name', searchKey)]))
-      const rows = await pageOf(
-        tx,
-        query.selectAll('users').select(['members.scope', 'members.joined_at']).orderBy('members.uid'),
-        input.page,
+      if (scopes.length > 0) query = query.where('members.scope', 'in', [...scopes])
+      if (searchKey) query = query.where(userMatches('members', searchKey))
+      const isEverybody = allowed?.scopes === undefined && scopes.length === 0 && !searchKey
+      const columns = ['members.uid', 'members.scope', 'members.joined_at'] as const
+      const rows = await tx.query(
+        tx.build
+          .selectFrom(pageIn(query.select(columns).orderBy('members.uid'), page).as('page'))
+          .innerJoin('users', (join) => join.on('users.app_id', '=', app).onRef('users.uid', '=', 'page.uid'))
+          .selectAll('users')
+          .select(['page.scope', 'page.joined_at'])
+          .orderBy('page.uid')
+          .compile(),
       )
       return {
         rows: rows.map((row) => ({
@@ -324,7 +332,7 @@ export const members = {
           scope: row.scope,
           joinedAt: row.joined_at,
         })),
-        total: await countOf(tx, query),
+        total: isEverybody ? group.members_count : await countOf(tx, query),
       }
     },
   ),
@@ -377,20 +385,19 @@ export const members = {
       const app = input.actor.appId
       await requireActor(tx, input.actor)
       await assertVisible(tx, input.actor, await requireGroup(tx, app, input.guid))
-      let query = tx.build
-        .selectFrom('banned_users')
-        .innerJoin('users', (join) =>
-          join.onRef('users.app_id', '=', 'banned_users.app_id').onRef('users.uid', '=', 'banned_users.uid'),
-        )
-        .where('banned_users.app_id', '=', app)
-        .where('banned_users.guid', '=', input.guid)
-      const { searchKey } = input
-      if (searchKey)
-        query = query.where((eb) => eb.or([prefix('users.uid', searchKey), contains('users.name', searchKey)]))
-      const rows = await pageOf(
-        tx,
-        query.selectAll('users').select('banned_users.banned_at').orderBy('banned_users.uid'),
-        input.page,
+      const { searchKey, page } = input
+      let query = tx.build.selectFrom('banned_users').where('banned_users.app_id', '=', app)
+      query = query.where('banned_users.guid', '=', input.guid)
+      if (searchKey) query = query.where(userMatches('banned_users', searchKey))
+      const found = query.select(['banned_users.uid', 'banned_users.banned_at']).orderBy('banned_users.uid')
+      const rows = await tx.query(
+        tx.build
+          .selectFrom(pageIn(found, page).as('page'))
+          .innerJoin('users', (join) => join.on('users.app_id', '=', app).onRef('users.uid', '=', 'page.uid'))
+          .selectAll('users')
+          .select('page.banned_at')
+          .orderBy('page.uid')
+          .compile(),
       )
       return {
         rows: rows.map((row) => ({ ...shownTo(viewerOf(input.actor), toUser(row)), bannedAt: row.banned_at })),

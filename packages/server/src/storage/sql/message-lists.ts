@@ -11,16 +11,18 @@ import {
   type Uid,
   userConversationId,
 } from '@confab/protocol'
-import { type Expression, type ExpressionBuilder, type SqlBool, sql } from 'kysely'
+import { type Expression, type ExpressionBuilder, expressionBuilder, type SqlBool, sql } from 'kysely'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { messagesShown } from '../../roles/permission.policy.ts'
 import { type ConversationState, stateOf } from './conversation-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import { contains, holdsOneOf } from './lists.ts'
-import { conversationsOf, oneToOneOf } from './membership.ts'
 import { type MentionOptions, withMentions } from './mention-views.ts'
-import { MESSAGE_COLUMNS, toMessage } from './message-rows.ts'
+import { type Mark, merged, oneToOneSources, type Sources, sourcesOf } from './merged-lists.ts'
+import { assertTakesPart, requireMessage } from './message-access.ts'
+import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './message-rows.ts'
+import { idsBetweenTimes } from './message-times.ts'
 import { type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
 import type { Schema } from './schema.ts'
@@ -83,48 +85,73 @@ export interface MessageSlice {
 
 type Where = ExpressionBuilder<Schema, 'messages'>
 
-interface Scoped {
-  readonly condition: (eb: Where) => Expression<SqlBool>
-  /** The one conversation that it is, if it is one. */
-  readonly conversation?: ConversationId
-}
+/** What is looked through, and in which way: an engine that chooses by its estimates chooses wrong for some app or group. */
+type Scoped =
+  /** Everything that meets the condition; where that is one conversation, it is named. */
+  | { readonly kind: 'plain'; readonly condition: Expression<SqlBool>; readonly conversation?: ConversationId }
+  | { readonly kind: 'merged'; readonly sourcesBy: (marks: readonly Mark[]) => Sources }
 
-const only = (conversation: ConversationId): Scoped => ({
-  condition: (eb) => eb('conversation_id', '=', conversation),
+const eb: Where = expressionBuilder<Schema, 'messages'>()
+
+/**
+ * In brackets of its own, so that PostgreSQL does not know beforehand that the conversation is a large one and walk through
+ * all messages in search of it.
+ */
+const ofConversation = (app: AppId, conversation: ConversationId): Expression<SqlBool> =>
+  sql<SqlBool>`messages.app_id = ${app} AND messages.conversation_id = (SELECT ${conversation})`
+
+const only = (app: AppId, conversation: ConversationId): Scoped => ({
+  kind: 'plain',
+  condition: ofConversation(app, conversation),
   conversation,
 })
 
+/** By id, which no index of the app's is better at: SQLite would sort all that is of the app. */
+const ofApp = (app: AppId): Expression<SqlBool> => sql<SqlBool>`(messages.app_id || '') = ${app}`
+
+const everything = (actor: Actor, { conversationId, sender }: MessageFilter): Scoped => {
+  const { appId: app } = actor
+  if (actor.kind === 'user') {
+    return { kind: 'merged', sourcesBy: (marks) => sourcesOf(app, actor.uid, marks, conversationId) }
+  }
+  if (conversationId !== undefined) return only(app, conversationId)
+  return { kind: 'plain', condition: sender === undefined ? ofApp(app) : eb('app_id', '=', app) }
+}
+
+/** A thread is where its root is. */
+const ofThread = async (tx: Tx, actor: Actor, parentId: MessageId): Promise<Scoped> => {
+  const root = await requireMessage(tx, actor.appId, parentId)
+  await assertTakesPart(tx, actor, root)
+  const condition = sql<SqlBool>`messages.parent_id = (SELECT CAST(${Number(parentId)} AS BIGINT)) AND ${ofApp(actor.appId)}`
+  return { kind: 'plain', condition, conversation: root.conversationId }
+}
+
 /** What the scope asks for, once it is known that the actor may ask. */
-const scopeOf = async (tx: Tx, actor: Actor, scope: MessageScope): Promise<Scoped> => {
+const scopeOf = async (tx: Tx, actor: Actor, scope: MessageScope, filter: MessageFilter): Promise<Scoped> => {
   const app = actor.appId
   switch (scope.kind) {
     case 'all':
-      return { condition: (eb) => (actor.kind === 'user' ? conversationsOf(eb, actor) : eb.lit(true)) }
+      return everything(actor, filter)
     case 'user': {
       await requireUser(tx, app, scope.uid)
-      if (actor.kind === 'user') return only(userConversationId(actor.uid, scope.uid))
-      return { condition: (eb) => eb('conversation_id', 'in', oneToOneOf(eb, app, scope.uid)) }
+      if (actor.kind === 'user') return only(app, userConversationId(actor.uid, scope.uid))
+      return { kind: 'merged', sourcesBy: () => oneToOneSources(app, scope.uid, filter.conversationId) }
     }
     case 'group': {
       await requireGroup(tx, app, scope.guid)
       if (actor.kind === 'user' && (await membershipOf(tx, app, scope.guid, actor.uid)) === undefined) {
         throw new AppError('ERR_GROUP_NOT_JOINED', { details: { guid: scope.guid } })
       }
-      return only(groupConversationId(scope.guid))
+      return only(app, groupConversationId(scope.guid))
     }
     case 'thread':
-      return {
-        condition: (eb) =>
-          actor.kind === 'user'
-            ? eb.and([eb('parent_id', '=', Number(scope.parentId)), conversationsOf(eb, actor)])
-            : eb('parent_id', '=', Number(scope.parentId)),
-      }
+      return ofThread(tx, actor, scope.parentId)
     default:
       return scope satisfies never
   }
 }
 
-const filtersOf = (eb: Where, filter: MessageFilter): Expression<SqlBool>[] => {
+const filtersOf = (filter: MessageFilter): Expression<SqlBool>[] => {
   const all: Expression<SqlBool>[] = []
   if (filter.receiverType !== undefined) all.push(eb('receiver_type', '=', filter.receiverType))
   if (filter.conversationId !== undefined) all.push(eb('conversation_id', '=', filter.conversationId))
@@ -139,7 +166,7 @@ const filtersOf = (eb: Where, filter: MessageFilter): Expression<SqlBool>[] => {
   if (filter.onlyDeleted) all.push(eb('deleted_at', 'is not', null))
   if (filter.hideReplies) all.push(eb('parent_id', 'is', null))
   if (filter.hideQuoted) all.push(eb('quoted_id', 'is', null))
-  all.push(...contentsOf(eb, filter))
+  all.push(...contentsOf(filter))
   if (filter.fromTimestamp !== undefined) {
     all.push(eb('sent_at', '>=', filter.fromTimestamp))
     if (filter.toTimestamp !== undefined) all.push(eb('sent_at', '<=', filter.toTimestamp))
@@ -150,7 +177,7 @@ const filtersOf = (eb: Where, filter: MessageFilter): Expression<SqlBool>[] => {
 const LINK = ['%http://%', '%https://%']
 
 /** What stands in a message, as far as it says so. */
-const contentsOf = (eb: Where, filter: MessageFilter): Expression<SqlBool>[] => {
+const contentsOf = (filter: MessageFilter): Expression<SqlBool>[] => {
   const all: Expression<SqlBool>[] = []
   const { attachments, mentioned } = filter
   if (attachments !== undefined) {
@@ -170,49 +197,42 @@ const contentsOf = (eb: Where, filter: MessageFilter): Expression<SqlBool>[] => 
   return all
 }
 
-/** What depends on who asks. */
-const personal = async (tx: Tx, actor: Actor, filter: MessageFilter, { conversation }: Scoped) => {
-  if (actor.kind === 'app') return (): Expression<SqlBool>[] => []
+/** Up to where messages of a conversation are not shown to a user. */
+const marksOf = ({ unread, undelivered }: MessageFilter): readonly Mark[] => [
+  'hidden_id',
+  ...(unread ? (['read_id'] as const) : []),
+  ...(undelivered ? (['delivered_id'] as const) : []),
+]
+
+/** @param rare then another index than that by id is to be taken */
+const beyondMarks = (state: ConversationState, filter: MessageFilter, rare: boolean): Expression<SqlBool> =>
+  sql<SqlBool>`${rare ? sql`+messages.id` : sql`messages.id`} > ${Math.max(...marksOf(filter).map((mark) => state[mark]))}`
+
+/** What depends on who asks, but for the marks. */
+const personal = (actor: Actor, filter: MessageFilter): Expression<SqlBool>[] => {
+  if (actor.kind === 'app') return []
   const { appId: app, uid } = actor
-  const state = conversation === undefined ? undefined : await stateOf(tx, app, conversation, uid)
-  return (eb: Where): Expression<SqlBool>[] => {
-    const all: Expression<SqlBool>[] = [beyond(app, uid, 'hidden_id', state)]
-    if (filter.unread || filter.undelivered) {
-      all.push(eb('sender', '!=', uid), eb('category', '!=', 'action'), eb('deleted_at', 'is', null))
-    }
-    if (filter.unread) all.push(beyond(app, uid, 'read_id', state))
-    if (filter.undelivered) all.push(beyond(app, uid, 'delivered_id', state))
-    if (filter.hideBlocked) all.push(eb('sender', 'not in', blockedBy(eb, app, uid)))
-    if (filter.saved) all.push(eb('id', 'in', savedBy(eb, app, uid)))
-    if (filter.answered) all.push(eb('id', 'in', answeredBy(eb, uid)))
-    return all
+  const all: Expression<SqlBool>[] = []
+  if (filter.unread || filter.undelivered) {
+    all.push(eb('sender', '!=', uid), eb('category', '!=', 'action'), eb('deleted_at', 'is', null))
   }
+  if (filter.hideBlocked) all.push(eb('sender', 'not in', blockedBy(app, uid)))
+  if (filter.saved) all.push(eb('messages.id', 'in', savedBy(app, uid)))
+  if (filter.answered) all.push(eb('messages.id', 'in', answeredBy(uid)))
+  return all
 }
 
-/** Of one conversation the mark is known, and bounds what is looked at. */
-const beyond = (
-  app: AppId,
-  uid: Uid,
-  mark: 'hidden_id' | 'read_id' | 'delivered_id',
-  state: ConversationState | undefined,
-): Expression<SqlBool> =>
-  state === undefined
-    ? sql<SqlBool>`NOT EXISTS (SELECT 1 FROM user_conversations
-        WHERE user_conversations.app_id = ${app} AND user_conversations.conversation_id = messages.conversation_id
-          AND user_conversations.uid = ${uid} AND ${sql.ref(`user_conversations.${mark}`)} >= messages.id)`
-    : sql<SqlBool>`messages.id > ${state[mark]}`
-
-const blockedBy = (eb: Where, app: AppId, uid: Uid) =>
+const blockedBy = (app: AppId, uid: Uid) =>
   eb.selectFrom('blocked_users').select('blocked_uid').where('app_id', '=', app).where('uid', '=', uid)
 
-const savedBy = (eb: Where, app: AppId, uid: Uid) =>
+const savedBy = (app: AppId, uid: Uid) =>
   eb.selectFrom('saved_messages').select('message_id').where('app_id', '=', app).where('uid', '=', uid)
 
-const answeredBy = (eb: Where, uid: Uid) =>
+const answeredBy = (uid: Uid) =>
   eb.selectFrom('interactions').select('message_id').where('uid', '=', uid).where('completes', '=', 1)
 
 /** What the role of whoever asks lets them see; what happened in a conversation is told to everybody in it. */
-const allowedOf = (eb: Where, allowed: ReturnType<typeof messagesShown> | undefined): Expression<SqlBool>[] => {
+const allowedOf = (allowed: ReturnType<typeof messagesShown> | undefined): Expression<SqlBool>[] => {
   const isAction = eb('category', '=', 'action')
   const oneOf = (column: 'category' | 'type', values: readonly string[] | undefined): Expression<SqlBool>[] => {
     if (values === undefined) return []
@@ -221,10 +241,88 @@ const allowedOf = (eb: Where, allowed: ReturnType<typeof messagesShown> | undefi
   return [...oneOf('category', allowed?.categories), ...oneOf('type', allowed?.types)]
 }
 
-const cursorOf = (eb: Where, { affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] => {
+const cursorOf = ({ affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] => {
   const beyond = affix === 'append' ? '>' : '<'
-  if (id !== undefined) return [eb('id', beyond, id)]
+  if (id !== undefined) return [eb('messages.id', beyond, id)]
   return sentAt === undefined ? [] : [eb('sent_at', beyond, sentAt)]
+}
+
+interface Look {
+  readonly actor: Actor
+  readonly scoped: Scoped
+  readonly filter: MessageFilter
+  readonly cursor: MessageCursor
+  readonly condition: Expression<SqlBool>
+}
+
+/** What a user has saved or answered is found by its ids, and what is pinned or was changed by an index of its own. */
+const isChosen = ({ actor, filter }: Look): boolean =>
+  actor.kind === 'user' && ((filter.saved ?? false) || (filter.answered ?? false))
+const isRare = ({ filter }: Look): boolean => (filter.pinned ?? false) || filter.changedSince !== undefined
+
+const plainly = (tx: Tx, look: Look, condition: Expression<SqlBool>): Promise<readonly MessageRow[]> => {
+  const { cursor, filter, scoped } = look
+  const ofSender = filter.sender !== undefined && scoped.kind === 'plain' && scoped.conversation === undefined
+  const isSorted = isRare(look) || isChosen(look) || ofSender
+  const query = tx.build
+    .selectFrom('messages')
+    .select(MESSAGE_COLUMNS)
+    .where(() => eb.and([condition, look.condition]))
+    .orderBy(isSorted ? sql`+messages.id` : 'messages.id', cursor.affix === 'append' ? 'asc' : 'desc')
+    .limit(cursor.limit + 1)
+  return tx.query(query.compile())
+}
+
+/** Few messages, each with a look whether the user takes part where it is. */
+const chosen = (tx: Tx, look: Look, sources: Sources): Promise<readonly MessageRow[]> =>
+  plainly(
+    tx,
+    look,
+    sql<SqlBool>`${ofApp(look.actor.appId)} AND EXISTS (SELECT 1 FROM (${sources}) AS sources
+      WHERE sources.conversation = messages.conversation_id AND sources.low < messages.id)`,
+  )
+
+/** So that what was sent at other times is not read to find that out. */
+const withinTimes = async (tx: Tx, { actor, filter, cursor }: Look, conversation: ConversationId) => {
+  const { affix, id, sentAt } = cursor
+  const at = id === undefined ? sentAt : undefined
+  const { fromTimestamp = 0, toTimestamp } = filter
+  const from = Math.max(fromTimestamp, affix === 'append' ? (at ?? 0) : 0)
+  const to = affix === 'prepend' && at !== undefined ? at : filter.fromTimestamp === undefined ? undefined : toTimestamp
+  if (from === 0 && to === undefined) return []
+  const times = { ...(from > 0 && { from }), ...(to !== undefined && { to }) }
+  const { after, upTo } = await idsBetweenTimes(tx, { app: actor.appId, conversation }, times)
+  return [
+    ...(after === undefined ? [] : [eb('messages.id', '>', after)]),
+    ...(upTo === undefined ? [] : [eb('messages.id', '<=', upTo)]),
+  ]
+}
+
+const find = async (tx: Tx, look: Look): Promise<readonly MessageRow[]> => {
+  const { actor, scoped, filter, cursor, condition } = look
+  switch (scoped.kind) {
+    case 'plain': {
+      const { conversation } = scoped
+      const timely = conversation === undefined ? [] : await withinTimes(tx, look, conversation)
+      if (actor.kind === 'app' || conversation === undefined)
+        return plainly(tx, look, eb.and([scoped.condition, ...timely]))
+      const state = await stateOf(tx, actor.appId, conversation, actor.uid)
+      return plainly(
+        tx,
+        look,
+        eb.and([scoped.condition, ...timely, beyondMarks(state, filter, isRare(look) || isChosen(look))]),
+      )
+    }
+    case 'merged': {
+      const sources = scoped.sourcesBy(marksOf(filter))
+      if (isChosen(look)) return chosen(tx, look, sources)
+      const direction = cursor.affix === 'append' ? 'asc' : 'desc'
+      const page = { by: 'id' as const, direction, limit: cursor.limit + 1, isRare: isRare(look) } as const
+      return merged(tx, { actor, sources, condition, ...page })
+    }
+    default:
+      return scoped satisfies never
+  }
 }
 
 export const messageLists = {
@@ -243,24 +341,14 @@ export const messageLists = {
       const by = await requireActor(tx, actor)
       const allowed = by && messagesShown(await rightsOf(tx, actor.appId, by))
       assertPermitted(allowed?.denial)
-      const scoped = await scopeOf(tx, actor, scope)
-      const forActor = await personal(tx, actor, filter, scoped)
-      const query = tx.build
-        .selectFrom('messages')
-        .select(MESSAGE_COLUMNS)
-        .where('app_id', '=', actor.appId)
-        .where((eb) =>
-          eb.and([
-            scoped.condition(eb),
-            ...filtersOf(eb, filter),
-            ...allowedOf(eb, allowed),
-            ...forActor(eb),
-            ...cursorOf(eb, cursor),
-          ]),
-        )
-        .orderBy('id', cursor.affix === 'append' ? 'asc' : 'desc')
-        .limit(cursor.limit + 1)
-      const found = (await tx.query(query.compile())).map(toMessage)
+      const scoped = await scopeOf(tx, actor, scope, filter)
+      const condition = eb.and([
+        ...filtersOf(filter),
+        ...allowedOf(allowed),
+        ...personal(actor, filter),
+        ...cursorOf(cursor),
+      ])
+      const found = (await find(tx, { actor, scoped, filter, cursor, condition })).map(toMessage)
       const hasMore = found.length > cursor.limit
       const shown = found.slice(0, cursor.limit)
       if (cursor.affix === 'prepend') shown.reverse()

@@ -1,8 +1,11 @@
 /** How users stand to each other, as rows: what every operation reads that shows one user to another. */
 import { type AppId, SYSTEM_UID, type Uid, type User, userConversationId } from '@confab/protocol'
-import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { type SelectQueryBuilder, sql } from 'kysely'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import type { Page, PageRequest } from '../../kernel/paging.ts'
+import { countOf, pageIn } from './lists.ts'
+import type { Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 import { toUser, type UserRow } from './user-rows.ts'
 
@@ -109,6 +112,43 @@ export const usersSeenBy = (tx: Tx, app: AppId, viewer: Uid = SYSTEM_UID) =>
     )
     .where('users.app_id', '=', app)
 
-export const isFriendOf = (viewer: Uid): RawBuilder<SqlBool> =>
-  sql<SqlBool>`EXISTS (SELECT 1 FROM friends
-    WHERE friends.app_id = users.app_id AND friends.uid = ${viewer} AND friends.friend_uid = users.uid)`
+/** The same without: what lists choose from. */
+export const usersOf = (tx: Tx, app: AppId): SelectQueryBuilder<Schema, 'users', object> =>
+  tx.build.selectFrom('users').where('users.app_id', '=', app)
+
+export const friendsOf = (tx: Tx, app: AppId, uid: Uid) =>
+  tx.build
+    .selectFrom('friends')
+    .select('friends.friend_uid as uid')
+    .where('friends.app_id', '=', app)
+    .where('friends.uid', '=', uid)
+
+export const blockedBy = (tx: Tx, app: AppId, uid: Uid) =>
+  tx.build
+    .selectFrom('blocked_users')
+    .select('blocked_users.blocked_uid as uid')
+    .where('blocked_users.app_id', '=', app)
+    .where('blocked_users.uid', '=', uid)
+
+export const blockersOf = (tx: Tx, app: AppId, uid: Uid) =>
+  tx.build
+    .selectFrom('blocked_users')
+    .select('blocked_users.uid as uid')
+    .where('blocked_users.app_id', '=', app)
+    .where('blocked_users.blocked_uid', '=', uid)
+
+/** One page of them. How they stand to the viewer is looked up for what is shown, not for every row that a page skips. */
+export const pageSeenBy = async (
+  tx: Tx,
+  users: SelectQueryBuilder<Schema, 'users', object>,
+  input: { app: AppId; viewer: Uid | undefined; page: PageRequest; sortBy?: 'uid' | 'name'; descending?: boolean },
+): Promise<Page<User>> => {
+  const { app, viewer, page, sortBy = 'uid', descending } = input
+  const order = sql.raw(descending ? 'desc' : 'asc')
+  const sorted = sortBy === 'name' ? sql`lower(users.name) ${order}, users.uid ${order}` : sql`users.uid ${order}`
+  const chosen = pageIn(users.select('users.uid').orderBy(sorted), page)
+  const rows = await tx.query(
+    usersSeenBy(tx, app, viewer).where('users.uid', 'in', chosen).select(SEEN).orderBy(sorted).compile(),
+  )
+  return { rows: rows.map((row) => toSeen(viewer, row)), total: await countOf(tx, users) }
+}

@@ -16,8 +16,8 @@ import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { userEntity } from '../../users/user.ts'
 import { tellWebhooks, userKey } from './announce.ts'
-import { contains, countOf, pageOf, prefix } from './lists.ts'
-import { SEEN, toSeen, usersSeenBy } from './relation-rows.ts'
+import { contains, prefix } from './lists.ts'
+import { blockedBy, blockersOf, friendsOf, pageSeenBy, usersOf } from './relation-rows.ts'
 import { areFriends } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
@@ -51,9 +51,11 @@ const beginConversation = statement<{ app: string; id: string; a: string; b: str
    VALUES (:app, :id, 'user', :a, :b, :now, :now) ON CONFLICT (app_id, id) DO NOTHING`,
 )
 
-/** Users who are there, as somebody sees them. */
-const usersThere = (tx: Tx, app: AppId, viewer: Uid, searchKey: string | undefined): ReturnType<typeof usersSeenBy> => {
-  const query = usersSeenBy(tx, app, viewer).where('users.deactivated_at', 'is', null)
+type Uids = ReturnType<typeof friendsOf | typeof blockedBy | typeof blockersOf>
+
+/** Those who are there, of these uids. */
+const usersThere = (tx: Tx, app: AppId, uids: Uids, searchKey: string | undefined) => {
+  const query = usersOf(tx, app).where('users.deactivated_at', 'is', null).where('users.uid', 'in', uids)
   if (!searchKey) return query
   return query.where((eb) => eb.or([prefix('users.uid', searchKey), contains('users.name', searchKey)]))
 }
@@ -126,14 +128,7 @@ export const friends = {
     async (tx, input: { appId: AppId; uid: Uid; searchKey?: string; page: PageRequest }): Promise<Page<User>> => {
       const { appId: app, uid, searchKey, page } = input
       await requireUser(tx, app, uid)
-      const query = usersThere(tx, app, uid, searchKey).innerJoin('friends', (join) =>
-        join
-          .onRef('friends.app_id', '=', 'users.app_id')
-          .onRef('friends.friend_uid', '=', 'users.uid')
-          .on('friends.uid', '=', uid),
-      )
-      const rows = await pageOf(tx, query.select(SEEN).orderBy('users.uid'), page)
-      return { rows: rows.map((row) => toSeen(uid, row)), total: await countOf(tx, query) }
+      return pageSeenBy(tx, usersThere(tx, app, friendsOf(tx, app, uid), searchKey), { app, viewer: uid, page })
     },
   ),
 }
@@ -208,14 +203,9 @@ export const blocks = {
     ): Promise<Page<User>> => {
       const { actor, appId: app, uid, direction, searchKey, page } = input
       await requireUser(tx, app, uid, actor.kind === 'user' ? 'onBehalfOf' : 'uid')
-      const query = usersThere(tx, app, uid, searchKey).where((eb) =>
-        eb.or([
-          ...(direction === 'hasBlockedMe' ? [] : [eb('mine.blocked_at', 'is not', null)]),
-          ...(direction === 'blockedByMe' ? [] : [eb('theirs.blocked_at', 'is not', null)]),
-        ]),
-      )
-      const rows = await pageOf(tx, query.select(SEEN).orderBy('users.uid'), page)
-      return { rows: rows.map((row) => toSeen(uid, row)), total: await countOf(tx, query) }
+      const [mine, theirs] = [blockedBy(tx, app, uid), blockersOf(tx, app, uid)]
+      const uids = { blockedByMe: mine, hasBlockedMe: theirs, both: mine.union(theirs) }[direction]
+      return pageSeenBy(tx, usersThere(tx, app, uids, searchKey), { app, viewer: uid, page })
     },
   ),
 }

@@ -1,13 +1,13 @@
 /** Threads: a root with its replies, and who follows it. A root counts its replies that are not deleted. */
 
 import { type Affix, type AppId, type ConversationId, limits, type MessageId } from '@confab/protocol'
-import { type Expression, type SqlBool, sql } from 'kysely'
+import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { UserActor } from '../../kernel/actor.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { type Partner, requireParty, stateOf } from './conversation-rows.ts'
-import { conversationsOf } from './membership.ts'
+import { merged, sourcesOf } from './merged-lists.ts'
 import { assertTakesPart, requireMessage } from './message-access.ts'
-import { MESSAGE_COLUMNS, toMessage } from './message-rows.ts'
+import { toMessage } from './message-rows.ts'
 import { messagesById, type ViewedMessage, viewed } from './message-views.ts'
 import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
@@ -108,26 +108,15 @@ export const threads = {
       const conversation = await conversationOf(tx, actor, partner)
       const { id, affix, limit } = cursor
       const forwards = affix === 'append'
-      let query = tx.build
-        .selectFrom('messages')
-        .select(MESSAGE_COLUMNS)
-        .select('last_reply_id')
-        .where('app_id', '=', actor.appId)
-        .where('last_reply_id', 'is not', null)
-        .where((eb) =>
-          conversation === undefined ? conversationsOf(eb, actor) : eb('conversation_id', '=', conversation),
-        )
-      if (id !== undefined) {
-        const edge = sql<number>`(SELECT last_reply_id FROM messages AS edge WHERE edge.id = ${id})`
-        query = query.where('last_reply_id', forwards ? '>=' : '<=', edge)
-      }
-      if (participatedByMe) query = query.where(takesPartIn(actor))
-      const rows = await tx.query(
-        query
-          .orderBy('last_reply_id', forwards ? 'asc' : 'desc')
-          .limit(limit)
-          .compile(),
-      )
+      const rows = await merged(tx, {
+        actor,
+        sources: sourcesOf(actor.appId, actor.uid, [], conversation),
+        by: 'last_reply_id',
+        direction: forwards ? 'asc' : 'desc',
+        condition: sql<SqlBool>`messages.last_reply_id IS NOT NULL
+          ${id === undefined ? sql`` : since(id, forwards)} ${participatedByMe ? sql`AND ${takesPartIn(actor)}` : sql``}`,
+        limit,
+      })
       const shown = await viewed(tx, actor, rows.map(toMessage), { withThreadSubscribed: true })
       return withThread(
         tx,
@@ -146,6 +135,9 @@ export const threads = {
     await tx.run(setSubscribed, { app: actor.appId, uid: actor.uid, root, subscribed: subscribed ? 1 : 0 })
   }),
 }
+
+const since = (id: number, forwards: boolean): RawBuilder<unknown> =>
+  sql`AND messages.last_reply_id ${forwards ? sql`>=` : sql`<=`} (SELECT last_reply_id FROM messages AS edge WHERE edge.id = ${id})`
 
 const takesPartIn = ({ appId, uid }: UserActor): Expression<SqlBool> =>
   sql<SqlBool>`EXISTS (SELECT 1 FROM thread_followers

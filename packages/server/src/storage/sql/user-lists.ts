@@ -4,8 +4,8 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import type { Actor } from '../../kernel/actor.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { mayGetUser, type UsersShown, usersShown } from '../../roles/permission.policy.ts'
-import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
-import { blocksOf, isFriendOf, relativeUser, SEEN, toSeen, usersSeenBy, viewerOf } from './relation-rows.ts'
+import { contains, holdsOneOf, oneOf, prefix } from './lists.ts'
+import { blockedBy, blocksOf, friendsOf, pageSeenBy, relativeUser, usersOf, viewerOf } from './relation-rows.ts'
 import { areFriends, assertPermitted, rightsOf } from './role-rows.ts'
 import { read, type Tx } from './seam.ts'
 import { requireActor, requireUser, toUser } from './user-rows.ts'
@@ -50,19 +50,17 @@ const listUsers = async (
   }: { actor: Actor; filter: UserFilter; page: PageRequest; shown: UsersShown | undefined },
 ): Promise<Page<User>> => {
   const viewer = viewerOf(actor)
-  let query = usersSeenBy(tx, actor.appId, viewer)
+  const { appId: app } = actor
+  let query = usersOf(tx, app)
   for (const condition of conditionsOf(filter)) query = query.where(condition)
   if (viewer !== undefined) {
     query = query.where('users.uid', '!=', viewer)
-    if (filter.hideBlockedUsers) query = query.where('mine.blocked_at', 'is', null)
+    if (filter.hideBlockedUsers) query = query.where('users.uid', 'not in', blockedBy(tx, app, viewer))
     if (shown?.roles !== undefined) query = query.where(oneOf('users.role', shown.roles))
-    if (filter.friendsOnly || shown?.friendsOnly) query = query.where(isFriendOf(viewer))
+    if (filter.friendsOnly || shown?.friendsOnly) query = query.where('users.uid', 'in', friendsOf(tx, app, viewer))
   }
-  const direction = filter.descending ? 'desc' : 'asc'
-  let sorted = query.select(SEEN)
-  if (filter.sortBy === 'name') sorted = sorted.orderBy(sql`lower(users.name)`, direction)
-  const rows = await pageOf(tx, sorted.orderBy('users.uid', direction), page)
-  return { rows: rows.map((row) => toSeen(viewer, row)), total: await countOf(tx, query) }
+  const { sortBy, descending = false } = filter
+  return pageSeenBy(tx, query, { app, viewer, page, descending, ...(sortBy && { sortBy }) })
 }
 
 export const userLists = {

@@ -33,7 +33,7 @@ interface Prepared {
   readonly writes: string | undefined
 }
 
-const READS = /^\s*(?:SELECT|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/i
+const READS = /^\s*(?:SELECT|WITH(?!.*\b(?:INSERT|UPDATE|DELETE)\b)|BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)\b/is
 const WRITES = /^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)/i
 
 /** Neither triggers nor cascades write another. */

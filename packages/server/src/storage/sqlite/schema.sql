@@ -192,6 +192,8 @@ CREATE TABLE interactions (
   PRIMARY KEY (message_id, uid, element_id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE INDEX interactions_completed ON interactions (uid, message_id) WHERE completes = 1;
+
 CREATE TABLE lanes (
   id INTEGER PRIMARY KEY,
   app_id TEXT NOT NULL,
@@ -371,3 +373,9 @@ CREATE TABLE users (
   deactivated_at INTEGER,
   PRIMARY KEY (app_id, uid)
 ) STRICT;
+
+CREATE INDEX users_by_name ON users (app_id, lower(name), uid);
+
+CREATE INDEX users_by_role ON users (app_id, role, uid);
+
+CREATE INDEX users_there ON users (app_id, uid) WHERE deactivated_at IS NULL;
