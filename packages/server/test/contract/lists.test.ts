@@ -131,6 +131,17 @@ const cursorLists: readonly CursorList[] = [
   { route: 'GET /users/:uid/threads', path: ({ bob: uid }) => `/users/${uid}/threads`, ...threads, add: thread },
   { route: 'GET /groups/:guid/threads', path: ({ group }) => `/groups/${group}/threads`, ...threads, add: groupThread },
   {
+    route: 'GET /audit',
+    path: () => '/audit',
+    affixes: ['prepend'],
+    cursor: 'before',
+    isWide: true,
+    add: async ({ api, scene }) => {
+      await api.ok('PUT', `/users/${scene.ann}`, { body: { statusMessage: 'changed' } })
+      return (await api.ok('GET', '/audit', { query: { limit: 1 } })).data[0].id
+    },
+  },
+  {
     route: 'GET /deliveries',
     path: () => '/deliveries',
     affixes: ['prepend'],
@@ -280,6 +291,16 @@ const pageLists: readonly PageList[] = [
     make: ({ api }) => six(async (role) => (await api.ok('POST', '/roles', { body: { role, name: role } })).data.role),
   },
   {
+    route: 'GET /webhooks',
+    path: () => '/webhooks',
+    make: ({ api }) =>
+      six(async (name) => {
+        const id = name.replace('-', '_')
+        await api.ok('POST', '/webhooks', { body: { id, name, webhookURL: 'https://hook.example' } })
+        return id
+      }),
+  },
+  {
     route: 'GET /bots',
     path: () => '/bots',
     make: ({ api }) =>
@@ -313,6 +334,10 @@ const others: Readonly<Record<string, string>> = {
   'GET /roles/:role/restrictedfeatures': 'has no pages',
   'GET /roles/:role/permissions': 'has no pages',
   'GET /groups/:guid/scopes/:scope/permissions': 'has no pages',
+  'GET /messages/:id/flags': 'has no pages: one per user who reported it',
+  'GET /webhooks/:webhookId/triggers': 'has no pages: there are only so many triggers',
+  'GET /apps/:appId/webhooks/:webhookId/triggers': 'the same under another path',
+  'GET /apps/:appId/webhooks': 'the same as without the app',
   'GET /messages/:id/reactions/:reaction': 'the same list as without the reaction, with a condition',
 }
 

@@ -68,6 +68,9 @@ export const digestOf = async (api: Api): Promise<string> => {
     for (const of of ['restrictedfeatures', 'permissions']) parts.push(await api.ok('GET', `/roles/${role}/${of}`))
   }
   parts.push(await api.ok('GET', '/bots', { query: { perPage: 1000 } }))
+  const hooks = await api.ok('GET', '/webhooks', { query: { perPage: 1000 } })
+  parts.push(hooks)
+  for (const id of idsOf(hooks)) parts.push(await api.ok('GET', `/webhooks/${id}/triggers`))
   parts.push(await api.ok('GET', '/apikeys', { query: { perPage: 1000 } }))
   parts.push(await api.ok('GET', '/messages', { query: { limit: 1000, withTags: true } }))
   expect(parts[0].data.length).toBeGreaterThan(0)

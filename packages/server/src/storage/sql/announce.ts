@@ -48,6 +48,7 @@ export interface Announcement {
   readonly what: readonly OneNews[]
 }
 
+/** @public Of what is about a user, and no conversation. */
 export const userKey = (uid: Uid): ConversationId => `user_${uid}` as ConversationId
 
 /**
