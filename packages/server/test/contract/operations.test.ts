@@ -806,7 +806,8 @@ const operations: Operations = {
     expectKeys(list, ['data', 'meta'])
     expectKeys(list.data[0], ['id', 'at', 'actor', 'action', 'target', 'requestId'])
     expectKeys(list.data[0].actor, ['kind', 'name', 'keyEnd'])
-    expect(list.data[0]).toMatchObject({ action: 'DELETE /bots/:uid', target: 'robot' })
+    const { data: found } = await api.ok('GET', '/audit', { query: { action: 'DELETE /bots/:uid' } })
+    expect(found).toMatchObject([{ action: 'DELETE /bots/:uid', target: 'robot' }])
     expectKeys(list.meta, ['current', 'next', 'pagination'])
     expect(list.meta.next).toEqual({ before: list.data[1].id })
   },
