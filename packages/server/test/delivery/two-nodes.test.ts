@@ -60,7 +60,7 @@ describeWithPostgres('two nodes', () => {
 
   test('what one was told the other knows', async () => {
     const sent = await say(one, 'ann', 'bob', 'hello')
-    expect((await two.client.request<Message>('GET', `/messages/${sent.id}`)).data).toEqual(sent)
+    expect((await two.client.request<Message>('GET', `/messages/${sent.id}`)).data).toMatchObject(sent)
     await one.client.request('PUT', '/bots/bot', { body: { enabled: false } })
     await say(two, 'ann', 'bot', 'not for anybody')
     await one.client.request('PUT', '/bots/bot', { body: { enabled: true } })

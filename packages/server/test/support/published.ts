@@ -1,5 +1,5 @@
 /**
- * The description that the vendor of the contract has published, if it is there: `CONFAB_PUBLISHED_API` names the folder, by
+ * The description that the vendor of the contract has published, if it is there: `CONFAB_TEST_PUBLISHED_API` names the folder, by
  * default `../shared/reference` beside the checkout. Nothing of it is kept here.
  */
 import { existsSync, readFileSync } from 'node:fs'
@@ -8,14 +8,14 @@ import { fileURLToPath } from 'node:url'
 import type { Json } from './api.ts'
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const folder = process.env.CONFAB_PUBLISHED_API || join(root, '../shared/reference')
+const folder = process.env.CONFAB_TEST_PUBLISHED_API || join(root, '../shared/reference')
 const files = ['chat-apis-2023', 'import-apis-2023', 'analytics-apis-2023'].map((name) =>
   join(folder, `${name}.openapi.json`),
 )
 
 export const missingDescription: string | undefined = files.every((file) => existsSync(file))
   ? undefined
-  : `the published description is not in ${folder}: set CONFAB_PUBLISHED_API`
+  : `the published description is not in ${folder}: set CONFAB_TEST_PUBLISHED_API`
 
 export const isRequired = (process.env.CONFAB_TEST_REQUIRE ?? '')
   .split(',')
