@@ -23,10 +23,16 @@ export interface Subscription {
 }
 
 export interface Bus {
-  /** Fire and forget: returns at once and never throws. */
-  publish(subject: string, message: string): void
+  /**
+   * Fire and forget: returns at once and never throws.
+   *
+   * @param message made only if it is known that somebody may hear it
+   */
+  publish(subject: string, message: string | (() => string)): void
   /** Resolves once what is published from now on will arrive; during an outage, at once. */
   subscribe(subject: string, handler: Handler): Promise<Subscription>
   status(): 'up' | 'down'
+  /** Grows with every connection: whoever finds it changed may have missed something. */
+  connections(): number
   close(): Promise<void>
 }

@@ -29,6 +29,7 @@ export class Link<C extends Connection> {
   readonly #tried = Promise.withResolvers<void>()
   readonly #life: Promise<void>
   #current: C | undefined
+  #connections = 0
 
   constructor({ dial, onUp = () => {}, log }: LinkOptions<C>) {
     this.#dial = dial
@@ -40,6 +41,11 @@ export class Link<C extends Connection> {
   /** `undefined` while there is none. */
   get current(): C | undefined {
     return this.#current
+  }
+
+  /** How many there have been. */
+  get connections(): number {
+    return this.#connections
   }
 
   /** When the first attempt has succeeded or failed. A bus that is down must not keep the server from starting. */
@@ -73,6 +79,7 @@ export class Link<C extends Connection> {
     const connection = await this.#dial(signal)
     if (!signal.aborted) {
       this.#current = connection
+      this.#connections += 1
       this.#onUp(connection)
       this.#log.info({}, 'bus.up')
       this.#tried.resolve()

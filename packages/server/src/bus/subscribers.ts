@@ -36,6 +36,10 @@ export class Subscribers {
     }
   }
 
+  has(subject: string): boolean {
+    return this.#bySubject.has(subject)
+  }
+
   clear(): void {
     for (const entries of this.#bySubject.values()) entries.clear()
     this.#bySubject.clear()

@@ -90,9 +90,9 @@ const pinRoute = (conversations: ManageConversations, side: Side, method: 'POST'
       const partner = side.partnerOf(params)
       const isPinned = method === 'POST'
       if (actor.kind === 'app' && partner.kind === 'group') {
-        return answerOne(await conversations.pinForAll({ app, guid: partner.guid }, isPinned))
+        return answerOne(await conversations.pinForAll({ app, guid: partner.guid, client: request.client }, isPinned))
       }
-      return answerOne(await conversations.pin(inputOf(side, request), isPinned))
+      return answerOne(await conversations.pin({ ...inputOf(side, request), client: request.client }, isPinned))
     },
   })
 

@@ -5,7 +5,6 @@ import {
   type MessageId,
   parseMessageId,
 } from '@confab/protocol'
-import type { Teller } from '../callbacks/tell.ts'
 import type { Actor, UserActor } from '../kernel/actor.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
@@ -13,6 +12,7 @@ import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Live } from '../live/live.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { ConversationFilter } from '../storage/sql/conversation-lists.ts'
 import type { Partner } from '../storage/sql/conversation-rows.ts'
@@ -20,6 +20,7 @@ import type { MarkKind } from '../storage/sql/marks.ts'
 import type { Store } from '../storage/store.ts'
 import { PURGE_STEP } from '../users/manage-users.ts'
 import type { Conversation } from './conversation.ts'
+import type { MarkMessages } from './mark-messages.ts'
 
 interface OfUser {
   readonly app: App
@@ -38,9 +39,9 @@ export interface ManageConversations {
   mark(input: OfUser & { client: Client }, kind: MarkKind, messageId: string | number | undefined): Promise<void>
   /** Answers the conversation as it is then. */
   markUnread(input: OfUser, messageId: string | number): Promise<Conversation>
-  pin(input: OfUser, pinned: boolean): Promise<Conversation>
+  pin(input: OfUser & { client: Client }, pinned: boolean): Promise<Conversation>
   /** By the app: for every member. */
-  pinForAll(input: { app: App; guid: Guid }, pinned: boolean): Promise<Conversation>
+  pinForAll(input: { app: App; guid: Guid; client: Client }, pinned: boolean): Promise<Conversation>
 }
 
 const filterOf = (query: ListConversations): ConversationFilter => {
@@ -63,9 +64,10 @@ const messageIdOf = (given: string | number): MessageId => {
 export const makeManageConversations = (deps: {
   store: Pick<Store, 'conversations' | 'marks' | 'messages'>
   clock: Clock
-  teller: Teller
+  mark: MarkMessages
+  live: Pick<Live, 'conversationPinned'>
 }): ManageConversations => {
-  const { store, clock, teller } = deps
+  const { store, clock, mark, live } = deps
   const { conversations } = store
   const of = ({ app, actor, partner }: OfUser) => ({ actor, appCreatedAt: app.createdAt, partner })
   const purge = async (appId: App['id'], conversationId: ConversationId): Promise<void> => {
@@ -93,23 +95,29 @@ export const makeManageConversations = (deps: {
       return conversationId
     },
     resetById: ({ actor, id }) => conversations.hide({ actor, id: id.toLowerCase() as ConversationId }),
-    mark: async ({ app, actor, client, partner }, kind, messageId) => {
+    mark: ({ app, actor: { uid }, client, partner }, kind, messageId) => {
       const upTo = messageId === undefined ? {} : { upTo: messageIdOf(messageId) }
-      const telling = teller.telling(client)
-      const { conversationId, told } = await store.marks.set({ actor, partner, kind, ...upTo, telling })
-      teller.told(told, { appId: app.id, conversationId, sender: actor.uid })
+      return mark({ ...{ app, uid, client, partner, kind }, ...upTo })
     },
     markUnread: async (input, messageId) => {
       await store.marks.unread({ actor: input.actor, partner: input.partner, from: messageIdOf(messageId) })
       return conversations.find(of(input))
     },
-    pin: (input, pinned) => conversations.pin({ ...of(input), now: pinned ? toSeconds(clock.now()) : null }),
-    pinForAll: ({ app, guid }, pinned) =>
-      conversations.pinForAll({
+    pin: async (input, pinned) => {
+      const conversation = await conversations.pin({ ...of(input), now: pinned ? toSeconds(clock.now()) : null })
+      const { appId, uid } = input.actor
+      live.conversationPinned({ appId, deviceId: input.client.resource }, uid, conversation)
+      return conversation
+    },
+    pinForAll: async ({ app, guid, client }, pinned) => {
+      const conversation = await conversations.pinForAll({
         appId: app.id,
         appCreatedAt: app.createdAt,
         guid,
         now: pinned ? toSeconds(clock.now()) : null,
-      }),
+      })
+      live.conversationPinned({ appId: app.id, deviceId: client.resource }, undefined, conversation)
+      return conversation
+    },
   }
 }

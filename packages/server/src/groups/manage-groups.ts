@@ -18,6 +18,7 @@ import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Live } from '../live/live.ts'
 import type { GroupFilter } from '../storage/sql/groups.ts'
 import type { MemberChange, MemberOutcome } from '../storage/sql/members.ts'
 import type { Store } from '../storage/store.ts'
@@ -65,8 +66,10 @@ export const makeManageGroups = (deps: {
   store: Pick<Store, 'groups' | 'messages'>
   clock: Clock
   teller: Teller
+  live: Pick<Live, 'moved' | 'groupGone'>
 }): ManageGroups => {
-  const { store, clock, teller } = deps
+  const { store, clock, teller, live } = deps
+  const causeOf = ({ appId }: Actor, { resource: deviceId }: Client) => ({ appId, deviceId })
   const handOn = (actor: Actor, guid: Guid, told: Told): void =>
     teller.told(told, {
       appId: actor.appId,
@@ -82,7 +85,7 @@ export const makeManageGroups = (deps: {
         })
       }
       const guid = parseGuid(body.guid)
-      const { told, ...created } = await store.groups.create({
+      const { told, joined, ...created } = await store.groups.create({
         actor,
         guid,
         name: body.name,
@@ -98,6 +101,7 @@ export const makeManageGroups = (deps: {
         telling: teller.telling(client),
       })
       handOn(actor, guid, told)
+      live.moved(causeOf(actor, client), { guid, entered: joined })
       return created
     },
 
@@ -107,6 +111,7 @@ export const makeManageGroups = (deps: {
 
     update: async (actor, guid, { unset = [], metadata, tags, owner, password, ...body }, client) => {
       const passwordHash = await hashFor(body.type, password)
+      const newOwner = owner !== undefined && actor.kind === 'app' ? parseUid(owner) : undefined
       const { group, told } = await store.groups.update({
         ...definedOf(body),
         actor,
@@ -115,10 +120,11 @@ export const makeManageGroups = (deps: {
         ...definedOf({ passwordHash }),
         ...(metadata !== undefined && { metadata: metadataText(metadata) }),
         ...(tags !== undefined && { tags: jsonText(tags) }),
-        ...(owner !== undefined && actor.kind === 'app' && { owner: parseUid(owner) }),
+        ...definedOf({ owner: newOwner }),
         ...Object.fromEntries(unset.map((key) => [key, null])),
       })
       handOn(actor, guid, told)
+      if (newOwner !== undefined) live.moved(causeOf(actor, client), { guid, entered: [newOwner] })
       return group
     },
 
@@ -132,6 +138,7 @@ export const makeManageGroups = (deps: {
       }
       await purge()
       handOn(actor, guid, await store.groups.remove({ actor, guid, telling: teller.telling(client) }))
+      live.groupGone(appId, guid)
       // What was said while the first steps ran.
       await purge()
     },

@@ -13,8 +13,9 @@ import { badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import { messageJson } from '../messages/message.ts'
+import type { Cause, Live } from '../live/live.ts'
 import type { App } from '../storage/sql/apps.ts'
-import type { MemberOutcome } from '../storage/sql/members.ts'
+import type { MemberChanged, MemberOutcome } from '../storage/sql/members.ts'
 import type { Store } from '../storage/store.ts'
 import { memberChanges } from './manage-groups.ts'
 
@@ -69,8 +70,12 @@ const aboutGroup = (app: App, actor: Actor, guid: Guid) => ({
   sender: actorUid(actor),
 })
 
-export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; teller: Teller }): ManageMembers => {
-  const { store, teller } = deps
+export const makeManageMembers = (deps: {
+  store: Pick<Store, 'members'>
+  teller: Teller
+  live: Pick<Live, 'said' | 'moved'>
+}): ManageMembers => {
+  const { store, teller, live } = deps
   const caseOf = ({ app, actor, guid, uid, client }: MemberOf & By) => ({
     actor,
     appCreatedAt: app.createdAt,
@@ -78,7 +83,12 @@ export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; teller:
     uid,
     telling: teller.telling(client),
   })
+  const causeOf = ({ app, client }: { app: App } & By): Cause => ({ appId: app.id, deviceId: client.resource })
   const handOn = ({ app, actor, guid }: MemberOf, told: Told): void => teller.told(told, aboutGroup(app, actor, guid))
+  const hasLeft = (input: MemberOf & By, { action, told }: MemberChanged): void => {
+    handOn(input, told)
+    live.moved(causeOf(input), { guid: input.guid, left: [input.uid], action })
+  }
   return {
     add: async ({ app, actor, guid, client }, lists) => {
       const changes = memberChanges(lists)
@@ -92,17 +102,27 @@ export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; teller:
         telling,
       })
       teller.told(told, aboutGroup(app, actor, guid))
+      for (const { action, list, uid } of outcomes) {
+        if (action === undefined) continue
+        const move = list === 'usersToBan' ? { left: [uid] } : { entered: [uid] }
+        live.moved(causeOf({ app, client }), { guid, action, ...move })
+      }
       return outcomes
     },
     list: (input) => store.members.list(input),
     changeScope: async (input, scope) => {
-      const { joinedAt, told } = await store.members.changeScope({ ...caseOf(input), scope })
+      const { joinedAt, action, told } = await store.members.changeScope({ ...caseOf(input), scope })
       handOn(input, told)
+      live.said(causeOf(input), action)
       return { guid: input.guid, uid: input.uid, scope, joinedAt }
     },
-    kick: async (input) => handOn(input, (await store.members.kick(caseOf(input))).told),
-    ban: async (input) => handOn(input, (await store.members.ban(caseOf(input))).told),
-    unban: async (input) => handOn(input, (await store.members.unban(caseOf(input))).told),
+    kick: async (input) => hasLeft(input, await store.members.kick(caseOf(input))),
+    ban: async (input) => hasLeft(input, await store.members.ban(caseOf(input))),
+    unban: async (input) => {
+      const { action, told } = await store.members.unban(caseOf(input))
+      handOn(input, told)
+      live.said(causeOf(input), action)
+    },
     listBanned: (input) => store.members.listBanned(input),
   }
 }

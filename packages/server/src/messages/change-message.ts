@@ -5,6 +5,7 @@ import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { jsonText } from '../kernel/json.ts'
+import type { Live } from '../live/live.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { ViewedMessage, ViewOptions } from '../storage/sql/message-views.ts'
 import type { MessageChanged } from '../storage/sql/messages.ts'
@@ -36,17 +37,22 @@ export const messageIdOf = (id: string): MessageId => {
   return parsed
 }
 
-export const makeChangeMessages = (deps: { store: Pick<Store, 'messages'>; teller: Teller }): ChangeMessages => {
-  const { store, teller } = deps
+export const makeChangeMessages = (deps: {
+  store: Pick<Store, 'messages'>
+  teller: Teller
+  live: Pick<Live, 'said'>
+}): ChangeMessages => {
+  const { store, teller, live } = deps
   const change = ({ app, actor, id, client }: Which & By) => ({
     actor,
     appCreatedAt: app.createdAt,
     id: messageIdOf(id),
     telling: teller.telling(client),
   })
-  const handOn = ({ app }: Which, { action, told }: MessageChanged): StoredMessage => {
+  const handOn = ({ app, client }: Which & By, { action, told }: MessageChanged): StoredMessage => {
     const { conversationId, sender } = action
     teller.told(told, { appId: app.id, conversationId, sender })
+    live.said({ appId: app.id, deviceId: client.resource }, action)
     return action
   }
   return {

@@ -10,6 +10,7 @@ import type { ViewedMessage } from '../storage/sql/message-views.ts'
 import type { Store } from '../storage/store.ts'
 import { messageIdOf } from './change-message.ts'
 import type { Interact } from './interact.ts'
+import type { KeepMessages } from './keep-messages.ts'
 import { messageJson } from './message.ts'
 import type { React, ReactionPage } from './react.ts'
 
@@ -96,9 +97,9 @@ const reactionRoutes = (react: React): readonly Route[] => {
 
 // Pins and saves --------------------------------------------------------------------------------------------------
 
-type Keep = (request: RouteRequest<{ id: string }>) => Promise<ViewedMessage>
+type KeepOne = (request: RouteRequest<{ id: string }>) => Promise<ViewedMessage>
 
-const keepRoute = (method: 'POST' | 'DELETE', what: 'pin' | 'save', summary: string, keep: Keep): Route =>
+const keepRoute = (method: 'POST' | 'DELETE', what: 'pin' | 'save', summary: string, keep: KeepOne): Route =>
   route({
     method,
     path: `/messages/:id/${what}`,
@@ -111,30 +112,26 @@ const keepRoute = (method: 'POST' | 'DELETE', what: 'pin' | 'save', summary: str
     handle: async (request) => answerViewed(await keep(request)),
   })
 
-const keepRoutes = ({ store, clock }: { store: Pick<Store, 'messages'>; clock: Clock }): readonly Route[] => {
-  const now = (): number => toSeconds(clock.now())
-  const idOf = ({ params }: RouteRequest<{ id: string }>) => messageIdOf(params.id)
-  const { messages } = store
+const keepRoutes = (keep: KeepMessages): readonly Route[] => {
+  const which = ({ actor, client, params }: RouteRequest<{ id: string }>) => ({ actor, client, id: params.id })
+  const own = (request: RouteRequest<{ id: string }>) => ({ ...which(request), actor: asUser(request.actor) })
   return [
     keepRoute('POST', 'pin', 'Pin a message, for everybody in its conversation', (request) =>
-      messages.pin({ actor: request.actor, id: idOf(request), now: now() }),
+      keep.pin(which(request)),
     ),
-    keepRoute('DELETE', 'pin', 'Unpin a message', (request) =>
-      messages.unpin({ actor: request.actor, id: idOf(request) }),
-    ),
-    keepRoute('POST', 'save', 'Save a message, for the acting user alone', (request) =>
-      messages.save({ actor: asUser(request.actor), id: idOf(request), now: now() }),
-    ),
+    keepRoute('DELETE', 'pin', 'Unpin a message', (request) => keep.unpin(which(request))),
+    keepRoute('POST', 'save', 'Save a message, for the acting user alone', (request) => keep.save(own(request))),
     keepRoute('DELETE', 'save', 'Remove a message from those that the acting user has saved', (request) =>
-      messages.unsave({ actor: asUser(request.actor), id: idOf(request) }),
+      keep.unsave(own(request)),
     ),
   ]
 }
 
 export const messageMarkRoutes = (deps: {
-  store: Pick<Store, 'messages' | 'flags'>
+  store: Pick<Store, 'flags'>
   clock: Clock
   react: React
+  keep: KeepMessages
   interact: Interact
 }): readonly Route[] => [
   ...reactionRoutes(deps.react),
@@ -153,7 +150,7 @@ export const messageMarkRoutes = (deps: {
       return succeeded(`The message ${params.id} has been marked as interacted successfully.`)
     },
   }),
-  ...keepRoutes(deps),
+  ...keepRoutes(deps.keep),
   route({
     method: 'POST',
     path: '/messages/:id/flagged',

@@ -3,6 +3,7 @@ import type { Teller } from '../callbacks/tell.ts'
 import type { Actor, UserActor } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
+import type { Live } from '../live/live.ts'
 import type { ViewedMessage } from '../storage/sql/message-views.ts'
 import type { Reacted } from '../storage/sql/reactions.ts'
 import type { Store } from '../storage/store.ts'
@@ -35,21 +36,32 @@ const checked = (reaction: string): string => {
   return reaction
 }
 
-export const makeReact = (deps: { store: Pick<Store, 'reactions'>; teller: Teller }): React => {
-  const { store, teller } = deps
+export const makeReact = (deps: {
+  store: Pick<Store, 'reactions'>
+  teller: Teller
+  live: Pick<Live, 'reacted'>
+}): React => {
+  const { store, teller, live } = deps
   const inputOf = ({ actor, client, id, reaction }: ReactInput) => ({
     actor,
     id: messageIdOf(id),
     reaction: checked(reaction),
     telling: teller.telling(client),
   })
-  const handOn = ({ actor }: ReactInput, { told, ...viewed }: Reacted): ViewedMessage => {
-    teller.told(told, { appId: actor.appId, conversationId: viewed.message.conversationId, sender: actor.uid })
+  const handOn = (
+    { actor, client }: ReactInput,
+    { told, change, ...viewed }: Reacted,
+    isRemoved: boolean,
+  ): ViewedMessage => {
+    const { appId, uid } = actor
+    teller.told(told, { appId, conversationId: viewed.message.conversationId, sender: uid })
+    const cause = { appId, deviceId: client.resource }
+    if (change !== undefined) live.reacted(cause, uid, viewed.message, change, isRemoved)
     return viewed
   }
   return {
-    add: async (input) => handOn(input, await store.reactions.add(inputOf(input))),
-    remove: async (input) => handOn(input, await store.reactions.remove(inputOf(input))),
+    add: async (input) => handOn(input, await store.reactions.add(inputOf(input)), false),
+    remove: async (input) => handOn(input, await store.reactions.remove(inputOf(input)), true),
     list: async ({ actor, id, reaction }, { affix = 'append', id: after, limit = limits.pageSize }) => {
       const cursor = { affix, limit, ...(after !== undefined && { id: Number(after) }) }
       const wanted = reaction === undefined ? {} : { reaction: checked(reaction) }

@@ -20,6 +20,7 @@ import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import { toSeconds } from '../kernel/clock.ts'
 import { jsonText } from '../kernel/json.ts'
+import type { Live } from '../live/live.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { Store } from '../storage/store.ts'
 import { type AskBefore, draftAfterAsking } from './ask-before.ts'
@@ -93,10 +94,11 @@ const idIn = (body: SendMessage, field: 'parentMessageId' | 'quotedMessageId'): 
 export const makeSendMessage = (deps: {
   store: Pick<Store, 'messages'>
   teller: Teller
+  live: Pick<Live, 'said'>
   asking: AskBefore
   onAccepted?: () => void
 }): SendMessageAs => {
-  const { store, teller, asking } = deps
+  const { store, teller, live, asking } = deps
 
   const appendFor = (input: SendInput) => {
     const { app, actor, body, client } = input
@@ -132,7 +134,10 @@ export const makeSendMessage = (deps: {
       })
       const { conversationId, sender } = message
       teller.told(told, { appId: app.id, conversationId, sender })
-      if (isNew) deps.onAccepted?.()
+      if (isNew) {
+        live.said({ appId: app.id, deviceId: client.resource }, message, quoted)
+        deps.onAccepted?.()
+      }
       return { message, quoted }
     }
   }

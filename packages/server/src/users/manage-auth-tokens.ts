@@ -4,6 +4,7 @@ import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Live } from '../live/live.ts'
 import type { Store } from '../storage/store.ts'
 
 interface DeviceFields {
@@ -36,8 +37,13 @@ export const makeManageAuthTokens = (deps: {
   clock: Clock
   ids: Ids
   onChange: () => void
+  live: Pick<Live, 'stale'>
 }): ManageAuthTokens => {
-  const { store, clock, ids, onChange } = deps
+  const { store, clock, ids, onChange, live } = deps
+  const gone = ({ appId, uid }: { appId: AppId; uid: Uid }): void => {
+    onChange()
+    live.stale(appId, uid, 'credentials')
+  }
   return {
     create: (appId, uid, body) => {
       const now = toSeconds(clock.now())
@@ -62,11 +68,11 @@ export const makeManageAuthTokens = (deps: {
       }),
     remove: async (input) => {
       await store.authTokens.remove(input)
-      onChange()
+      gone(input)
     },
     removeAll: async (appId, uid) => {
       await store.authTokens.removeAll({ appId, uid })
-      onChange()
+      gone({ appId, uid })
     },
   }
 }

@@ -12,6 +12,7 @@ import type { Actor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Live } from '../live/live.ts'
 import { userKey } from '../storage/sql/announce.ts'
 import type { Blocked, UidOutcomes } from '../storage/sql/relations.ts'
 import type { Store } from '../storage/store.ts'
@@ -59,24 +60,40 @@ export const makeManageRelations = (deps: {
   store: Pick<Store, 'friends' | 'blocks'>
   clock: Clock
   teller: Teller
+  live: Pick<Live, 'stale'>
 }): ManageRelations => {
-  const { store, clock, teller } = deps
+  const { store, clock, teller, live } = deps
   const blocking = ({ client, ...input }: Blocker, uids: readonly string[]) => ({
     ...input,
     others: uniqueUids(uids),
     telling: teller.telling(client),
   })
-  const handOn = ({ appId, uid }: Blocker, { outcomes, told }: Blocked): UidOutcomes => {
+  /** Of everybody concerned. */
+  const changed = ({ appId, uid }: OfUser, others: readonly Uid[]): void => {
+    for (const one of [uid, ...others]) live.stale(appId, one, 'relations')
+  }
+  const handOn = (input: Blocker, { outcomes, told }: Blocked): UidOutcomes => {
+    const { appId, uid } = input
     teller.told(told, { appId, conversationId: userKey(uid), sender: uid })
+    changed(
+      input,
+      outcomes.map((one) => one.uid),
+    )
     return outcomes
   }
   const now = (): number => toSeconds(clock.now())
   return {
     addFriends: async (input, uids, { addToConversations }) => {
-      const outcomes = await store.friends.add({ ...input, others: uniqueUids(uids), addToConversations, now: now() })
+      const others = uniqueUids(uids)
+      const outcomes = await store.friends.add({ ...input, others, addToConversations, now: now() })
+      changed(input, others)
       return answered(outcomes, () => 'Created relationship with status accepted.')
     },
-    removeFriends: (input, uids) => store.friends.remove({ ...input, others: uniqueUids(uids) }),
+    removeFriends: async (input, uids) => {
+      const others = uniqueUids(uids)
+      await store.friends.remove({ ...input, others })
+      changed(input, others)
+    },
     listFriends: (input) => store.friends.list(input),
     block: async (input, uids) => {
       const outcomes = handOn(input, await store.blocks.add(blocking(input, uids)))

@@ -15,6 +15,7 @@ import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { jsonText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
+import type { Live } from '../live/live.ts'
 import type { UserFilter } from '../storage/sql/user-lists.ts'
 import type { Store } from '../storage/store.ts'
 import { newAuthToken } from './manage-auth-tokens.ts'
@@ -47,8 +48,9 @@ export const makeManageUsers = (deps: {
   ids: Ids
   /** Called when users go or are deactivated: their tokens open nothing any more. */
   onGone: () => void
+  live: Pick<Live, 'stale'>
 }): ManageUsers => {
-  const { store, clock, ids, onGone } = deps
+  const { store, clock, ids, onGone, live } = deps
   const now = (): number => toSeconds(clock.now())
   return {
     create: (appId, body) => {
@@ -73,8 +75,8 @@ export const makeManageUsers = (deps: {
 
     list: (input) => store.users.list(input),
 
-    update: (appId, uid, { unset = [], metadata, tags, role, ...body }) =>
-      store.users.update({
+    update: async (appId, uid, { unset = [], metadata, tags, role, ...body }) => {
+      const user = await store.users.update({
         ...definedOf(body),
         appId,
         uid,
@@ -83,13 +85,17 @@ export const makeManageUsers = (deps: {
         ...(metadata !== undefined && { metadata: metadataText(metadata) }),
         ...(tags !== undefined && { tags: jsonText(tags) }),
         ...Object.fromEntries(unset.map((key) => [key, null])),
-      }),
+      })
+      live.stale(appId, uid, 'user')
+      return user
+    },
 
     remove: async (appId, uid, { permanent }) => {
       const remove = () => store.users.remove({ appId, uid, system: SYSTEM_UID, nowMs: clock.now() })
       // The user goes first, so that no message is added while theirs are removed.
       await remove()
       onGone()
+      live.stale(appId, uid, 'credentials')
       if (!permanent) return
       while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP, now: now() })) === PURGE_STEP);
       while ((await store.conversations.removeOf({ appId, uid, limit: PURGE_STEP })) === PURGE_STEP);
@@ -98,6 +104,7 @@ export const makeManageUsers = (deps: {
     deactivate: async (appId, uids) => {
       const known = await store.users.setDeactivated({ appId, uids: uniqueUids(uids), at: now() })
       onGone()
+      for (const uid of known) live.stale(appId, uid, 'credentials')
       return known
     },
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../../kernel/logger.ts'
 import type { Bus, Handler, Subscription } from '../bus.ts'
-import { fits } from '../message-size.ts'
+import { fits, textOf } from '../message-size.ts'
 import { Subscribers } from '../subscribers.ts'
 
 /** Joins the buses of one process. One node needs one of them; tests open several. */
@@ -12,6 +12,11 @@ export class InProcessHub {
     const bus = new InProcessBus(this, log)
     this.#nodes.add(bus)
     return bus
+  }
+
+  hasSubscriber(subject: string): boolean {
+    for (const node of this.#nodes) if (node.has(subject)) return true
+    return false
   }
 
   leave(bus: InProcessBus): void {
@@ -45,8 +50,14 @@ class InProcessBus implements Bus {
     this.#subscribers = new Subscribers(log)
   }
 
-  publish(subject: string, message: string): void {
-    if (!this.#isClosed && fits(subject, message, this.#log)) this.#hub.publish(subject, message)
+  publish(subject: string, message: string | (() => string)): void {
+    if (this.#isClosed || !this.#hub.hasSubscriber(subject)) return
+    const text = textOf(message)
+    if (fits(subject, text, this.#log)) this.#hub.publish(subject, text)
+  }
+
+  has(subject: string): boolean {
+    return this.#subscribers.has(subject)
   }
 
   async subscribe(subject: string, handler: Handler): Promise<Subscription> {
@@ -55,6 +66,10 @@ class InProcessBus implements Bus {
 
   status(): 'up' | 'down' {
     return this.#isClosed ? 'down' : 'up'
+  }
+
+  connections(): number {
+    return 1
   }
 
   deliver(subject: string, message: string): void {

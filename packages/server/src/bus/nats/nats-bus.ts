@@ -2,7 +2,7 @@
 import type { Logger } from '../../kernel/logger.ts'
 import type { Bus, Handler, Subscription } from '../bus.ts'
 import { Link } from '../link.ts'
-import { fits } from '../message-size.ts'
+import { fits, textOf } from '../message-size.ts'
 import { Subscribers } from '../subscribers.ts'
 import { dialNats, type NatsBusConnection, type NatsConnectionOptions } from './connection.ts'
 
@@ -44,8 +44,10 @@ class NatsBus implements Bus {
     return this.#link.tried
   }
 
-  publish(subject: string, message: string): void {
-    if (this.#isClosed || !fits(subject, message, this.#log)) return
+  publish(subject: string, text: string | (() => string)): void {
+    if (this.#isClosed || this.#link.current === undefined) return
+    const message = textOf(text)
+    if (!fits(subject, message, this.#log)) return
     try {
       this.#link.current?.publish(subject, message)
     } catch (error) {
@@ -69,6 +71,10 @@ class NatsBus implements Bus {
 
   status(): 'up' | 'down' {
     return this.#isClosed || this.#link.current === undefined ? 'down' : 'up'
+  }
+
+  connections(): number {
+    return this.#link.connections
   }
 
   async close(): Promise<void> {

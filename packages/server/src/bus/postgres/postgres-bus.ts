@@ -2,7 +2,7 @@
 import type { Logger } from '../../kernel/logger.ts'
 import type { Bus, Handler, Subscription } from '../bus.ts'
 import { Link } from '../link.ts'
-import { fits } from '../message-size.ts'
+import { fits, textOf } from '../message-size.ts'
 import { Subscribers } from '../subscribers.ts'
 import { dialPostgres, type PostgresConnection } from './connection.ts'
 import { Assembly, type Envelope, toPayloads } from './payloads.ts'
@@ -42,8 +42,10 @@ class PostgresBus implements Bus {
     return this.#link.tried
   }
 
-  publish(subject: string, message: string): void {
-    if (this.status() === 'down' || !fits(subject, message, this.#log)) return
+  publish(subject: string, text: string | (() => string)): void {
+    if (this.status() === 'down') return
+    const message = textOf(text)
+    if (!fits(subject, message, this.#log)) return
     if (this.#pendingLength + message.length > MAX_PENDING_LENGTH) {
       this.#log.warn({ subject, pending: this.#pending.length }, 'bus.publish_dropped')
       return
@@ -59,6 +61,10 @@ class PostgresBus implements Bus {
 
   status(): 'up' | 'down' {
     return this.#isClosed || this.#link.current === undefined ? 'down' : 'up'
+  }
+
+  connections(): number {
+    return this.#link.connections
   }
 
   async close(): Promise<void> {

@@ -37,12 +37,14 @@ const going = {
   groups: ['app_id', 'guid'],
   friends: ['app_id', 'uid', 'friend_uid'],
   blocked_users: ['app_id', 'uid', 'blocked_uid'],
+  presences: ['app_id', 'uid', 'node_id'],
   users: ['app_id', 'uid'],
   roles: ['app_id', 'role'],
   files: 'own',
   audit_log: ['id'],
   apps: 'own',
   master_keys: 'none',
+  nodes: 'none',
 } as const satisfies Record<Table, readonly string[] | Table | 'own' | 'none'>
 
 type Step = { app: string; limit: number }

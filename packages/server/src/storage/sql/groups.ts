@@ -103,7 +103,7 @@ export const groups = {
         members: readonly MemberChange[]
         telling: Telling
       },
-    ): Promise<{ group: Group; outcomes: readonly MemberOutcome[]; told: Told }> => {
+    ): Promise<{ group: Group; outcomes: readonly MemberOutcome[]; joined: readonly Uid[]; told: Told }> => {
       const { actor, guid, owner = actorUid(actor), members, telling, ...profile } = input
       const now = toSeconds(telling.nowMs)
       const app = actor.appId
@@ -124,7 +124,8 @@ export const groups = {
         for (const { uid } of joined) shown[uid] = userEntity(toUser(await requireUser(tx, app, uid)))
         return JSON.stringify({ group: groupEntity(await requireGroup(tx, app, guid)), members: shown })
       }
-      return { group, outcomes, told: await tellOf(tx, { app, guid, telling }, [{ trigger: 'group_created', data }]) }
+      const told = await tellOf(tx, { app, guid, telling }, [{ trigger: 'group_created', data }])
+      return { group, outcomes, joined: joined.map(({ uid }) => uid), told }
     },
   ),
 

@@ -1,6 +1,6 @@
 /** What users have done with the elements of interactive messages. */
 
-import type { MessageId, Uid } from '@confab/protocol'
+import type { MessageId, Uid, User } from '@confab/protocol'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import type { UserActor } from '../../kernel/actor.ts'
 import { AppError, badRequest } from '../../kernel/app-error.ts'
@@ -30,6 +30,8 @@ const findInteractions = statement<Key, { element_id: string; interacted_at: num
 
 export interface Interacted {
   readonly message: StoredMessage
+  /** Whoever did it. */
+  readonly by: User | undefined
   /** All that the user has done with the message. */
   readonly interactions: readonly { readonly elementId: string; readonly interactedAt: number }[]
   /** The goal of the message is reached with this. */
@@ -80,7 +82,7 @@ export const interactions = {
       }
       const all = await interactionsOf(tx, key.message, uid)
       const told = fresh.length === 0 ? nobodyTold : await tell(tx, input, { message, by, interactions: all })
-      return { message, interactions: all, completed, told }
+      return { message, by: by && userEntity(toUser(by)), interactions: all, completed, told }
     },
   ),
 }

@@ -9,7 +9,7 @@ import type { UserActor } from '../../kernel/actor.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { userEntity } from '../../users/user.ts'
 import { tellWebhooks } from './announce.ts'
-import { type ConversationState, latestIdOf, type Partner, requireParty, stateOf } from './conversation-rows.ts'
+import { type ConversationState, latestIdOf, type Partner, type Party, requireParty, stateOf } from './conversation-rows.ts'
 import { findMessage } from './message-access.ts'
 import { idOf } from './message-rows.ts'
 import { statement, type Tx, write } from './seam.ts'
@@ -42,12 +42,52 @@ export const lockMarks = statement<{ key: string }, { locked: null }>(
   'SELECT pg_advisory_xact_lock(hashtextextended(:key, 0)) AS locked',
 )
 
+/** Who wrote what is newly marked, the newest of it; most of them, if they are many. */
+const sendersBetween = statement<
+  { app: string; conversation: string; from: number; to: number; limit: number },
+  { sender: Uid }
+>(
+  'marks.senders_between',
+  `SELECT DISTINCT sender FROM (
+     SELECT sender, category FROM messages
+     WHERE app_id = :app AND conversation_id = :conversation AND id > :from AND id <= :to
+     ORDER BY id DESC LIMIT :limit) AS marked
+   WHERE category <> 'action'`,
+)
+const lastBehind = (column: 'read_id' | 'delivered_id') =>
+  statement<{ app: string; guid: string; conversation: string; sender: string; id: number }, { uid: string }>(
+    `marks.behind_${column}`,
+    `SELECT members.uid FROM members
+     LEFT JOIN user_conversations AS state
+       ON state.app_id = members.app_id AND state.conversation_id = :conversation AND state.uid = members.uid
+     WHERE members.app_id = :app AND members.guid = :guid AND members.uid <> :sender
+       AND COALESCE(state.${column}, 0) < :id LIMIT 1`,
+  )
+const someoneBehind = { delivered: lastBehind('delivered_id'), read: lastBehind('read_id') } as const
+
+/** Who is to see a mark. */
+export interface Heard {
+  /** Who wrote what is newly marked. */
+  readonly by: readonly Uid[]
+  /** The entity of who has marked, JSON. */
+  readonly byJson: string
+  /** Every other member of the group has received or read it with this. */
+  readonly toAll: readonly MarkKind[]
+}
+
+/** How many of the messages that are newly marked are looked at for who wrote them. */
+const MARKED_SEEN = 500
+/** Of larger groups nobody is told that all have read something. */
+const MEMBERS_SEEN = 300
+
 export interface Marked {
   readonly conversationId: ConversationId
   /** Up to which message it is marked now; nothing where nothing has been said. */
   readonly upTo: MessageId | undefined
   /** Which marks have moved. */
   readonly moved: readonly MarkKind[]
+  /** Nothing if nothing has moved. */
+  readonly heard: Heard | undefined
   readonly told: Told
 }
 
@@ -96,6 +136,31 @@ const move = async (
   return moved
 }
 
+const heardBy = async (
+  tx: Tx,
+  mark: { app: AppId; conversation: ConversationId; by: UserRow; party: Party; state: ConversationState; id: number },
+  moved: readonly MarkKind[],
+): Promise<Heard | undefined> => {
+  if (moved.length === 0) return undefined
+  const { app, conversation, by, party, state, id } = mark
+  const byJson = JSON.stringify(userEntity(toUser(by)))
+  if (party.kind === 'user') {
+    return { by: party.user === undefined ? [] : [party.user.uid], byJson, toAll: [] }
+  }
+  const from = moved.includes('delivered') ? state.delivered_id : state.read_id
+  const rows = await tx.all(sendersBetween, { app, conversation, from, to: id, limit: MARKED_SEEN })
+  const toAll: MarkKind[] = []
+  if (party.group.members_count <= MEMBERS_SEEN) {
+    const { guid } = party.group
+    const sender = (await tx.first(findMessage, { app, id }))?.sender ?? ''
+    for (const kind of moved) {
+      const behind = await tx.first(someoneBehind[kind], { app, guid, conversation, sender, id })
+      if (behind === undefined) toAll.push(kind)
+    }
+  }
+  return { by: rows.map((row) => row.sender).filter((uid) => uid !== by.uid), byJson, toAll }
+}
+
 export const marks = {
   /** `upTo`: a message of the conversation; the newest one if it is left out, or lies beyond. What is read is delivered. */
   set: write(
@@ -107,14 +172,16 @@ export const marks = {
       const now = toSeconds(telling.nowMs)
       const { appId: app, uid } = actor
       const by = await requireUser(tx, app, uid, 'onBehalfOf')
-      const { conversationId: conversation } = await requireParty(tx, actor, partner)
+      const party = await requireParty(tx, actor, partner)
+      const { conversationId: conversation } = party
       if (tx.dialect === 'postgres') await tx.first(lockMarks, { key: JSON.stringify([app, conversation, uid]) })
       const latest = await latestIdOf(tx, app, conversation)
       const id = upTo === undefined ? latest : Math.min(Number(upTo), latest)
       const state = await stateOf(tx, app, conversation, uid)
       const moved = await move(tx, { app, conversation, uid }, state, { kind, id, now })
       const told = await tellOfReceipts(tx, telling, { app, conversation, by, id, moved })
-      return { conversationId: conversation, upTo: id === 0 ? undefined : idOf(id), moved, told }
+      const heard = await heardBy(tx, { app, conversation, by, party, state, id }, moved)
+      return { conversationId: conversation, upTo: id === 0 ? undefined : idOf(id), moved, heard, told }
     },
   ),
 

@@ -20,10 +20,12 @@ import { messageLists } from './message-lists.ts'
 import { messages } from './messages.ts'
 import { permissions } from './permissions.ts'
 import { pins } from './pins.ts'
+import { presence } from './presence.ts'
 import { reactions } from './reactions.ts'
 import { blocks, friends } from './relations.ts'
 import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
+import { sessions } from './sessions.ts'
 import { stats } from './stats.ts'
 import { threads } from './threads.ts'
 import { updates } from './updates.ts'
@@ -52,6 +54,8 @@ export const operations = {
   conversations,
   marks,
   files,
+  presence,
+  sessions,
   bots,
   breakers,
   masterKeys,

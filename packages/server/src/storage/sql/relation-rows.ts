@@ -80,7 +80,7 @@ export const relativeUser = (viewer: Uid, row: UserRow, { mine, theirs }: Blocks
 
 const COLUMNS = [
   ...(['uid', 'name', 'avatar', 'link', 'role', 'status_message', 'metadata', 'tags'] as const),
-  ...(['last_active_at', 'created_at', 'updated_at', 'deactivated_at'] as const),
+  ...(['last_active_at', 'created_at', 'updated_at', 'deactivated_at', 'online'] as const),
 ] as const
 export const SEEN = [
   ...COLUMNS.map((column) => `users.${column}` as const),
@@ -137,15 +137,23 @@ export const blockersOf = (tx: Tx, app: AppId, uid: Uid) =>
     .where('blocked_users.app_id', '=', app)
     .where('blocked_users.blocked_uid', '=', uid)
 
+export type UserOrder = 'uid' | 'name' | 'status'
+
 /** One page of them. How they stand to the viewer is looked up for what is shown, not for every row that a page skips. */
 export const pageSeenBy = async (
   tx: Tx,
   users: SelectQueryBuilder<Schema, 'users', object>,
-  input: { app: AppId; viewer: Uid | undefined; page: PageRequest; sortBy?: 'uid' | 'name'; descending?: boolean },
+  input: { app: AppId; viewer: Uid | undefined; page: PageRequest; sortBy?: UserOrder; descending?: boolean },
 ): Promise<Page<User>> => {
   const { app, viewer, page, sortBy = 'uid', descending } = input
   const order = sql.raw(descending ? 'desc' : 'asc')
-  const sorted = sortBy === 'name' ? sql`lower(users.name) ${order}, users.uid ${order}` : sql`users.uid ${order}`
+  const byUid = sql`users.uid ${order}`
+  const sorted = {
+    uid: byUid,
+    name: sql`lower(users.name) ${order}, ${byUid}`,
+    // `available` comes before `offline`.
+    status: sql`users.online ${sql.raw(descending ? 'asc' : 'desc')}, ${byUid}`,
+  }[sortBy]
   const chosen = pageIn(users.select('users.uid').orderBy(sorted), page)
   const rows = await tx.query(
     usersSeenBy(tx, app, viewer).where('users.uid', 'in', chosen).select(SEEN).orderBy(sorted).compile(),

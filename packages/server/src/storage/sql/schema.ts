@@ -39,7 +39,10 @@ export interface Schema {
     created_at: number
     updated_at: number | null
     deactivated_at: number | null
+    online: Generated<Bit>
   }
+  nodes: { id: string; until_ms: number }
+  presences: { app_id: AppId; uid: Uid; node_id: string }
   roles: {
     app_id: AppId
     role: string

@@ -5,7 +5,7 @@ import type { Actor } from '../../kernel/actor.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { mayGetUser, type UsersShown, usersShown } from '../../roles/permission.policy.ts'
 import { contains, holdsOneOf, oneOf, prefix } from './lists.ts'
-import { blockedBy, blocksOf, friendsOf, pageSeenBy, relativeUser, usersOf, viewerOf } from './relation-rows.ts'
+import { blockedBy, blocksOf, friendsOf, pageSeenBy, relativeUser, type UserOrder, usersOf, viewerOf } from './relation-rows.ts'
 import { areFriends, assertPermitted, rightsOf } from './role-rows.ts'
 import { read, type Tx } from './seam.ts'
 import { requireActor, requireUser, toUser } from './user-rows.ts'
@@ -20,19 +20,20 @@ export interface UserFilter {
   readonly uids?: readonly Uid[]
   readonly friendsOnly?: boolean
   readonly hideBlockedUsers?: boolean
-  readonly sortBy?: 'uid' | 'name'
+  readonly sortBy?: UserOrder
   readonly descending?: boolean
 }
 
 /** What is asked for, whoever asks. */
 const conditionsOf = (filter: UserFilter): RawBuilder<SqlBool>[] => {
-  const { deactivated, roles, tags, uids, searchKey, searchIn = ['uid', 'name'] } = filter
+  const { deactivated, status, roles, tags, uids, searchKey, searchIn = ['uid', 'name'] } = filter
   const searched = searchIn.map((column) =>
     column === 'uid' ? prefix('users.uid', searchKey ?? '') : contains('users.name', searchKey ?? ''),
   )
   return [
     ...(deactivated === 'without' ? [sql<SqlBool>`users.deactivated_at IS NULL`] : []),
     ...(deactivated === 'only' ? [sql<SqlBool>`users.deactivated_at IS NOT NULL`] : []),
+    ...(status === undefined ? [] : [sql<SqlBool>`users.online = ${status === 'available' ? 1 : 0}`]),
     ...(roles?.length ? [oneOf('users.role', roles)] : []),
     ...(uids?.length ? [oneOf('users.uid', uids)] : []),
     ...(tags?.length ? [holdsOneOf('users.tags', tags)] : []),
@@ -84,8 +85,6 @@ export const userLists = {
       const by = await requireActor(tx, actor)
       const shown = by && usersShown(await rightsOf(tx, actor.appId, by))
       assertPermitted(shown?.denial)
-      // Nobody is online while there is no gateway.
-      if (filter.status === 'available') return { rows: [], total: 0 }
       return listUsers(tx, { actor, filter, page, shown })
     },
   ),

@@ -2,14 +2,15 @@
 import type { AppId, Uid, User } from '@confab/protocol'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
+import type { Selectable } from 'kysely'
 import type { RightsRow } from './role-rows.ts'
 import type { Bit, Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
 
-export type UserRow = Omit<Schema['users'], 'app_id'>
+export type UserRow = Omit<Selectable<Schema['users']>, 'app_id'>
 
 const COLUMNS =
-  'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at'
+  'uid, name, avatar, link, role, status_message, metadata, tags, last_active_at, created_at, updated_at, deactivated_at, online'
 
 const findUser = statement<{ app: string; uid: string }, UserRow>(
   'users.find',
@@ -40,7 +41,7 @@ export const toUser = (row: UserRow): User => ({
   ...(row.avatar !== null && { avatar: row.avatar }),
   ...(row.link !== null && { link: row.link }),
   ...(row.metadata !== null && { metadata: JSON.parse(row.metadata) as Record<string, unknown> }),
-  status: 'offline',
+  status: row.online === 1 ? 'available' : 'offline',
   ...(row.status_message !== null && { statusMessage: row.status_message }),
   role: row.role,
   lastActiveAt: row.last_active_at,

@@ -68,7 +68,7 @@ const deleteTokens = statement<{ app: string; uid: string }>(
 )
 
 /** What is the user's alone: how their conversations stand, what they saved and follow. */
-const OWN_TABLES = ['user_conversations', 'saved_messages', 'thread_followers'] as const
+const OWN_TABLES = ['user_conversations', 'saved_messages', 'thread_followers', 'presences'] as const
 
 /** Profile fields as they are stored; JSON fields as text. */
 export interface Profile {

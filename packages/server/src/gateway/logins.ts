@@ -1,0 +1,98 @@
+/**
+ * When a socket may be opened. On a page that is loaded again, the client SDKs send `PUT /me` and open the socket at the same
+ * time, and never authenticate on a socket that opens before the answer. So the socket waits for it: nothing in the
+ * handshake says who comes, but the address does well enough.
+ *
+ * A socket that is opened too early all the same is closed when it does not authenticate, and the client comes back.
+ */
+import type { Clock } from '../kernel/clock.ts'
+
+/** How long after the handshake a `PUT /me` (or the preflight before it) may begin. */
+const BEGINS_WITHIN_MS = 250
+/** No socket waits longer. */
+const ANSWERED_WITHIN_MS = 5000
+/** Whoever has been answered so recently has just logged in, and opens the socket because of it. */
+const FRESH_MS = 5000
+/** What the answer may take on its way. */
+const ON_ITS_WAY_MS = 60
+/** How long a `PUT /me` may take to come after its preflight. */
+const ANNOUNCED_MS = 2000
+const MAX_ADDRESSES = 100_000
+
+interface Visitor {
+  under: number
+  answeredAtMs: number
+  announcedUntilMs: number
+  waiting: Set<() => void>
+}
+
+export class Logins {
+  readonly #visitors = new Map<string, Visitor>()
+  readonly #clock: Clock
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** A preflight has come: the `PUT /me` comes after its answer. */
+  announced(address: string): void {
+    this.#visitor(address).announcedUntilMs = this.#clock.now() + ANNOUNCED_MS
+  }
+
+  /** A `PUT /me` has come. */
+  begun(address: string): void {
+    const visitor = this.#visitor(address)
+    visitor.under += 1
+    visitor.announcedUntilMs = Number.NEGATIVE_INFINITY
+  }
+
+  answered(address: string): void {
+    const visitor = this.#visitor(address)
+    visitor.under = Math.max(0, visitor.under - 1)
+    visitor.answeredAtMs = this.#clock.now()
+    if (visitor.under === 0) for (const go of [...visitor.waiting]) go()
+  }
+
+  /** Resolves when a socket from there may be opened. */
+  mayOpen(address: string): Promise<void> {
+    const visitor = this.#visitor(address)
+    const isFresh = this.#clock.now() - visitor.answeredAtMs < FRESH_MS
+    if (visitor.under === 0 && isFresh) return Promise.resolve()
+    return new Promise((resolve) => {
+      const timers: NodeJS.Timeout[] = []
+      const open = (): void => {
+        for (const timer of timers) clearTimeout(timer)
+        visitor.waiting.delete(go)
+        resolve()
+      }
+      const go = (): void => {
+        visitor.waiting.delete(go)
+        timers.push(setTimeout(open, ON_ITS_WAY_MS))
+      }
+      const openUnlessExpected = (): void => {
+        const left = visitor.announcedUntilMs - this.#clock.now()
+        if (visitor.under > 0 || !visitor.waiting.has(go)) return
+        if (left <= 0) open()
+        else timers.push(setTimeout(openUnlessExpected, left))
+      }
+      visitor.waiting.add(go)
+      timers.push(setTimeout(openUnlessExpected, BEGINS_WITHIN_MS), setTimeout(open, ANSWERED_WITHIN_MS))
+    })
+  }
+
+  #visitor(address: string): Visitor {
+    const known = this.#visitors.get(address)
+    if (known !== undefined) return known
+    if (this.#visitors.size >= MAX_ADDRESSES) this.#forget()
+    const never = Number.NEGATIVE_INFINITY
+    const visitor = { under: 0, answeredAtMs: never, announcedUntilMs: never, waiting: new Set<() => void>() }
+    this.#visitors.set(address, visitor)
+    return visitor
+  }
+
+  #forget(): void {
+    for (const [address, { under, waiting }] of this.#visitors) {
+      if (under === 0 && waiting.size === 0) this.#visitors.delete(address)
+    }
+  }
+}

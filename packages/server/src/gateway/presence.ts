@@ -1,0 +1,140 @@
+/**
+ * Who is online, as far as this node knows: it says so in the store while it holds a session of theirs, and tells those who
+ * want to hear of it.
+ *
+ * A node that stops leaves its users as they are, for as long as they need to come back to another one; whoever has not by
+ * then is found by the sweep, as the users of a node that has died are.
+ */
+import type { AppId, User } from '@confab/protocol'
+import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { ignoring } from '../kernel/ignoring.ts'
+import type { Logger } from '../kernel/logger.ts'
+import type { Live } from '../live/live.ts'
+import type { Store } from '../storage/store.ts'
+import type { Here, Person } from './here.ts'
+
+export interface PresenceDeps {
+  readonly store: Pick<Store, 'presence'>
+  readonly live: Pick<Live, 'cameOrWent'>
+  readonly clock: Clock
+  readonly log: Logger
+  readonly node: string
+  /** Of apps with more users online nobody hears who comes and goes. */
+  readonly maxUsers: number
+}
+
+const RENEW_EVERY_MS = 10_000
+const BELIEVED_MS = 35_000
+/** How long a user may be away, as on a reload, without being gone. */
+const AWAY_MS = 2000
+/** How long users of a node that stops have to come back to another one. */
+const MOVE_MS = 15_000
+const SWEEP_STEP = 100
+const COUNT_MS = 1000
+
+export class Presence {
+  readonly #deps: PresenceDeps
+  readonly #here: Here
+  readonly #leaving = new Map<Person, NodeJS.Timeout>()
+  readonly #crowds = new Map<AppId, { readonly users: Promise<number>; readonly untilMs: number }>()
+  #timer: NodeJS.Timeout | undefined
+  #working: Promise<void> = Promise.resolve()
+
+  constructor(deps: PresenceDeps, here: Here) {
+    this.#deps = deps
+    this.#here = here
+  }
+
+  async start(): Promise<void> {
+    await this.#renew(true)
+    this.#timer = setInterval(() => {
+      this.#working = this.#working.then(() => this.#beat())
+    }, RENEW_EVERY_MS)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    for (const timer of this.#leaving.values()) clearTimeout(timer)
+    this.#leaving.clear()
+    await this.#working
+    const { store, clock, node } = this.#deps
+    await store.presence.renew({ node, untilMs: clock.now() + MOVE_MS, isNew: true })
+  }
+
+  /** A session of the user has been opened. */
+  async came(person: Person): Promise<void> {
+    const timer = this.#leaving.get(person)
+    clearTimeout(timer)
+    if (this.#leaving.delete(person)) return
+    const user = await this.#deps.store.presence.enter(this.#of(person))
+    if (user !== undefined) await this.#tell(person.appId, user, true)
+  }
+
+  /** The last session of the user has ended. */
+  went(person: Person): void {
+    const timer = setTimeout(() => {
+      this.#leaving.delete(person)
+      if (person.ears.size > 0) return
+      this.#here.forget(person)
+      ignoring(this.#leave(person), 'the sweep finds who is not there', this.#deps.log)
+    }, AWAY_MS)
+    this.#leaving.set(person, timer)
+  }
+
+  #of({ appId, uid }: Person) {
+    const { node, clock } = this.#deps
+    return { appId, uid, node, now: toSeconds(clock.now()) }
+  }
+
+  async #leave(person: Person): Promise<void> {
+    const user = await this.#deps.store.presence.leave(this.#of(person))
+    if (user !== undefined) await this.#tell(person.appId, user, false)
+  }
+
+  async #tell(appId: AppId, user: User, isOnline: boolean): Promise<void> {
+    const { live, clock, maxUsers } = this.#deps
+    if ((await this.#crowdOf(appId)) <= maxUsers) live.cameOrWent(appId, user, isOnline, toSeconds(clock.now()))
+  }
+
+  /** How many are online, as it was a moment ago. */
+  #crowdOf(appId: AppId): Promise<number> {
+    const { store, clock } = this.#deps
+    const known = this.#crowds.get(appId)
+    if (known !== undefined && known.untilMs > clock.now()) return known.users
+    const users = store.presence.count({ appId, guids: [] }).then((count) => count.users)
+    this.#crowds.set(appId, { users, untilMs: clock.now() + COUNT_MS })
+    return users
+  }
+
+  /** Answers whether others still believed this node. */
+  #renew(isNew: boolean): Promise<boolean> {
+    const { store, clock, node } = this.#deps
+    return store.presence.renew({ node, untilMs: clock.now() + BELIEVED_MS, isNew })
+  }
+
+  async #beat(): Promise<void> {
+    try {
+      if (!(await this.#renew(false))) await this.#enterAll()
+      await this.#sweep()
+    } catch (error) {
+      this.#deps.log.warn({ err: error, consequence: 'who is online may be wrong for now' }, 'gateway.presence_failed')
+    }
+  }
+
+  /** The node was taken for dead: its users are said to have gone. */
+  async #enterAll(): Promise<void> {
+    for await (const person of this.#here.people()) {
+      if (person.ears.size > 0) await this.#deps.store.presence.enter(this.#of(person))
+    }
+  }
+
+  async #sweep(): Promise<void> {
+    const { store, clock, node } = this.#deps
+    for (let seen = SWEEP_STEP; seen === SWEEP_STEP; ) {
+      const now = clock.now()
+      const swept = await store.presence.sweep({ nowMs: now, now: toSeconds(now), but: node, limit: SWEEP_STEP })
+      seen = swept.seen
+      for (const { appId, user } of swept.gone) await this.#tell(appId, user, false)
+    }
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * One WebSocket: `waiting` for its first frame → `opening` while that is looked at → `open` → `closed`.
+ *
+ * A client that does not read is not waited for: what is meant for it is kept up to a bound, then the session ends, and the
+ * client comes back and fetches what it has missed. A client that says too much is not heard.
+ */
+import type { AuthFrame, ClientFrame } from '@confab/protocol'
+import type { RawData, WebSocket } from 'ws'
+import type { Clock } from '../kernel/clock.ts'
+import type { Ear, Person, PresenceWish } from './here.ts'
+import { readAuth, readFrame } from './inbound.ts'
+
+/** Close codes of RFC 6455, and why we use them. */
+export const closing = {
+  stopping: [1001, 'the server stops'],
+  refused: [1008, 'not authenticated'],
+  silent: [1008, 'not authenticated in time'],
+  revoked: [1008, 'the auth token is not valid any more'],
+  slow: [1013, 'does not read what it is sent'],
+  dead: [1006, 'does not answer'],
+  failed: [1011, 'cannot be opened at the moment'],
+} as const
+export type Closing = keyof typeof closing
+
+/** Why a frame is not heard. */
+export type Ignored = 'malformed' | 'binary' | 'too_many' | 'early' | 'refused'
+
+export interface SessionDeps {
+  readonly clock: Clock
+  /** Answers who it is, if they may come in; what is sent from then on is kept until the session is open. */
+  readonly admit: (session: Session, frame: AuthFrame) => Promise<void>
+  readonly hear: (session: Session, frame: Exclude<ClientFrame, { action: 'ping' }>) => void
+  readonly recheck: (session: Session) => void
+  readonly onIgnored: (why: Ignored) => void
+  readonly onSent: (frames: number) => void
+  readonly onClosed: (session: Session) => void
+  /** In bytes. */
+  readonly maxBuffered: number
+  readonly framesPerSecond: number
+}
+
+const PONG = '{"action":"pong"}'
+const asText = { binary: false } as const
+const BURST_SECONDS = 5
+/** Frames that may come before the first one is answered. */
+const MAX_EARLY = 32
+
+export class Session implements Ear {
+  readonly #socket: WebSocket
+  readonly #deps: SessionDeps
+  /** What the client is called, for the log. */
+  readonly address: string
+  readonly openedAtMs: number
+  state: 'waiting' | 'opening' | 'open' | 'closed' = 'waiting'
+  person: Person | undefined
+  /** What it came in with. */
+  pass = ''
+  deviceId = ''
+  presence: PresenceWish = { kind: 'nobody' }
+  takesOwn = false
+  lastHeardMs: number
+  checkedAtMs: number
+  received = 0
+  sent = 0
+  reason: Closing | 'client' = 'client'
+  #allowance: number
+  #allowanceAtMs: number
+  /** Until it is open: what came, and what is to go out. */
+  #early: string[] = []
+  #kept: Buffer[] | undefined = []
+  #keptBytes = 0
+
+  constructor(socket: WebSocket, deps: SessionDeps, address: string) {
+    this.#socket = socket
+    this.#deps = deps
+    this.address = address
+    const now = deps.clock.now()
+    this.openedAtMs = now
+    this.lastHeardMs = now
+    this.checkedAtMs = now
+    this.#allowanceAtMs = now
+    this.#allowance = deps.framesPerSecond * BURST_SECONDS
+    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('pong', () => {
+      this.lastHeardMs = deps.clock.now()
+    })
+    // What is wrong with a socket closes it.
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.state = 'closed'
+      this.#kept = undefined
+      deps.onClosed(this)
+    })
+  }
+
+  /** Everything that happens from now on is kept for it, until it is open. */
+  become(person: Person): void {
+    this.person = person
+  }
+
+  /** @param first what goes out before what has been kept */
+  open(first: readonly string[]): void {
+    if (this.state !== 'opening') return
+    this.state = 'open'
+    const kept = this.#kept ?? []
+    this.#kept = undefined
+    for (const frame of first) this.send(Buffer.from(frame))
+    for (const frame of kept) this.send(frame)
+    for (const text of this.#early.splice(0)) this.#handle(text)
+  }
+
+  send(frame: Buffer): void {
+    const socket = this.#socket
+    if (socket.readyState !== socket.OPEN) return
+    const waiting = this.#kept === undefined ? socket.bufferedAmount : this.#keptBytes
+    if (waiting + frame.length > this.#deps.maxBuffered) {
+      this.end('slow')
+      return
+    }
+    if (this.#kept !== undefined) {
+      this.#keptBytes += frame.length
+      this.#kept.push(frame)
+      return
+    }
+    this.sent += 1
+    this.#deps.onSent(1)
+    socket.send(frame, asText)
+  }
+
+  recheck(): void {
+    this.#deps.recheck(this)
+  }
+
+  ping(): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
+  }
+
+  end(why: Closing): void {
+    if (this.state === 'closed') return
+    this.reason = why
+    this.state = 'closed'
+    // A client that does not read will not read that it is closed, either.
+    if (why === 'slow' || why === 'dead') this.#socket.terminate()
+    else this.#socket.close(...closing[why])
+  }
+
+  /** Does not wait for the client. */
+  cut(): void {
+    this.#socket.terminate()
+  }
+
+  #receive(data: RawData, isBinary: boolean): void {
+    this.received += 1
+    this.lastHeardMs = this.#deps.clock.now()
+    if (this.state === 'closed') return
+    if (!this.#mayTalk()) this.#deps.onIgnored('too_many')
+    else if (isBinary) this.#deps.onIgnored('binary')
+    else this.#handle(data.toString())
+  }
+
+  /** A bucket that fills with time. */
+  #mayTalk(): boolean {
+    const { clock, framesPerSecond } = this.#deps
+    const now = clock.now()
+    const gained = (Math.max(0, now - this.#allowanceAtMs) / 1000) * framesPerSecond
+    this.#allowance = Math.min(this.#allowance + gained, framesPerSecond * BURST_SECONDS)
+    this.#allowanceAtMs = now
+    if (this.#allowance < 1) return false
+    this.#allowance -= 1
+    return true
+  }
+
+  #handle(text: string): void {
+    if (this.state === 'waiting') this.#introduce(text)
+    else if (this.state === 'opening') {
+      if (this.#early.length < MAX_EARLY) this.#early.push(text)
+      else this.#deps.onIgnored('early')
+    } else this.#hear(text)
+  }
+
+  #introduce(text: string): void {
+    const frame = readAuth(text)
+    if (frame === undefined) {
+      this.#deps.onIgnored(readFrame(text) === undefined ? 'malformed' : 'early')
+      return
+    }
+    this.state = 'opening'
+    // Never rejects.
+    void this.#deps.admit(this, frame)
+  }
+
+  #hear(text: string): void {
+    const frame = readFrame(text)
+    if (frame === undefined) this.#deps.onIgnored('malformed')
+    else if ('action' in frame) this.#socket.send(PONG)
+    else this.#deps.hear(this, frame)
+  }
+}
