@@ -232,11 +232,23 @@ const identifyToken = statement<{ token: string }, { app_id: AppId; uid: Uid }>(
    WHERE token = :token AND users.deactivated_at IS NULL`,
 )
 
+const tokensOfUser = statement<{ app: string; uid: string }, { token: string }>(
+  'tokens.of_user',
+  `SELECT token FROM auth_tokens JOIN users ON users.app_id = auth_tokens.app_id AND users.uid = auth_tokens.uid
+   WHERE auth_tokens.app_id = :app AND auth_tokens.uid = :uid AND users.deactivated_at IS NULL`,
+)
+
 export const authTokens = {
   /** Whose it is; nobody's if the user is deactivated. */
   identify: read(async (tx, input: { token: string }): Promise<{ appId: AppId; uid: Uid } | undefined> => {
     const row = await tx.first(identifyToken, input)
     return row && { appId: row.app_id, uid: row.uid }
+  }),
+
+  /** Every token that opens the user's door; none if the user is deactivated, or not there. */
+  ofUser: read(async (tx, { appId: app, uid }: { appId: AppId; uid: Uid }): Promise<readonly string[]> => {
+    const rows = await tx.all(tokensOfUser, { app, uid })
+    return rows.map(({ token }) => token)
   }),
 
   /** A new token, or the newest there is where none has to be fresh. `token` is used only if one is made. */
