@@ -29,7 +29,13 @@ export const AuthFrame = Type.Object({
         ),
         since: Type.Optional(
           Type.Union([Type.String({ maxLength: 20 }), Type.Integer({ minimum: 0 })], {
-            description: 'The id of a message: what was said after it comes first.',
+            description: 'The id of the newest message that the client has: what it has missed comes first.',
+          }),
+        ),
+        seen: Type.Optional(
+          Type.Record(Type.String(), Type.String({ maxLength: 20 }), {
+            maxProperties: 2000,
+            description: 'The newest message of each conversation that the client has, of those of late.',
           }),
         ),
       }),

@@ -13,6 +13,7 @@ import type { Teller } from './callbacks/tell.ts'
 import type { Config } from './config/schema.ts'
 import { conversationRoutes } from './conversations/conversations.routes.ts'
 import { makeManageConversations } from './conversations/manage-conversations.ts'
+import { makeMarkMessages } from './conversations/mark-messages.ts'
 import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
 import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
@@ -37,8 +38,10 @@ import { type Ids, makeIds } from './kernel/ids.ts'
 import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
 import { clearVault, type Vault } from './kernel/vault.ts'
+import { type Live, makeLive } from './live/live.ts'
 import { makeChangeMessages } from './messages/change-message.ts'
 import { makeInteract } from './messages/interact.ts'
+import { makeKeepMessages } from './messages/keep-messages.ts'
 import { makeListMessages } from './messages/list-messages.ts'
 import { messageMarkRoutes } from './messages/message-marks.routes.ts'
 import { messageRoutes } from './messages/messages.routes.ts'
@@ -89,6 +92,7 @@ export interface RouteParts {
   readonly send: SendMessageAs
   readonly sender: Sender
   readonly teller: Teller
+  readonly live: Live
   readonly updates: FetchUpdates
   readonly uploads: Uploads
   /** Keys, tokens or users have changed: what was believed of credentials is to be forgotten. */
@@ -101,9 +105,9 @@ export interface RouteParts {
 }
 
 export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
-  const { store, kernel, send, sender, teller, updates, onCredentialsChanged, onResume } = parts
+  const { store, kernel, send, sender, teller, live, updates, onCredentialsChanged, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
-  const shared = { store, ...kernel, teller }
+  const shared = { store, ...kernel, teller, live }
   const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotsChanged, onResume }
   const bots = makeManageBots(calling)
   const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })
@@ -130,8 +134,11 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...joiningRoutes({ members, join: makeJoinGroups(shared) }),
     ...messageRoutes(messages),
     ...threadRoutes({ store, ...messages }),
-    ...messageMarkRoutes({ ...shared, react: makeReact(shared), interact: makeInteract(shared) }),
-    ...conversationRoutes(makeManageConversations(shared)),
+    ...messageMarkRoutes({
+      ...{ ...shared, react: makeReact(shared) },
+      ...{ interact: makeInteract(shared), keep: makeKeepMessages(shared) },
+    }),
+    ...conversationRoutes(makeManageConversations({ ...shared, mark: makeMarkMessages(shared) })),
     ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),
@@ -163,6 +170,7 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
       },
       told: nothing,
     },
+    live: makeLive({ bus: { publish: nothing } }),
     updates: makeFetchUpdates({ store, ...kernel }),
     uploads: {
       announce: () => Promise.reject(new Error('there is no server')),

@@ -15,13 +15,17 @@ import { openBus } from './bus/open-bus.ts'
 import { makePostReplies } from './callbacks/replies.ts'
 import { makeTeller, type Teller } from './callbacks/tell.ts'
 import type { Config } from './config/schema.ts'
+import { makeMarkMessages } from './conversations/mark-messages.ts'
 import type { CallbackPolicy } from './delivery/attempt.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
 import { Hints } from './delivery/hints.ts'
 import type { Sender } from './delivery/sender.ts'
 import { buildFiles, type FileParts } from './files/build-files.ts'
 import { openFileStore } from './files/open-file-store.ts'
+import { Gateway } from './gateway/gateway.ts'
+import { Logins } from './gateway/logins.ts'
 import { makeCheck } from './http/check.ts'
+import { watchLogins } from './http/logins.ts'
 import { makeMessageForm } from './http/message-form.ts'
 import { openApiOf } from './http/openapi.ts'
 import { makeTakeAllowance } from './http/rate-limit.ts'
@@ -32,11 +36,13 @@ import { ignoring } from './kernel/ignoring.ts'
 import type { Logger } from './kernel/logger.ts'
 import { type Random, systemRandom } from './kernel/random.ts'
 import type { Vault } from './kernel/vault.ts'
+import { type Live, makeLive } from './live/live.ts'
 import type { AskBefore } from './messages/ask-before.ts'
 import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
+import { makeCheckPass } from './users/pass.ts'
 import { VERSION } from './version.ts'
 import { type BeforeMessage, makeBeforeMessage } from './webhooks/before-message.ts'
 import { FileSweeper } from './workers/file-sweeper.ts'
@@ -63,6 +69,7 @@ export interface Server {
 interface Parts {
   readonly store: Store
   readonly bus: Bus
+  readonly live: Live
   readonly metrics: Metrics
   readonly kernel: Kernel
   readonly fileParts: FileParts
@@ -80,8 +87,8 @@ const policyOf = (config: Config): CallbackPolicy => ({
   },
 })
 
-const buildSend = ({ store, metrics }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
-  makeSendMessage({ store, teller, asking, onAccepted: () => metrics.accepted() })
+const buildSend = ({ store, metrics, live }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
+  makeSendMessage({ store, teller, live, asking, onAccepted: () => metrics.accepted() })
 
 /** The app and keys of the configuration, made or found again. */
 export const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
@@ -204,9 +211,9 @@ const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Pro
 
 const openHttp = async (
   config: Config,
-  { store, metrics, kernel, fileParts }: Parts,
+  { store, live, metrics, kernel, fileParts }: Parts,
   { sender, send, asking, teller, hints }: Sending,
-): Promise<{ url: string; http: FastifyInstance }> => {
+): Promise<FastifyInstance> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
   const assertOpen = makeRestrictions({ store, clock })
@@ -218,6 +225,7 @@ const openHttp = async (
         send,
         sender,
         teller,
+        live,
         updates,
         uploads: fileParts.uploads,
         onCredentialsChanged: authenticate.forget,
@@ -243,7 +251,36 @@ const openHttp = async (
     auditOf: makeAuditOf({ store, clock, log }),
     takeAllowance: makeTakeAllowance(config, clock),
   })
-  return { http, url: await http.listen({ host: config.host, port: config.port }) }
+  return http
+}
+
+/** Sockets are opened on the port of the API. */
+const openGateway = async (
+  config: Config,
+  { store, bus, live, metrics, kernel }: Parts,
+  { http, teller }: { http: FastifyInstance; teller: Teller },
+): Promise<Gateway | undefined> => {
+  if (!config.roles.includes('gateway')) return undefined
+  const { clock, ids, log } = kernel
+  const logins = new Logins(clock)
+  watchLogins(http, logins)
+  const gateway = new Gateway({
+    ...{ store, bus, live, clock, log, metrics, logins },
+    options: {
+      path: config.gatewayPath,
+      maxFrame: config.gatewayMaxFrame,
+      maxBuffered: config.gatewayMaxBuffered,
+      framesPerSecond: config.gatewayFramesPerSecond,
+      maxPresenceUsers: config.gatewayPresenceUsers,
+    },
+    mark: makeMarkMessages({ store, teller, live }),
+    checkPass: makeCheckPass({ store }),
+    isOriginAllowed: () => true,
+    addressOf: (request) => request.socket.remoteAddress ?? '',
+    node: ids.node(),
+  })
+  await gateway.start(http.server)
+  return gateway
 }
 
 export const compose = async (config: Config, world: World): Promise<Server> => {
@@ -264,7 +301,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const files = openFileStore(config, { log })
     opened.add(() => files.close())
     const fileParts = buildFiles(config, { store, files, ...kernel })
-    const parts = { store, bus, metrics, kernel, fileParts }
+    const parts = { store, bus, live: makeLive({ bus }), metrics, kernel, fileParts }
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
@@ -277,13 +314,16 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(async () => dispatcher?.stop())
     opened.add(startSweepers(config, parts))
     opened.add(await startFileSweeper(config, parts))
-    const { http, url } = await openHttp(config, parts, sending)
+    const http = await openHttp(config, parts, sending)
+    const gateway = await openGateway(config, parts, { http, teller })
     opened.add(async () => {
-      await Promise.all([http.close(), dispatcher?.drain()])
+      await Promise.all([http.close(), gateway?.stop(), dispatcher?.drain()])
     })
+    const url = await http.listen({ host: config.host, port: config.port })
     dispatcher?.start()
 
     const abort = async (): Promise<void> => {
+      gateway?.abort()
       http.server.closeAllConnections()
       await dispatcher?.abort()
     }

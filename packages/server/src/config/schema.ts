@@ -27,7 +27,7 @@ const optional = <T>(row: Omit<Setting<T | undefined>, 'default'>): Setting<T | 
   default: undefined,
 })
 
-export const roles = ['api', 'delivery'] as const
+export const roles = ['api', 'delivery', 'gateway'] as const
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export const settings = {
@@ -309,7 +309,38 @@ export const settings = {
     env: 'CONFAB_ROLES',
     type: value.someOf(roles),
     default: roles,
-    doc: 'What this node does: answer requests (`api`), forward messages to bots (`delivery`).',
+    doc: 'What this node does: answer requests (`api`), forward messages to bots (`delivery`), hold the sockets of clients (`gateway`).',
+  }),
+  gatewayPath: setting({
+    env: 'CONFAB_GATEWAY_PATH',
+    type: value.urlPath,
+    default: '/',
+    example: '/ws',
+    doc: 'Where clients open their sockets, besides `/`. Clients are told: behind a proxy that sends only some paths on, set it.',
+  }),
+  gatewayMaxFrame: setting({
+    env: 'CONFAB_GATEWAY_MAX_FRAME',
+    type: value.bytes(1024, 16 * 1024 ** 2),
+    default: 64 * 1024,
+    doc: 'How large one frame of a client may be. The session of a client that sends a larger one ends.',
+  }),
+  gatewayMaxBuffered: setting({
+    env: 'CONFAB_GATEWAY_MAX_BUFFERED',
+    type: value.bytes(16 * 1024, 1024 ** 3),
+    default: 1024 ** 2,
+    doc: 'How much may wait for a client that does not read. The session of one for whom more would have to wait ends.',
+  }),
+  gatewayFramesPerSecond: setting({
+    env: 'CONFAB_GATEWAY_FRAMES_PER_SECOND',
+    type: value.integer(1, 100_000),
+    default: 20,
+    doc: 'How many frames a second a client may send for long; for a moment, five times as many. Others have no effect.',
+  }),
+  gatewayPresenceUsers: setting({
+    env: 'CONFAB_GATEWAY_PRESENCE_USERS',
+    type: value.integer(0, 10_000_000),
+    default: 1000,
+    doc: 'With more users of an app online, clients are not told who comes and goes. Each who does costs a frame to every session that has asked.',
   }),
   logLevel: setting<(typeof logLevels)[number]>({
     env: 'CONFAB_LOG_LEVEL',

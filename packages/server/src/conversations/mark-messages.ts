@@ -31,7 +31,15 @@ const targetOf = (partner: Partner): Target =>
 const TO_ALL = { delivered: 'deliveredToAll', read: 'readByAll' } as const
 
 export const makeMarkMessages =
-  ({ store, teller, live }: { store: Pick<Store, 'marks'>; teller: Teller; live: Pick<Live, 'marked'> }): MarkMessages =>
+  ({
+    store,
+    teller,
+    live,
+  }: {
+    store: Pick<Store, 'marks'>
+    teller: Teller
+    live: Pick<Live, 'marked'>
+  }): MarkMessages =>
   async ({ app: { id: appId, createdAt }, uid, client, ...which }) => {
     const actor = { kind: 'user' as const, appId, uid }
     const telling = teller.telling(client)

@@ -1,8 +1,8 @@
 /** What clients say in an open session: that somebody types, what was received and read, and what is not kept. */
 import { type ClientFrame, type Guid, parseGuid, parseMessageId, parseUid, type Uid } from '@confab/protocol'
+import type { MarkMessages } from '../conversations/mark-messages.ts'
 import type { Client } from '../kernel/client.ts'
 import type { Cause, Live, Passing, Target } from '../live/live.ts'
-import type { MarkMessages } from '../conversations/mark-messages.ts'
 import type { Partner } from '../storage/sql/conversation-rows.ts'
 import type { Person } from './here.ts'
 import type { Session } from './session.ts'
@@ -47,13 +47,18 @@ export const makeHear = ({ live, mark, onRefused }: HearDeps) => {
   const receipt = (session: Session, person: Person, target: Target, frame: Heard & { type: 'receipts' }): void => {
     const upTo = parseMessageId(String(frame.body.messageId))
     const queue = waiting.get(session) ?? { count: 0, last: Promise.resolve() }
-    if (upTo === undefined || queue.count >= MAX_RECEIPTS) return onRefused()
+    if (upTo === undefined || queue.count >= MAX_RECEIPTS) {
+      onRefused()
+      return
+    }
     waiting.set(session, queue)
     queue.count += 1
     const { action: kind } = frame.body
     // One to one, clients name the sender of the message: that is whom the conversation is with.
     queue.last = queue.last
-      .then(() => mark({ app: person.app, uid: person.uid, partner: partnerOf(target), kind, upTo, client: clientOf(session) }))
+      .then(() =>
+        mark({ app: person.app, uid: person.uid, partner: partnerOf(target), kind, upTo, client: clientOf(session) }),
+      )
       .catch(onRefused)
       .finally(() => {
         queue.count -= 1
@@ -63,18 +68,24 @@ export const makeHear = ({ live, mark, onRefused }: HearDeps) => {
   return (session: Session, frame: Heard): void => {
     const { person } = session
     const target = targetOf(frame)
-    if (person === undefined || target === undefined || !mayReach(person, target)) return onRefused()
+    if (person === undefined || target === undefined || !mayReach(person, target)) {
+      onRefused()
+      return
+    }
     const cause: Cause = { appId: person.appId, deviceId: session.deviceId }
     const passing: Passing = { from: person.uid as Uid, fromJson: person.json, target }
     switch (frame.type) {
       case 'typing_indicator': {
         const { action, metadata } = frame.body
-        return live.typing(cause, passing, action, metadata && JSON.stringify(metadata))
+        live.typing(cause, passing, action, metadata && JSON.stringify(metadata))
+        break
       }
       case 'transient_message':
-        return live.transient(cause, passing, JSON.stringify(frame.body.data))
+        live.transient(cause, passing, JSON.stringify(frame.body.data))
+        break
       case 'receipts':
-        return receipt(session, person, target, frame)
+        receipt(session, person, target, frame)
+        break
     }
   }
 }

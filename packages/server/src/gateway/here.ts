@@ -124,7 +124,10 @@ export class Here {
     let feed = this.#feeds.get(appId)
     if (feed === undefined) {
       const ears: Feed['ears'] = new Map()
-      feed = { ears, ready: this.#deps.bus.subscribe(newsOfPresence(appId), (news) => this.#hearOfPresence(ears, news)) }
+      feed = {
+        ears,
+        ready: this.#deps.bus.subscribe(newsOfPresence(appId), (news) => this.#hearOfPresence(ears, news)),
+      }
       this.#feeds.set(appId, feed)
     }
     feed.ears.set(ear, person)

@@ -39,6 +39,11 @@ export interface SessionDeps {
   readonly framesPerSecond: number
 }
 
+const isOneOf = (messages: ReadonlySet<string>, frame: Buffer): boolean => {
+  const { type, body } = JSON.parse(frame.toString()) as { type: string; body: { id?: string } }
+  return type === 'message' && body.id !== undefined && messages.has(body.id)
+}
+
 const PONG = '{"action":"pong"}'
 const asText = { binary: false } as const
 const BURST_SECONDS = 5
@@ -93,19 +98,17 @@ export class Session implements Ear {
     })
   }
 
-  /** Everything that happens from now on is kept for it, until it is open. */
-  become(person: Person): void {
-    this.person = person
-  }
-
-  /** @param first what goes out before what has been kept */
-  open(first: readonly string[]): void {
+  /**
+   * @param first what goes out before what has been kept
+   * @param messages which messages these are: they do not go out twice
+   */
+  open(first: readonly string[], messages: ReadonlySet<string>): void {
     if (this.state !== 'opening') return
     this.state = 'open'
     const kept = this.#kept ?? []
     this.#kept = undefined
     for (const frame of first) this.send(Buffer.from(frame))
-    for (const frame of kept) this.send(frame)
+    for (const frame of kept) if (messages.size === 0 || !isOneOf(messages, frame)) this.send(frame)
     for (const text of this.#early.splice(0)) this.#handle(text)
   }
 
@@ -141,7 +144,10 @@ export class Session implements Ear {
     this.state = 'closed'
     // A client that does not read will not read that it is closed, either.
     if (why === 'slow' || why === 'dead') this.#socket.terminate()
-    else this.#socket.close(...closing[why])
+    else {
+      const [code, reason] = closing[why]
+      this.#socket.close(code, reason)
+    }
   }
 
   /** Does not wait for the client. */

@@ -20,6 +20,7 @@ export const frameTypes = [
   'conversation_pinned',
   'conversation_unpinned',
   'stream',
+  'resumed',
 ] as const
 export type FrameType = (typeof frameTypes)[number]
 

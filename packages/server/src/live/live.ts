@@ -54,7 +54,10 @@ export interface Live {
   /** A message, of whatever kind: also one that tells of an edit or of a member. */
   said(cause: Cause, message: StoredMessage, quoted?: StoredMessage): void
   /** Members have come and gone, and the message tells of it; without one, nobody is told but those who hold sessions. */
-  moved(cause: Cause, move: { guid: Guid; entered?: readonly Uid[]; left?: readonly Uid[]; action?: StoredMessage }): void
+  moved(
+    cause: Cause,
+    move: { guid: Guid; entered?: readonly Uid[]; left?: readonly Uid[]; action?: StoredMessage },
+  ): void
   groupGone(appId: AppId, guid: Guid): void
   reacted(cause: Cause, by: Uid, message: StoredMessage, reaction: Reaction, isRemoved: boolean): void
   /** To those who said what was received or read. */
@@ -162,10 +165,7 @@ export const makeLive = ({ bus }: { bus: Pick<Bus, 'publish'> }): Live => {
         const receiver = target.receiverType === 'group' ? target.receiver : messageSender
         const envelope = { ...cause, type: 'receipts', sender: from, ...target, receiver, messageSender } as const
         toUser(cause.appId, messageSender, {}, () =>
-          frameOf(
-            envelope,
-            `{"action":"${action}","messageId":"${messageId}","user":${fromJson},"timestamp":${at}}`,
-          ),
+          frameOf(envelope, `{"action":"${action}","messageId":"${messageId}","user":${fromJson},"timestamp":${at}}`),
         )
       }
     },
@@ -238,10 +238,7 @@ export const makeLive = ({ bus }: { bus: Pick<Bus, 'publish'> }): Live => {
         passing,
         {},
         once(() =>
-          frameOf(
-            { ...cause, type: 'transient_message', sender, ...target },
-            `{"user":${fromJson},"data":${data}}`,
-          ),
+          frameOf({ ...cause, type: 'transient_message', sender, ...target }, `{"user":${fromJson},"data":${data}}`),
         ),
       )
     },

@@ -25,7 +25,12 @@ export const makeInteract =
   }): Interact =>
   async ({ actor, client, id, elements }) => {
     const telling = teller.telling(client)
-    const { message, told, by, completed, interactions } = await store.interactions.mark({ actor, id: messageIdOf(id), elements, telling })
+    const { message, told, by, completed, interactions } = await store.interactions.mark({
+      actor,
+      id: messageIdOf(id),
+      elements,
+      telling,
+    })
     teller.told(told, { appId: actor.appId, conversationId: message.conversationId, sender: actor.uid })
     const cause = { appId: actor.appId, deviceId: client.resource }
     if (completed && by !== undefined) live.completed(cause, message, by, interactions)

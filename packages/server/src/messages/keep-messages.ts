@@ -1,4 +1,4 @@
-import { actorUid, type Actor, type UserActor } from '../kernel/actor.ts'
+import { type Actor, actorUid, type UserActor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Live } from '../live/live.ts'

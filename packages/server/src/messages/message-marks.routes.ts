@@ -116,9 +116,7 @@ const keepRoutes = (keep: KeepMessages): readonly Route[] => {
   const which = ({ actor, client, params }: RouteRequest<{ id: string }>) => ({ actor, client, id: params.id })
   const own = (request: RouteRequest<{ id: string }>) => ({ ...which(request), actor: asUser(request.actor) })
   return [
-    keepRoute('POST', 'pin', 'Pin a message, for everybody in its conversation', (request) =>
-      keep.pin(which(request)),
-    ),
+    keepRoute('POST', 'pin', 'Pin a message, for everybody in its conversation', (request) => keep.pin(which(request))),
     keepRoute('DELETE', 'pin', 'Unpin a message', (request) => keep.unpin(which(request))),
     keepRoute('POST', 'save', 'Save a message, for the acting user alone', (request) => keep.save(own(request))),
     keepRoute('DELETE', 'save', 'Remove a message from those that the acting user has saved', (request) =>

@@ -1,7 +1,15 @@
 /** What the server counts, for Prometheus. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
-export interface Metrics {
+/** What the gateway counts. */
+export interface GatewayMetrics {
+  framesSent(frames: number): void
+  frameIgnored(why: string): void
+  sessionClosed(why: string): void
+  watchSessions(gauges: { sessions: () => number; rooms: () => number }): void
+}
+
+export interface Metrics extends GatewayMetrics {
   readonly contentType: string
   render(): Promise<string>
   request(labels: { method: string; route: string; status: number }, seconds: number): void
@@ -66,6 +74,32 @@ export const makeMetrics = (): Metrics => {
     buckets: LATENCY_BUCKETS,
     registers,
   })
+  const framesSent = new Counter({
+    name: 'confab_gateway_frames_sent_total',
+    help: 'Frames that were sent to sessions.',
+    registers,
+  })
+  const framesIgnored = new Counter({
+    name: 'confab_gateway_frames_ignored_total',
+    help: 'Frames of clients that had no effect.',
+    labelNames: ['why'],
+    registers,
+  })
+  const sessionsClosed = new Counter({
+    name: 'confab_gateway_sessions_closed_total',
+    help: 'Sessions that ended.',
+    labelNames: ['why'],
+    registers,
+  })
+  const gauge = (name: string, help: string, read?: () => number): Gauge =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        if (read !== undefined) this.set(read())
+      },
+    })
   let refresh = (): Promise<void> => Promise.resolve()
   return {
     contentType: registry.contentType,
@@ -80,16 +114,14 @@ export const makeMetrics = (): Metrics => {
     finished: (state) => finished.inc({ state }),
     breakerOpened: () => opened.inc(),
     askedBefore: (outcome, seconds) => askedBefore.observe({ outcome }, seconds),
+    framesSent: (frames) => framesSent.inc(frames),
+    frameIgnored: (why) => framesIgnored.inc({ why }),
+    sessionClosed: (why) => sessionsClosed.inc({ why }),
+    watchSessions: ({ sessions, rooms }) => {
+      gauge('confab_gateway_sessions', 'Sockets that are open on this node.', sessions)
+      gauge('confab_gateway_groups', 'Groups that members with a session on this node are in.', rooms)
+    },
     watch: ({ lanes, inFlight, backlog }) => {
-      const gauge = (name: string, help: string, read?: () => number): Gauge =>
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect() {
-            if (read !== undefined) this.set(read())
-          },
-        })
       gauge('confab_lanes_claimed', 'Lanes that this node works.', lanes)
       gauge('confab_callback_attempts_in_flight', 'Attempts under way on this node.', inFlight)
       const oldest = gauge('confab_deliveries_oldest_pending_seconds', 'Age of the oldest delivery still to be made.')

@@ -319,6 +319,21 @@ CREATE INDEX messages_pinned ON public.messages USING btree (app_id, conversatio
 
 CREATE INDEX messages_with_replies ON public.messages USING btree (app_id, conversation_id, last_reply_id) WHERE (last_reply_id IS NOT NULL);
 
+CREATE TABLE nodes (
+  id text COLLATE "C" NOT NULL,
+  until_ms bigint NOT NULL,
+  CONSTRAINT nodes_pkey PRIMARY KEY (id)
+);
+
+CREATE TABLE presences (
+  app_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  node_id text COLLATE "C" NOT NULL,
+  CONSTRAINT presences_pkey PRIMARY KEY (app_id, uid, node_id)
+);
+
+CREATE INDEX presences_by_node ON public.presences USING btree (node_id);
+
 CREATE TABLE reactions (
   id bigint GENERATED ALWAYS AS IDENTITY NOT NULL,
   app_id text COLLATE "C" NOT NULL,
@@ -414,11 +429,14 @@ CREATE TABLE users (
   created_at bigint NOT NULL,
   updated_at bigint,
   deactivated_at bigint,
+  online bigint NOT NULL,
   CONSTRAINT users_pkey PRIMARY KEY (app_id, uid)
 );
 
 CREATE INDEX users_by_name ON public.users USING btree (app_id, lower(name), uid);
 
 CREATE INDEX users_by_role ON public.users USING btree (app_id, role, uid);
+
+CREATE INDEX users_online ON public.users USING btree (app_id, uid) WHERE (online = 1);
 
 CREATE INDEX users_there ON public.users USING btree (app_id, uid) WHERE (deactivated_at IS NULL);

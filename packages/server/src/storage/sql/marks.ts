@@ -9,7 +9,14 @@ import type { UserActor } from '../../kernel/actor.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { userEntity } from '../../users/user.ts'
 import { tellWebhooks } from './announce.ts'
-import { type ConversationState, latestIdOf, type Partner, type Party, requireParty, stateOf } from './conversation-rows.ts'
+import {
+  type ConversationState,
+  latestIdOf,
+  type Partner,
+  type Party,
+  requireParty,
+  stateOf,
+} from './conversation-rows.ts'
 import { findMessage } from './message-access.ts'
 import { idOf } from './message-rows.ts'
 import { statement, type Tx, write } from './seam.ts'

@@ -65,6 +65,8 @@ export interface MessageFilter {
   readonly changedSince?: number
   /** Interactive messages whose goal the acting user has reached. */
   readonly answered?: boolean
+  /** Also the messages that tell of edits and deletions. */
+  readonly withEdits?: boolean
   readonly fromTimestamp?: number
   readonly toTimestamp?: number
 }
@@ -159,7 +161,7 @@ const filtersOf = (filter: MessageFilter): Expression<SqlBool>[] => {
   if (filter.categories?.length) all.push(eb('category', 'in', [...filter.categories]))
   if (filter.types?.length) all.push(eb('type', 'in', [...filter.types]))
   // Edits and deletions show on the messages themselves; who wants to follow them asks for category action, type message.
-  else all.push(eb.or([eb('category', '!=', 'action'), eb('type', '!=', 'message')]))
+  else if (!filter.withEdits) all.push(eb.or([eb('category', '!=', 'action'), eb('type', '!=', 'message')]))
   if (filter.tags?.length) all.push(holdsOneOf('tags', filter.tags))
   if (filter.searchKey) all.push(eb.and([contains('text', filter.searchKey), eb('deleted_at', 'is', null)]))
   if (filter.hideDeleted) all.push(eb('deleted_at', 'is', null))

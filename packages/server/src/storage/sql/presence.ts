@@ -33,7 +33,10 @@ const renewNode = statement<{ id: string; untilMs: number }>(
 const findNode = statement<{ id: string }, { id: string }>('nodes.find', 'SELECT id FROM nodes WHERE id = :id')
 const deleteNode = statement<{ id: string }>('nodes.delete', 'DELETE FROM nodes WHERE id = :id')
 /** Of nodes that have gone: those whose time is over, and those that nobody knows. */
-const ofGoneNodes = statement<{ nowMs: number; but: string; limit: number }, { app_id: AppId; uid: Uid; node_id: string }>(
+const ofGoneNodes = statement<
+  { nowMs: number; but: string; limit: number },
+  { app_id: AppId; uid: Uid; node_id: string }
+>(
   'presences.of_gone_nodes',
   `SELECT presences.app_id, presences.uid, presences.node_id FROM presences
    LEFT JOIN nodes ON nodes.id = presences.node_id

@@ -16,7 +16,11 @@ export interface Relations {
 }
 
 const relationsOf = async (tx: Tx, app: AppId, uid: Uid): Promise<Relations> => {
-  const blocks = await tx.query(blockedBy(tx, app, uid).union(blockersOf(tx, app, uid)).compile())
+  const blocks = await tx.query(
+    blockedBy(tx, app, uid)
+      .union(blockersOf(tx, app, uid))
+      .compile(),
+  )
   const friends = await tx.query(friendsOf(tx, app, uid).compile())
   return { blocked: blocks.map((row) => row.uid), friends: friends.map((row) => row.uid) }
 }

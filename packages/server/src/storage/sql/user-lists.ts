@@ -5,7 +5,16 @@ import type { Actor } from '../../kernel/actor.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { mayGetUser, type UsersShown, usersShown } from '../../roles/permission.policy.ts'
 import { contains, holdsOneOf, oneOf, prefix } from './lists.ts'
-import { blockedBy, blocksOf, friendsOf, pageSeenBy, relativeUser, type UserOrder, usersOf, viewerOf } from './relation-rows.ts'
+import {
+  blockedBy,
+  blocksOf,
+  friendsOf,
+  pageSeenBy,
+  relativeUser,
+  type UserOrder,
+  usersOf,
+  viewerOf,
+} from './relation-rows.ts'
 import { areFriends, assertPermitted, rightsOf } from './role-rows.ts'
 import { read, type Tx } from './seam.ts'
 import { requireActor, requireUser, toUser } from './user-rows.ts'

@@ -1,8 +1,8 @@
 /** Users as rows: what every operation that names a user reads. */
 import type { AppId, Uid, User } from '@confab/protocol'
+import type { Selectable } from 'kysely'
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
-import type { Selectable } from 'kysely'
 import type { RightsRow } from './role-rows.ts'
 import type { Bit, Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'

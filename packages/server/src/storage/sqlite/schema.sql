@@ -280,6 +280,20 @@ CREATE INDEX messages_pinned ON messages (app_id, conversation_id, pinned_at) WH
 
 CREATE INDEX messages_with_replies ON messages (app_id, conversation_id, last_reply_id) WHERE last_reply_id IS NOT NULL;
 
+CREATE TABLE nodes (
+  id TEXT PRIMARY KEY,
+  until_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE presences (
+  app_id TEXT NOT NULL,
+  uid TEXT NOT NULL,
+  node_id TEXT NOT NULL,
+  PRIMARY KEY (app_id, uid, node_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX presences_by_node ON presences (node_id);
+
 CREATE TABLE reactions (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   app_id TEXT NOT NULL,
@@ -370,12 +384,14 @@ CREATE TABLE users (
   last_active_at INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   updated_at INTEGER,
-  deactivated_at INTEGER,
+  deactivated_at INTEGER, online INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (app_id, uid)
 ) STRICT;
 
 CREATE INDEX users_by_name ON users (app_id, lower(name), uid);
 
 CREATE INDEX users_by_role ON users (app_id, role, uid);
+
+CREATE INDEX users_online ON users (app_id, uid) WHERE online = 1;
 
 CREATE INDEX users_there ON users (app_id, uid) WHERE deactivated_at IS NULL;
