@@ -265,7 +265,7 @@ const openGateway = async (
   const logins = new Logins(clock)
   watchLogins(http, logins)
   const gateway = new Gateway({
-    ...{ store, bus, live, clock, log, metrics, logins },
+    ...{ store, bus, live, teller, clock, log, metrics, logins },
     options: {
       path: config.gatewayPath,
       maxFrame: config.gatewayMaxFrame,
