@@ -130,9 +130,14 @@ describeEngines('a session that is resumed', (engine) => {
     }
   }
 
-  test.each([1, 2, 3, 7])(
+  test.each([
+    [1, 12],
+    [2, 25],
+    [3, 40],
+    [7, 60],
+  ])(
     'after every %i frames has what a fresh one would fetch',
-    async (after) => {
+    async (after, times) => {
       const scene = await makeScene(api)
       const known = new Known()
       let isOver = false
