@@ -36,8 +36,8 @@ export interface PresenceDeps {
   readonly maxUsers: number
 }
 
-const RENEW_EVERY_MS = 10_000
-const BELIEVED_MS = 35_000
+const RENEW_EVERY_MS = 5000
+const BELIEVED_MS = 20_000
 /** How long a user may be away, as on a reload, without being gone. */
 const AWAY_MS = 2000
 /** How long users of a node that stops have to come back to another one. */
