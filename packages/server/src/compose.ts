@@ -29,6 +29,7 @@ import { watchLogins } from './http/logins.ts'
 import { makeMessageForm } from './http/message-form.ts'
 import { openApiOf } from './http/openapi.ts'
 import { makeTakeAllowance } from './http/rate-limit.ts'
+import { makeIsTrusted, makeReachedAt } from './http/reached-at.ts'
 import { buildServer } from './http/server.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
@@ -242,11 +243,14 @@ const openHttp = async (
     },
   }
   const openApi = openApiOf(routes, { version: VERSION })
-  const { publicUrl } = config
+  const { publicUrl, corsOrigins } = config
+  const isTrusted = makeIsTrusted(config.trustedProxies)
+  const reachedAt = makeReachedAt({ publicUrl, isTrusted })
   const messageForm = makeMessageForm({ ...fileParts, ...config })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
-    ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, publicUrl, messageForm },
+    ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
+    ...{ corsOrigins, isTrusted, reachedAt },
     files: routes.length > 0 ? files : undefined,
     auditOf: makeAuditOf({ store, clock, log }),
     takeAllowance: makeTakeAllowance(config, clock),

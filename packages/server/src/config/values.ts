@@ -189,6 +189,29 @@ export const origin: ValueType<string> = {
   print: (value) => value,
 }
 
+const pageOrigin: ValueType<string> = {
+  expects: 'an origin such as https://app.example, or *',
+  placeholder: 'origin',
+  // Pages of applications have schemes of their own, such as capacitor://localhost.
+  parse: (text) => {
+    if (text === '*') return text
+    // A pattern would be taken for a host of that name.
+    if (text.includes('*')) return undefined
+    return (
+      origin.parse(text) ?? (/^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d{1,5})?$/.test(text) ? text : undefined)
+    )
+  },
+  print: (value) => value,
+}
+
+export const origins = listOf(
+  pageOrigin,
+  'a comma-separated list of origins such as https://app.example, or *',
+  'origins',
+)
+
+export const urlPath = matching(/^\/([A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*)?$/, 'path', 'a path such as /ws')
+
 export const bucket = matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'name', 'the name of a bucket')
 
 export const s3Key = matching(/^[\x21-\x7e]{1,255}$/, 'key', '1 to 255 visible characters of ASCII')

@@ -26,6 +26,7 @@ import { blocks, friends } from './relations.ts'
 import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
 import { sessions } from './sessions.ts'
+import { self } from './self.ts'
 import { stats } from './stats.ts'
 import { threads } from './threads.ts'
 import { updates } from './updates.ts'
@@ -38,7 +39,7 @@ export const operations = {
   appRemoval,
   apiKeys,
   audit,
-  users: { ...users, ...userLists },
+  users: { ...users, ...userLists, ...self },
   authTokens,
   roles,
   permissions,
