@@ -83,13 +83,6 @@ export const settings = {
     example: '/etc/letsencrypt/live/chat.example/privkey.pem',
     doc: 'The private key of CONFAB_TLS_CERT, as PEM, without a passphrase.',
   }),
-  gatewayPath: setting({
-    env: 'CONFAB_GATEWAY_PATH',
-    type: value.urlPath,
-    default: '/',
-    example: '/ws',
-    doc: 'The path at which client SDKs are told to open their WebSocket, for proxies that go by paths.',
-  }),
   extensionDomain: optional({
     env: 'CONFAB_EXTENSION_DOMAIN',
     type: value.hostName,

@@ -24,12 +24,6 @@ export const hostName = matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'address', 'an IP a
 
 export const path = matching(/^[^\0]+$/, 'path', 'a path')
 
-export const urlPath = matching(
-  /^\/[A-Za-z0-9._~/-]{0,127}$/,
-  'path',
-  'a path that begins with /, of A–Z, a–z, 0–9, . _ ~ - and /',
-)
-
 export const region = matching(/^[a-z0-9-]{1,32}$/, 'name', '1 to 32 characters of a–z, 0–9 and -')
 
 export const apiKey = matching(/^[A-Za-z0-9_-]{16,128}$/, 'key', '16 to 128 characters of A–Z, a–z, 0–9, _ and -')
