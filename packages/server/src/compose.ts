@@ -43,6 +43,7 @@ import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
+import { makeCountOnline } from './users/count-online.ts'
 import { makeCheckPass } from './users/pass.ts'
 import { VERSION } from './version.ts'
 import { type BeforeMessage, makeBeforeMessage } from './webhooks/before-message.ts'
@@ -252,6 +253,7 @@ const openHttp = async (
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
     ...{ corsOrigins, isTrusted, reachedAt },
     files: routes.length > 0 ? files : undefined,
+    online: { checkPass: makeCheckPass({ store }), countOnline: makeCountOnline({ store }) },
     auditOf: makeAuditOf({ store, clock, log }),
     takeAllowance: makeTakeAllowance(config, clock),
   })

@@ -30,6 +30,7 @@ import { type FilesDeps, registerFiles } from './files.ts'
 import { isForm } from './form.ts'
 import { acceptJson, acceptLines } from './json-body.ts'
 import type { MessageForm } from './message-form.ts'
+import { type OnlineMembersDeps, registerOnlineMembers } from './online-members.ts'
 import { type Health, registerOperations } from './operations.ts'
 import type { Allowance, TakeAllowance } from './rate-limit.ts'
 import { type IsTrusted, type ReachedAt, unifyForwarded } from './reached-at.ts'
@@ -74,6 +75,7 @@ export interface HttpDeps {
   readonly isTrusted: IsTrusted
   readonly reachedAt: ReachedAt
   readonly messageForm: MessageForm
+  readonly online: OnlineMembersDeps
   /** Of a node that answers requests. */
   readonly files: FilesDeps | undefined
 }
@@ -308,7 +310,10 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const stop = new AbortController()
   // Whoever waits long would keep the server from stopping.
   app.addHook('preClose', async () => stop.abort())
-  if (deps.routes.length > 0) registerUserSessions(app, PREFIX)
+  if (deps.routes.length > 0) {
+    registerUserSessions(app, PREFIX)
+    registerOnlineMembers(app, deps.online)
+  }
   registerRoutes(app, { ...deps, stopping: stop.signal })
   return app
 }

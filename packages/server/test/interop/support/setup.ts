@@ -63,7 +63,8 @@ const findBrowser = (): string => {
   const found = PATH.split(delimiter)
     .map((folder) => join(folder, 'chromium'))
     .find(existsSync)
-  if (found === undefined) throw new Error('There is no chromium: apt-get install chromium, or set CONFAB_TEST_CHROMIUM.')
+  if (found === undefined)
+    throw new Error('There is no chromium: apt-get install chromium, or set CONFAB_TEST_CHROMIUM.')
   return found
 }
 

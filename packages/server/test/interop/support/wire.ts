@@ -1,8 +1,9 @@
 /** What lies between the browser and the server: one address that stays, over restarts, and that can be cut. */
-import { connect, createServer, type Socket } from 'node:net'
-import { createServer as createTls } from 'node:tls'
+
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { createServer as createTls } from 'node:tls'
 
 export class Wire {
   readonly port: number
@@ -18,7 +19,7 @@ export class Wire {
     this.#close = close
   }
 
-  static async open(target: () => number, tls: {cert: string, key: string}): Promise<Wire> {
+  static async open(target: () => number, tls: { cert: string; key: string }): Promise<Wire> {
     const server = createTls(tls, (socket) => wire.#join(socket))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')

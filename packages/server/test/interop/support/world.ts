@@ -30,7 +30,14 @@ export class World {
   readonly #tabs: Tab[] = []
   readonly #agent: Agent
 
-  private constructor(parts: { server: TestServer; wire: Wire; site: Site; browser: Browser; sdk: SdkVersion; agent: Agent }) {
+  private constructor(parts: {
+    server: TestServer
+    wire: Wire
+    site: Site
+    browser: Browser
+    sdk: SdkVersion
+    agent: Agent
+  }) {
     this.server = parts.server
     this.wire = parts.wire
     this.sdk = parts.sdk
@@ -44,7 +51,10 @@ export class World {
     let server: TestServer | undefined
     const [site, wire, browser] = await Promise.all([
       openSite(sdks),
-      Wire.open(() => Number(new URL(server?.url ?? '').port), {cert: readFileSync(cert,'utf8'), key: readFileSync(key,'utf8')}),
+      Wire.open(() => Number(new URL(server?.url ?? '').port), {
+        cert: readFileSync(cert, 'utf8'),
+        key: readFileSync(key, 'utf8'),
+      }),
       chromium.connect(endpoint),
     ])
     server = await startServer({
@@ -61,7 +71,12 @@ export class World {
   }
 
   /** What the app's own back end does, with its key. */
-  async admin(method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, body?: object, onBehalfOf?: string): Promise<Json> {
+  async admin(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: object,
+    onBehalfOf?: string,
+  ): Promise<Json> {
     const { restApiKey, appId } = this.server
     const answer = await request(`https://${this.host}/v3${path}`, {
       method,
@@ -104,9 +119,7 @@ export class World {
   /** Logged in, and with a socket unless told. */
   async enter(uid: string, options: EnterOptions = {}): Promise<Tab> {
     const tab = await this.visit(uid, options)
-    await (options.token === undefined
-      ? tab.call('login', uid, this.server.authKey)
-      : tab.call('login', options.token))
+    await (options.token === undefined ? tab.call('login', uid, this.server.authKey) : tab.call('login', options.token))
     if (options.socket !== 'no') await tab.online(1)
     return tab
   }
