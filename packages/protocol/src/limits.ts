@@ -50,6 +50,8 @@ export const limits = {
   unusedFileSeconds: 24 * 60 * 60,
   receiversPerMessage: 100,
   membersPerCall: 25,
+  /** Whose online members are asked for in one call. */
+  onlineGroups: 100,
   botsPerApp: 25,
   webhooksPerApp: 25,
   webhookTimeoutSeconds: 2,

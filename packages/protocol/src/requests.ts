@@ -2,7 +2,7 @@
  * What the operations take. Unknown properties are ignored: clients send more than the contract names.
  * Only shapes are checked here; rules that have a documented code of their own live with their feature.
  */
-import { type Static, Type } from 'typebox'
+import { type Static, type TSchema, Type } from 'typebox'
 import { botSettingChanges } from './bot-settings.ts'
 import {
   GroupChatSetting,
@@ -83,6 +83,25 @@ export const ListUsers = Type.Object({
   sortOrder: Type.Optional(Type.Enum(['asc', 'desc'])),
 })
 export type ListUsers = Static<typeof ListUsers>
+
+/** What the SDKs send of a field that is empty. */
+const emptied = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Literal(''), Type.Null()]))
+
+export const ChangeMe = Type.Object({
+  platform: Type.Optional(Type.String({ maxLength: 100, description: 'Of the device: kept with the auth token.' })),
+  deviceId: Type.Optional(Type.String({ maxLength: 255, description: 'Kept as `appInfo.deviceId`.' })),
+  appInfo: Type.Optional({
+    ...JsonObject,
+    description: 'Added to what the auth token says of its device, key by key.',
+  }),
+  name: Type.Optional(Name),
+  avatar: emptied(Url),
+  link: emptied(Url),
+  statusMessage: emptied(Type.String({ maxLength: limits.statusMessageLength })),
+  metadata: Type.Optional(JsonObject),
+  tags: Type.Optional(Tags),
+})
+export type ChangeMe = Static<typeof ChangeMe>
 
 const Uids = Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }), {
   minItems: 1,

@@ -57,8 +57,10 @@ import { statsRoutes } from './stats/stats.routes.ts'
 import type { Store } from './storage/store.ts'
 import { authTokenRoutes } from './users/auth-tokens.routes.ts'
 import { makeManageAuthTokens } from './users/manage-auth-tokens.ts'
+import { makeManageMe, makeSettings } from './users/manage-me.ts'
 import { makeManageRelations } from './users/manage-relations.ts'
 import { makeManageUsers } from './users/manage-users.ts'
+import { meRoutes } from './users/me.routes.ts'
 import { relationRoutes } from './users/relations.routes.ts'
 import { userRoutes } from './users/users.routes.ts'
 import { VERSION } from './version.ts'
@@ -120,12 +122,14 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
   const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const members = makeManageMembers(shared)
+  const settingsOf = makeSettings(config, kernel.clock)
   const data = makeImportData({ ...shared, checks: importChecks })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
   return [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
     ...auditRoutes(makeListAudit(shared)),
     ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
+    ...meRoutes({ me: makeManageMe({ ...shared, settingsOf }), settingsOf }),
     ...relationRoutes(makeManageRelations(shared)),
     ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),
     ...roleRoutes(roles),

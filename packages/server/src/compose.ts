@@ -30,6 +30,7 @@ import { watchLogins } from './http/logins.ts'
 import { makeMessageForm } from './http/message-form.ts'
 import { openApiOf } from './http/openapi.ts'
 import { makeTakeAllowance } from './http/rate-limit.ts'
+import { makeIsTrusted, makeReachedAt } from './http/reached-at.ts'
 import { buildServer } from './http/server.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
@@ -43,6 +44,7 @@ import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
+import { makeCountOnline } from './users/count-online.ts'
 import { makeCheckPass } from './users/pass.ts'
 import { VERSION } from './version.ts'
 import { type BeforeMessage, makeBeforeMessage } from './webhooks/before-message.ts'
@@ -244,12 +246,16 @@ const openHttp = async (
     },
   }
   const openApi = openApiOf(routes, { version: VERSION })
-  const { publicUrl } = config
+  const { publicUrl, corsOrigins } = config
+  const isTrusted = makeIsTrusted(config.trustedProxies)
+  const reachedAt = makeReachedAt({ publicUrl, isTrusted })
   const messageForm = makeMessageForm({ ...fileParts, ...config })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
-    ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, publicUrl, messageForm },
+    ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
+    ...{ corsOrigins, isTrusted, reachedAt },
     files: routes.length > 0 ? files : undefined,
+    online: { checkPass: makeCheckPass({ store }), countOnline: makeCountOnline({ store }) },
     auditOf: makeAuditOf({ store, clock, log }),
     takeAllowance: makeTakeAllowance(config, clock),
   })

@@ -24,6 +24,12 @@ test('nothing at all is a configuration', () => {
     host: '0.0.0.0',
     port: 4000,
     publicUrl: undefined,
+    trustedProxies: [],
+    corsOrigins: [],
+    tlsCert: undefined,
+    tlsKey: undefined,
+    gatewayPath: '/',
+    extensionDomain: undefined,
     dataDir: './data',
     databaseUrl: undefined,
     busUrl: undefined,
@@ -83,6 +89,9 @@ const s3: Readonly<Record<string, string>> = {
   CONFAB_FILES_S3_ACCESS_KEY: 'AKIA',
   CONFAB_FILES_S3_SECRET_KEY: 'secret/of+mine',
 }
+const tls: Readonly<Record<string, string>> = { CONFAB_TLS_CERT: 'cert.pem', CONFAB_TLS_KEY: 'key.pem' }
+/** What only makes sense with others: all of them. */
+const together = (env: string): Readonly<Record<string, string>> => [s3, tls].find((all) => env in all) ?? {}
 
 const good: readonly [env: string, text: string, name: keyof Config, value: unknown][] = [
   ['CONFAB_HOST', '::1', 'host', '::1'],
@@ -126,6 +135,18 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_SHUTDOWN_GRACE', '0s', 'shutdownGraceMs', 0],
   ['CONFAB_SHUTDOWN_GRACE', '1h', 'shutdownGraceMs', 3_600_000],
   ['CONFAB_PUBLIC_URL', 'HTTPS://Chat.Example:443/', 'publicUrl', 'https://chat.example'],
+  ['CONFAB_TRUSTED_PROXIES', '10.0.0.0/8, ::1/128', 'trustedProxies', ['10.0.0.0/8', '::1/128']],
+  ['CONFAB_CORS_ORIGINS', '*', 'corsOrigins', ['*']],
+  [
+    'CONFAB_CORS_ORIGINS',
+    'HTTPS://App.Example:443/,http://localhost:3000,capacitor://localhost',
+    'corsOrigins',
+    ['https://app.example', 'http://localhost:3000', 'capacitor://localhost'],
+  ],
+  ['CONFAB_TLS_CERT', '/etc/cert.pem', 'tlsCert', '/etc/cert.pem'],
+  ['CONFAB_TLS_KEY', 'key.pem', 'tlsKey', 'key.pem'],
+  ['CONFAB_GATEWAY_PATH', '/a/ws', 'gatewayPath', '/a/ws'],
+  ['CONFAB_EXTENSION_DOMAIN', 'ext.example', 'extensionDomain', 'ext.example'],
   ['CONFAB_MAX_FILE_SIZE', '1GB', 'maxFileBytes', 1024 ** 3],
   ['CONFAB_MAX_FILE_SIZE', '1B', 'maxFileBytes', 1],
   ['CONFAB_MAX_UPLOAD_SIZE', '1536KB', 'maxUploadBytes', 1536 * 1024],
@@ -139,7 +160,17 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_FILES_S3_REDIRECT', 'true', 's3Redirect', true],
 ]
 test.each(good)('%s=%s is taken', (env, text, name, value) => {
-  expect(parsed({ ...(env in s3 && s3), [env]: text })[name]).toEqual(value)
+  expect(parsed({ ...together(env), [env]: text })[name]).toEqual(value)
+})
+
+test('a certificate and its key come together', () => {
+  const problem = (key: string, other: string, of: string) => ({ key, problem: `is needed with ${other}: the ${of}` })
+  expect(problems({ CONFAB_TLS_CERT: 'x' })).toEqual([
+    problem('CONFAB_TLS_KEY', 'CONFAB_TLS_CERT', 'key of that certificate'),
+  ])
+  expect(problems({ CONFAB_TLS_KEY: 'x' })).toEqual([
+    problem('CONFAB_TLS_CERT', 'CONFAB_TLS_KEY', 'certificate of that key'),
+  ])
 })
 
 test('the embedded store is for one process, which must then do everything', () => {
@@ -173,6 +204,17 @@ const bad: readonly (readonly [env: string, text: string])[] = [
   ['CONFAB_CALLBACK_ALLOW_CIDRS', '0x7f.1/8'],
   ['CONFAB_CALLBACK_ALLOW_CIDRS', '010.0.0.0/8'],
   ['CONFAB_CALLBACK_BOT_CIDRS', '10.1.0.1/16'],
+  ['CONFAB_TRUSTED_PROXIES', 'true'],
+  ['CONFAB_TRUSTED_PROXIES', '10.0.0.1'],
+  ...['app.example', '*,', 'https://app.example/x', 'https://*.example', 'null', 'https://u@app.example'].map(
+    (text) => ['CONFAB_CORS_ORIGINS', text] as const,
+  ),
+  ['CONFAB_TLS_CERT', 'a\0b'],
+  ['CONFAB_TLS_KEY', 'a\0b'],
+  ['CONFAB_GATEWAY_PATH', 'ws'],
+  ['CONFAB_GATEWAY_PATH', '/ws/'],
+  ['CONFAB_GATEWAY_PATH', '/ws?x'],
+  ['CONFAB_EXTENSION_DOMAIN', 'https://ext.example'],
   ['CONFAB_POISON_POLICY', 'stop'],
   ['CONFAB_BREAKER_FAILURE_PERCENT', '0'],
   ['CONFAB_BREAKER_MIN_ATTEMPTS', '0'],
@@ -223,8 +265,8 @@ const bad: readonly (readonly [env: string, text: string])[] = [
 ]
 test.each(bad)('%s=%s is refused, by name and without its value', (env, text) => {
   const expects = settingRows.find(([, row]) => row.env === env)?.[1].type.expects
-  const { [env]: _refused, ...others } = s3
-  expect(problems({ ...(env in s3 && others), [env]: text })).toEqual([{ key: env, problem: `must be ${expects}` }])
+  const { [env]: _refused, ...others } = together(env)
+  expect(problems({ ...others, [env]: text })).toEqual([{ key: env, problem: `must be ${expects}` }])
 })
 
 test('each setting has a value that is refused and one that is taken', () => {

@@ -72,6 +72,15 @@ const missingOfS3 = (config: Config, refused: ReadonlySet<SettingName>): Problem
     : []
 }
 
+/** Without its key a certificate is of no use, and a server that was to speak https must not speak http. */
+const halfOfTls = ({ tlsCert, tlsKey }: Config, refused: ReadonlySet<SettingName>): Problem[] => {
+  const isOther = (value: string | undefined, name: SettingName): boolean => value !== undefined || refused.has(name)
+  if (isOther(tlsCert, 'tlsCert') === isOther(tlsKey, 'tlsKey')) return []
+  return tlsCert === undefined
+    ? [{ key: 'CONFAB_TLS_CERT', problem: 'is needed with CONFAB_TLS_KEY: the certificate of that key' }]
+    : [{ key: 'CONFAB_TLS_KEY', problem: 'is needed with CONFAB_TLS_CERT: the key of that certificate' }]
+}
+
 /** What no setting can see alone. A setting that was refused is unset here; its absence is no second problem. */
 const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
   const { appId, restApiKey, authKey } = config
@@ -98,6 +107,7 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
       ? [{ key: 'CONFAB_MASTER_KEY_PREVIOUS', problem: 'must differ from CONFAB_MASTER_KEY' }]
       : []),
     ...missingOfS3(config, refused),
+    ...halfOfTls(config, refused),
     ...(isTwice ? [{ key: 'CONFAB_AUTH_KEY', problem: 'must differ from CONFAB_REST_API_KEY' }] : []),
   ]
 }

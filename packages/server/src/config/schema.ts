@@ -49,8 +49,45 @@ export const settings = {
     type: value.origin,
     example: 'https://chat.example',
     doc:
-      'Where people reach the server: the beginning of the URLs of files. Unset: `http://` and the `Host` of each request, which is ' +
-      'not enough behind a proxy that speaks TLS.',
+      'Where people reach the server: the beginning of the URLs of files, and the host that clients are told. Unset: what proxies in ' +
+      'CONFAB_TRUSTED_PROXIES say, else the scheme that the server itself speaks and the `Host` of each request.',
+  }),
+  trustedProxies: setting<readonly string[]>({
+    env: 'CONFAB_TRUSTED_PROXIES',
+    type: value.ranges,
+    default: [],
+    example: '127.0.0.1/32,10.0.0.0/8',
+    doc:
+      'Where your reverse proxies are: what they say by `X-Forwarded-For`, `-Proto` and `-Host`, or else by `Forwarded`, is believed. ' +
+      'What others say there is not looked at.',
+  }),
+  corsOrigins: setting<readonly string[]>({
+    env: 'CONFAB_CORS_ORIGINS',
+    type: value.origins,
+    default: [],
+    development: ['*'],
+    example: 'https://app.example,https://admin.example',
+    doc:
+      'The web pages that may call the server from a browser, by their origins, beside those that the server itself is the origin of. ' +
+      '`*`: any page.',
+  }),
+  tlsCert: optional({
+    env: 'CONFAB_TLS_CERT',
+    type: value.path,
+    example: '/etc/letsencrypt/live/chat.example/fullchain.pem',
+    doc: 'The certificate with its chain, as PEM. With it the server speaks https on its port; a changed file is taken without a restart.',
+  }),
+  tlsKey: optional({
+    env: 'CONFAB_TLS_KEY',
+    type: value.path,
+    example: '/etc/letsencrypt/live/chat.example/privkey.pem',
+    doc: 'The private key of CONFAB_TLS_CERT, as PEM, without a passphrase.',
+  }),
+  extensionDomain: optional({
+    env: 'CONFAB_EXTENSION_DOMAIN',
+    type: value.hostName,
+    example: 'extensions.chat.example',
+    doc: 'Where client SDKs look for extensions, as `<extension>-<region>.<domain>`. Unset: at the server itself, which has none and says so.',
   }),
   dataDir: setting({
     env: 'CONFAB_DATA_DIR',

@@ -24,12 +24,6 @@ export const hostName = matching(/^[A-Za-z0-9.:_-]{1,253}$/, 'address', 'an IP a
 
 export const path = matching(/^[^\0]+$/, 'path', 'a path')
 
-export const urlPath = matching(
-  /^\/[A-Za-z0-9._~/-]{0,127}$/,
-  'path',
-  'a path that begins with /, of A–Z, a–z, 0–9, . _ ~ - and /',
-)
-
 export const region = matching(/^[a-z0-9-]{1,32}$/, 'name', '1 to 32 characters of a–z, 0–9 and -')
 
 export const apiKey = matching(/^[A-Za-z0-9_-]{16,128}$/, 'key', '16 to 128 characters of A–Z, a–z, 0–9, _ and -')
@@ -188,6 +182,29 @@ export const origin: ValueType<string> = {
   },
   print: (value) => value,
 }
+
+const pageOrigin: ValueType<string> = {
+  expects: 'an origin such as https://app.example, or *',
+  placeholder: 'origin',
+  // Pages of applications have schemes of their own, such as capacitor://localhost.
+  parse: (text) => {
+    if (text === '*') return text
+    // A pattern would be taken for a host of that name.
+    if (text.includes('*')) return undefined
+    return (
+      origin.parse(text) ?? (/^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[a-z0-9.-]+(:\d{1,5})?$/.test(text) ? text : undefined)
+    )
+  },
+  print: (value) => value,
+}
+
+export const origins = listOf(
+  pageOrigin,
+  'a comma-separated list of origins such as https://app.example, or *',
+  'origins',
+)
+
+export const urlPath = matching(/^\/([A-Za-z0-9._~-]+(\/[A-Za-z0-9._~-]+)*)?$/, 'path', 'a path such as /ws')
 
 export const bucket = matching(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'name', 'the name of a bucket')
 

@@ -23,16 +23,20 @@ import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../workers/metrics.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
+import { allowOrigin, registerCors } from './cors.ts'
 import { drainOnClose } from './drain.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
 import { type FilesDeps, registerFiles } from './files.ts'
 import { isForm } from './form.ts'
 import { acceptJson, acceptLines } from './json-body.ts'
 import type { MessageForm } from './message-form.ts'
+import { type OnlineMembersDeps, registerOnlineMembers } from './online-members.ts'
 import { type Health, registerOperations } from './operations.ts'
 import type { Allowance, TakeAllowance } from './rate-limit.ts'
+import { type IsTrusted, type ReachedAt, unifyForwarded } from './reached-at.ts'
 import { EventStream, LINES, LineStream, RawJson, type Route } from './route.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
+import { registerUserSessions } from './user-sessions.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -65,9 +69,13 @@ export interface HttpDeps {
   readonly metrics: Metrics
   readonly health: Health
   readonly openApi: object
-  /** Where people reach the server, if that is known. */
-  readonly publicUrl: string | undefined
+  /** Which web pages may call. */
+  readonly corsOrigins: readonly string[]
+  /** The proxies whose word is taken for who asks, and where. */
+  readonly isTrusted: IsTrusted
+  readonly reachedAt: ReachedAt
   readonly messageForm: MessageForm
+  readonly online: OnlineMembersDeps
   /** Of a node that answers requests. */
   readonly files: FilesDeps | undefined
 }
@@ -147,17 +155,6 @@ const callerIn = ({ caller }: FastifyRequest): Caller => {
   return caller
 }
 
-/**
- * What proxies say of the scheme anybody can say: it is not looked at. The host is what the client has found us under, and
- * stands in links that others get, so it must be one.
- */
-const originOf = (request: FastifyRequest, { publicUrl }: HttpDeps): string => {
-  if (publicUrl !== undefined) return publicUrl
-  if (!/^(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?$/i.test(request.host))
-    throw badRequest({ host: 'must be a host name' })
-  return `${request.protocol}://${request.host}`
-}
-
 interface HandlerDeps extends HttpDeps {
   readonly stopping: AbortSignal
 }
@@ -188,7 +185,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
         return clientOf(request.headers, deps.clock)
       },
       get origin() {
-        return originOf(request, deps)
+        return deps.reachedAt(request.raw)
       },
       get signal() {
         return signalOf(reply, deps.stopping)
@@ -209,7 +206,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
     if (isAForm && actor.kind === 'user') await deps.assertOpen(actor, route)
     const answer =
       isAForm && route.takesForm
-        ? await deps.messageForm(request.raw, { actor, origin: originOf(request, deps) }, (body) =>
+        ? await deps.messageForm(request.raw, { actor, origin: deps.reachedAt(request.raw) }, (body) =>
             answerOf(request, reply, actor, body),
           )
         : await answerOf(request, reply, actor, request.body ?? null)
@@ -272,20 +269,31 @@ const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): voi
 const BODY_WITHIN_MS = 60_000
 
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
+  const cors = { origins: deps.corsOrigins, reachedAt: deps.reachedAt }
   const app = Fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
-    rewriteUrl: ({ url = '/' }) => withShortVersion(url),
+    trustProxy: deps.isTrusted,
+    rewriteUrl: ({ url = '/', headers }) => {
+      // Before anybody looks at them: Fastify reads only one of the two forms.
+      unifyForwarded(headers)
+      return withShortVersion(url)
+    },
     genReqId: () => deps.ids.request(),
     // Refused while closing in our own words: see drain.ts.
     return503OnClosing: false,
     // Node's own would end imports that take longer: see slow-bodies.ts.
     requestTimeout: 0,
-    frameworkErrors: (error, request, reply) => fail(request, reply, error),
+    // No hook has seen these.
+    frameworkErrors: (error, request, reply) => {
+      allowOrigin(request.raw, reply, cors)
+      fail(request, reply, error)
+    },
   })
   app.decorateRequest('caller', null)
   app.decorateRequest('failure', null)
+  registerCors(app, cors)
   drainOnClose(app)
   acceptJson(app)
   acceptLines(app)
@@ -302,6 +310,10 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const stop = new AbortController()
   // Whoever waits long would keep the server from stopping.
   app.addHook('preClose', async () => stop.abort())
+  if (deps.routes.length > 0) {
+    registerUserSessions(app, PREFIX)
+    registerOnlineMembers(app, deps.online)
+  }
   registerRoutes(app, { ...deps, stopping: stop.signal })
   return app
 }

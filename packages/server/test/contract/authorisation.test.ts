@@ -59,6 +59,10 @@ interface Others {
 const aimedAtOthers: Readonly<Record<string, string>> = {
   'GET /users': 'nothing',
   'GET /users/:uid': 'nothing',
+  'GET /me': 'nothing',
+  'PUT /me': 'nothing',
+  'DELETE /me': 'nothing',
+  'GET /settings': 'nothing',
   'POST /blockedusers': 'nothing',
   'GET /blockedusers': 'nothing',
   'DELETE /blockedusers': 'nothing',

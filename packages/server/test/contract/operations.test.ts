@@ -787,6 +787,24 @@ const operations: Operations = {
     expectKeys(data.metrics, [...minutes, 'active_users', 'concurrent_users'])
     expectKeys(data.time_range, ['fromDate', 'toDate'])
   },
+  'GET /me': async ({ api }) => {
+    const { data } = await api.ok('GET', '/me', { onBehalfOf: 'bob' })
+    expectKeys(data, [...PLAIN_USER, 'settings'])
+    expect(data.uid).toBe('bob')
+  },
+  'PUT /me': async ({ api }) => {
+    const body = { statusMessage: 'here', role: 'teacher', uid: 'eve' }
+    const { data } = await api.ok('PUT', '/me', { onBehalfOf: 'bob', body })
+    expectKeys(data, [...PLAIN_USER, 'statusMessage', 'updatedAt', 'settings'])
+    expect(data).toMatchObject({ uid: 'bob', role: 'default', statusMessage: 'here' })
+  },
+  'DELETE /me': async ({ api }) => {
+    expectKeys((await api.ok('DELETE', '/me', { onBehalfOf: 'bob' })).data, SUCCESS)
+  },
+  'GET /settings': async ({ api }) => {
+    const { data } = await api.ok('GET', '/settings', { key: api.server.authKey })
+    expect(data.CLIENT_API_HOST).toBe(new URL(api.server.url).host)
+  },
   'GET /stats/messages': async ({ api }) => {
     const { data } = await api.ok('GET', '/stats/messages')
     expectKeys(data, ['startTime', 'endTime', 'dataPoints', 'appId'])

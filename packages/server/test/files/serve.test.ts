@@ -215,8 +215,8 @@ describeEngines('files are served', (engine) => {
             `content-type: multipart/form-data; boundary=x\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
         )
       })
-    expect(await sendTo('Chat.Example:8080')).toContain('"url":"http://Chat.Example:8080/files/')
-    expect(await sendTo('[::1]:80')).toContain('"url":"http://[::1]:80/files/')
+    expect(await sendTo('Chat.Example:8080')).toContain('"url":"http://chat.example:8080/files/')
+    expect(await sendTo('[::1]:80')).toContain('"url":"http://[::1]/files/')
     for (const host of ['a/b', 'a"b', 'user@host', '']) expect(await sendTo(host)).toMatch(/^HTTP\/1\.1 400 /)
   })
 })

@@ -104,6 +104,35 @@ export const tokensConformance = (subject: Subject): void => {
     expect((await w.store.authTokens.list({ ...t.user, page })).total).toBe(0)
   })
 
+  test('users change themselves: the profile and what a token says of its device, all or nothing', async () => {
+    const w = await worldOf(subject)
+    await w.users('alice', 'bob')
+    const t = tokensOf(w, 'alice')
+    await t.create('one', true, { platform: 'web', appInfo: '{"v":1,"push":"p"}' })
+    const self = { ...t.user, now: w.now() + 5, profile: {} }
+    const token = t.full('one')
+    const device = () => w.store.authTokens.find(t.named('one'))
+    await w.store.users.changeSelf({ ...self, device: { token, platform: 'ios', appInfo: { v: 2, deviceId: 'd' } } })
+    expect(await device()).toMatchObject({ platform: 'ios', appInfo: { v: 2, push: 'p', deviceId: 'd' } })
+    await w.store.users.changeSelf({ ...self, profile: { name: 'Al' }, device: { token, appInfo: {} } })
+    expect(await device()).toMatchObject({ platform: 'ios', appInfo: { v: 2, push: 'p', deviceId: 'd' } })
+    const alice = await w.store.users.find(t.user)
+    expect(alice).toMatchObject({ name: 'Al', updatedAt: self.now })
+    const profile = { name: 'Nobody' }
+    const gone = { token: t.full('two'), appInfo: { v: 3 } }
+    await expectCode(w.store.users.changeSelf({ ...self, profile, device: gone }), 'AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
+    const large = { token, appInfo: { v: 'x'.repeat(10_000) } }
+    await expectCode(w.store.users.changeSelf({ ...self, profile, device: large }), 'ERR_BAD_REQUEST')
+    const ofBob = { ...self, uid: uidOf('bob'), profile, device: { token, appInfo: { v: 3 } } }
+    await expectCode(w.store.users.changeSelf(ofBob), 'AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
+    await expectCode(w.store.users.changeSelf({ ...self, uid: uidOf('nobody'), profile }), 'ERR_UID_NOT_FOUND')
+    expect(await w.store.users.find(t.user)).toEqual(alice)
+    // Of devices that share a token none loses what it said.
+    const each = Array.from({ length: 8 }, (_, n) => ({ token, appInfo: { [`n${n}`]: n } }))
+    await Promise.all(each.map((device) => w.store.users.changeSelf({ ...self, device })))
+    expect((await device()).appInfo).toMatchObject(Object.assign({}, ...each.map(({ appInfo }) => appInfo)))
+  })
+
   test('tokens of somebody who is not there are asked for in vain', async () => {
     const w = await worldOf(subject)
     const t = tokensOf(w, 'nobody')

@@ -25,6 +25,7 @@ import { reactions } from './reactions.ts'
 import { blocks, friends } from './relations.ts'
 import { roles } from './roles.ts'
 import type { OperationTable } from './seam.ts'
+import { self } from './self.ts'
 import { sessions } from './sessions.ts'
 import { stats } from './stats.ts'
 import { threads } from './threads.ts'
@@ -38,7 +39,7 @@ export const operations = {
   appRemoval,
   apiKeys,
   audit,
-  users: { ...users, ...userLists },
+  users: { ...users, ...userLists, ...self },
   authTokens,
   roles,
   permissions,

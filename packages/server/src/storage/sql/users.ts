@@ -81,6 +81,21 @@ export interface Profile {
   readonly tags: string | null
 }
 
+export const changeProfile = async (
+  tx: Tx,
+  input: Partial<Profile> & { appId: AppId; uid: Uid; now: number },
+): Promise<void> => {
+  const { appId, uid, now, statusMessage, ...set } = input
+  const changes = {
+    ...set,
+    ...(statusMessage !== undefined && { status_message: statusMessage }),
+    updated_at: now,
+  }
+  await tx.query(
+    tx.build.updateTable('users').set(changes).where('app_id', '=', appId).where('uid', '=', uid).compile(),
+  )
+}
+
 export const users = {
   create: write(
     async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
@@ -102,17 +117,10 @@ export const users = {
   }),
 
   update: write(async (tx, input: Partial<Profile> & { appId: AppId; uid: Uid; now: number }): Promise<User> => {
-    const { appId, uid, now, statusMessage, ...set } = input
+    const { appId, uid, role } = input
     await requireUser(tx, appId, uid)
-    if (set.role !== undefined) await assertRoleExists(tx, appId, set.role)
-    const changes = {
-      ...set,
-      ...(statusMessage !== undefined && { status_message: statusMessage }),
-      updated_at: now,
-    }
-    await tx.query(
-      tx.build.updateTable('users').set(changes).where('app_id', '=', appId).where('uid', '=', uid).compile(),
-    )
+    if (role !== undefined) await assertRoleExists(tx, appId, role)
+    await changeProfile(tx, input)
     return toUser(await requireUser(tx, appId, uid))
   }),
 

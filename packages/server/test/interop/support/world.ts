@@ -1,0 +1,160 @@
+/** A server, the people of the tests, and their browsers. */
+import { readFileSync } from 'node:fs'
+import { type Browser, type BrowserContext, chromium } from 'playwright-core'
+import { Agent, request } from 'undici'
+import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest'
+import type { Json } from '../../support/api.ts'
+import { describeEngines, type Engine, startServer, type TestServer } from '../../support/server.ts'
+import type { SdkVersion } from './setup.ts'
+import { openSite, type Site } from './site.ts'
+import { Tab } from './tab.ts'
+import { Wire } from './wire.ts'
+
+export interface EnterOptions {
+  readonly sdk?: SdkVersion
+  /** `all`, `friends`, `none`, or roles. */
+  readonly presence?: string
+  readonly socket?: 'no'
+  /** An existing one: another tab of the same browser. */
+  readonly context?: BrowserContext
+  /** In place of the auth key. */
+  readonly token?: string
+}
+
+export class World {
+  readonly server: TestServer
+  readonly wire: Wire
+  readonly sdk: SdkVersion
+  readonly #site: Site
+  readonly #browser: Browser
+  readonly #tabs: Tab[] = []
+  readonly #agent: Agent
+
+  private constructor(parts: {
+    server: TestServer
+    wire: Wire
+    site: Site
+    browser: Browser
+    sdk: SdkVersion
+    agent: Agent
+  }) {
+    this.server = parts.server
+    this.wire = parts.wire
+    this.sdk = parts.sdk
+    this.#site = parts.site
+    this.#browser = parts.browser
+    this.#agent = parts.agent
+  }
+
+  static async open(engine: Engine, sdk: SdkVersion, env: Readonly<Record<string, string>> = {}): Promise<World> {
+    const { sdks, browser: endpoint, cert, key } = inject('interop')
+    let server: TestServer | undefined
+    const [site, wire, browser] = await Promise.all([
+      openSite(sdks),
+      Wire.open(() => Number(new URL(server?.url ?? '').port), {
+        cert: readFileSync(cert, 'utf8'),
+        key: readFileSync(key, 'utf8'),
+      }),
+      chromium.connect(endpoint),
+    ])
+    server = await startServer({
+      engine,
+      env: { CONFAB_PUBLIC_URL: `https://localhost:${wire.port}`, CONFAB_CORS_ORIGINS: site.origin, ...env },
+    })
+    const agent = new Agent({ connect: { ca: readFileSync(cert, 'utf8') } })
+    return new World({ server, wire, site, browser, sdk, agent })
+  }
+
+  /** What the SDK is told in place of the vendor's hosts. */
+  get host(): string {
+    return `localhost:${this.wire.port}`
+  }
+
+  /** What the app's own back end does, with its key. */
+  async admin(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    body?: object,
+    onBehalfOf?: string,
+  ): Promise<Json> {
+    const { restApiKey, appId } = this.server
+    const answer = await request(`https://${this.host}/v3${path}`, {
+      method,
+      dispatcher: this.#agent,
+      headers: {
+        ...{ apikey: restApiKey, appid: appId },
+        ...(body && { 'content-type': 'application/json' }),
+        ...(onBehalfOf && { onbehalfof: onBehalfOf }),
+      },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+    const text = await answer.body.text()
+    expect(answer.statusCode, `${method} ${path} answered ${text}`).toBe(200)
+    return JSON.parse(text)
+  }
+
+  async users(...uids: string[]): Promise<void> {
+    for (const uid of uids) {
+      await this.admin('POST', '/users', { uid, name: `${uid[0]?.toUpperCase()}${uid.slice(1)}` })
+    }
+  }
+
+  urlOf({ sdk = this.sdk, presence, socket }: EnterOptions = {}): string {
+    const query = new URLSearchParams({
+      ...{ app: this.server.appId, host: `${this.host}/v3` },
+      ...(presence && { presence }),
+      ...(socket && { socket }),
+    })
+    return `${this.#site.origin}/${sdk}?${query}`
+  }
+
+  /** The page, and nobody logged in yet. */
+  async visit(name: string, options: EnterOptions = {}): Promise<Tab> {
+    const context = options.context ?? (await this.#browser.newContext({ ignoreHTTPSErrors: true }))
+    const tab = await Tab.open(name, context, this.urlOf(options))
+    this.#tabs.push(tab)
+    return tab
+  }
+
+  /** Logged in, and with a socket unless told. */
+  async enter(uid: string, options: EnterOptions = {}): Promise<Tab> {
+    const tab = await this.visit(uid, options)
+    await (options.token === undefined ? tab.call('login', uid, this.server.authKey) : tab.call('login', options.token))
+    if (options.socket !== 'no') await tab.online(1)
+    return tab
+  }
+
+  /** What nobody caught in any page; told once. */
+  takeErrors(): string[] {
+    return this.#tabs.flatMap(({ name, errors }) => errors.splice(0).map((error) => `${name}: ${error}`))
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close()
+    this.#site.close()
+    await this.wire.close()
+    await this.#agent.close()
+    await this.server.dispose()
+  }
+}
+
+export interface SuiteOptions {
+  readonly sdk?: SdkVersion
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** The suite on both engines; after each test, no page may have seen an error that nobody caught. */
+export const describeInterop = (
+  name: string,
+  suite: (world: () => World) => void,
+  { sdk = '4.2.0', env = {} }: SuiteOptions = {},
+): void =>
+  describeEngines(`SDK ${sdk}: ${name}`, (engine) => {
+    let world: World
+    beforeAll(async () => {
+      world = await World.open(engine, sdk, env)
+    })
+    afterEach(() => expect(world.takeErrors()).toEqual([]))
+    afterAll(() => world?.close())
+    suite(() => world)
+  })
