@@ -25,6 +25,20 @@ const oneToOneOf = (app: AppId, uid: Uid): Sql<unknown> => sql`
   SELECT id FROM conversations WHERE app_id = ${app} AND user_a = ${uid}
   UNION SELECT id FROM conversations WHERE app_id = ${app} AND user_b = ${uid}`
 
+const least = (one: Sql<number>, other: Sql<number>): Sql<number> =>
+  sql<number>`CASE WHEN ${one} < ${other} THEN ${one} ELSE ${other} END`
+
+/** Beyond every id. */
+export const ID_MAX = 9_007_199_254_740_991
+
+/** What may be shown, by the column that orders it. */
+export interface Range {
+  /** Exclusive. */
+  readonly after?: number | Sql<number>
+  /** Inclusive. */
+  readonly upTo?: number | Sql<number>
+}
+
 /** All that the user takes part in. @param marks the highest of them is what is not shown */
 export const sourcesOf = (app: AppId, uid: Uid, marks: readonly Mark[], only?: string): Sources => {
   const low = marks
@@ -45,9 +59,10 @@ export const oneToOneSources = (app: AppId, uid: Uid, only?: string): Sources =>
 export interface Merge {
   readonly actor: Actor
   readonly sources: Sources
-  /** The column that orders them: each conversation has an index by it. */
+  /** The column that orders them: each conversation has an index by it, and `low` is a value of it. */
   readonly by: 'id' | 'last_reply_id'
   readonly direction: 'asc' | 'desc'
+  readonly range: Range
   /** Of a message that is to be shown, whatever conversation it is of. */
   readonly condition: Expression<SqlBool>
   readonly limit: number
@@ -57,35 +72,44 @@ export interface Merge {
 
 export type MergedRow = MessageRow & { last_reply_id: number | null }
 
-/** Beyond every id. */
-const NO_EDGE = { asc: 9_007_199_254_740_991, desc: 0 }
+const bigint = (value: number | Sql<number>): Sql<number> => sql<number>`CAST(${value} AS BIGINT)`
 
+/**
+ * The steps narrow each conversation down to `low < key <= high`, with one condition at either end: of two, SQLite begins
+ * at the one that was said first, and walks from there to the other.
+ */
 export const merged = (tx: Tx, merge: Merge): Promise<readonly MergedRow[]> => {
-  const { actor, sources, by, direction, condition, limit, isRare = false } = merge
-  const key = sql.ref(`messages.${by}`)
+  const { actor, sources, by, direction, range, condition, limit, isRare = false } = merge
+  const forwards = direction === 'asc'
   const order = sql.raw(direction)
   // Not as it stands in the index: so the engine takes another.
-  const sorted = isRare ? sql`+${key} ${order}` : sql`${key} ${order}`
+  const key = isRare ? sql<number>`+${sql.ref(`messages.${by}`)}` : sql<number>`${sql.ref(`messages.${by}`)}`
   const said = (of: string): Sql<SqlBool> => sql<SqlBool>`messages.app_id = ${actor.appId}
-    AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} 
-    AND ${isRare ? sql`+messages.id` : sql`messages.id`} > ${sql.ref(`${of}.low`)} AND ${condition}`
-  const within = direction === 'desc' ? sql.raw('>=') : sql.raw('<=')
-  const farthest = direction === 'desc' ? sql`min(head)` : sql`max(head)`
+    AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} AND ${key} > ${sql.ref(`${of}.low`)}
+    AND ${key} <= ${sql.ref(`${of}.high`)} AND ${condition}`
+  const [low, high] = [sql<number>`low`, sql<number>`high`]
+  /** What comes after `edge` in this direction is left out. */
+  const upTo = (edge: Sql<number>): Sql<unknown> =>
+    forwards ? sql`low, ${least(high, edge)} AS high` : sql`${greatest(low, sql<number>`${edge} - 1`)} AS low, high`
   const count = sql.lit(limit)
+  const farthest = forwards ? sql`max(head)` : sql`min(head)`
+  const last = sql<number>`SELECT ${key} FROM messages WHERE ${said('near')}
+    ORDER BY ${key} ${order} LIMIT 1 OFFSET ${sql.lit(limit - 1)}`
   // Materialized: or each look at a column would search again.
-  const found = sql<MergedRow>`WITH sources AS MATERIALIZED (${sources}),
+  const found = sql<MergedRow>`WITH sources AS MATERIALIZED (
+      SELECT conversation, ${greatest(low, bigint(range.after ?? 0))} AS low, ${bigint(range.upTo ?? ID_MAX)} AS high
+      FROM (${sources}) AS taken),
     heads AS MATERIALIZED (
-      SELECT conversation, low, (SELECT ${key} FROM messages WHERE ${said('sources')} ORDER BY ${sorted} LIMIT 1) AS head
+      SELECT conversation, low, high, (SELECT ${key} FROM messages WHERE ${said('sources')} ORDER BY ${key} ${order} LIMIT 1) AS head
       FROM sources),
     few AS MATERIALIZED (SELECT * FROM heads WHERE head IS NOT NULL ORDER BY head ${order} LIMIT ${count}),
     edge AS MATERIALIZED (
-      SELECT CASE WHEN count(*) < ${count} THEN ${sql.lit(NO_EDGE[direction])} ELSE ${farthest} END AS farthest FROM few),
-    bounds AS MATERIALIZED (
-      SELECT conversation, low, coalesce((SELECT ${key} FROM messages WHERE ${said('few')} AND ${key} ${within} edge.farthest
-        ORDER BY ${sorted} LIMIT 1 OFFSET ${sql.lit(limit - 1)}), edge.farthest) AS bound
-      FROM few CROSS JOIN edge)
+      SELECT CASE WHEN count(*) < ${count} THEN ${sql.lit(forwards ? ID_MAX : 0)} ELSE ${farthest} END AS farthest FROM few),
+    near AS MATERIALIZED (SELECT conversation, ${upTo(sql<number>`edge.farthest`)} FROM few CROSS JOIN edge),
+    lasts AS MATERIALIZED (SELECT conversation, low, high, (${last}) AS last FROM near),
+    bounds AS MATERIALIZED (SELECT conversation, ${upTo(sql<number>`coalesce(last, ${forwards ? high : sql`low + 1`})`)} FROM lasts)
     SELECT ${sql.join(MESSAGE_COLUMNS.map((column) => sql.ref(`messages.${column}`)))}, messages.last_reply_id
-    FROM bounds CROSS JOIN messages WHERE ${said('bounds')} AND ${key} ${within} bounds.bound
-    ORDER BY +${key} ${order} LIMIT ${count}`
+    FROM bounds CROSS JOIN messages WHERE ${said('bounds')}
+    ORDER BY +${sql.ref(`messages.${by}`)} ${order} LIMIT ${count}`
   return tx.query(found.compile(tx.build))
 }

@@ -15,7 +15,7 @@ import { type Expression, type ExpressionBuilder, expressionBuilder, type SqlBoo
 import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { messagesShown } from '../../roles/permission.policy.ts'
-import { type ConversationState, stateOf } from './conversation-rows.ts'
+import { stateOf } from './conversation-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
 import { contains, holdsOneOf } from './lists.ts'
 import { type MentionOptions, withMentions } from './mention-views.ts'
@@ -204,10 +204,6 @@ const marksOf = ({ unread, undelivered }: MessageFilter): readonly Mark[] => [
   ...(undelivered ? (['delivered_id'] as const) : []),
 ]
 
-/** @param rare then another index than that by id is to be taken */
-const beyondMarks = (state: ConversationState, filter: MessageFilter, rare: boolean): Expression<SqlBool> =>
-  sql<SqlBool>`${rare ? sql`+messages.id` : sql`messages.id`} > ${Math.max(...marksOf(filter).map((mark) => state[mark]))}`
-
 /** What depends on who asks, but for the marks. */
 const personal = (actor: Actor, filter: MessageFilter): Expression<SqlBool>[] => {
   if (actor.kind === 'app') return []
@@ -241,11 +237,9 @@ const allowedOf = (allowed: ReturnType<typeof messagesShown> | undefined): Expre
   return [...oneOf('category', allowed?.categories), ...oneOf('type', allowed?.types)]
 }
 
-const cursorOf = ({ affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] => {
-  const beyond = affix === 'append' ? '>' : '<'
-  if (id !== undefined) return [eb('messages.id', beyond, id)]
-  return sentAt === undefined ? [] : [eb('sent_at', beyond, sentAt)]
-}
+/** Where only a time is said: ids tell it but roughly. */
+const timeOf = ({ affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] =>
+  id !== undefined || sentAt === undefined ? [] : [eb('sent_at', affix === 'append' ? '>' : '<', sentAt)]
 
 interface Look {
   readonly actor: Actor
@@ -260,15 +254,45 @@ const isChosen = ({ actor, filter }: Look): boolean =>
   actor.kind === 'user' && ((filter.saved ?? false) || (filter.answered ?? false))
 const isRare = ({ filter }: Look): boolean => (filter.pinned ?? false) || filter.changedSince !== undefined
 
-const plainly = (tx: Tx, look: Look, condition: Expression<SqlBool>): Promise<readonly MessageRow[]> => {
+/** `after` excluded, `upTo` included. */
+interface IdRange {
+  readonly after?: number
+  readonly upTo?: number
+}
+
+const cursorOf = ({ affix, id }: MessageCursor): IdRange =>
+  id === undefined ? {} : affix === 'append' ? { after: id } : { upTo: id - 1 }
+
+/** What lies in all of them, so that the engine is told one bound at either end (`merged` says why). */
+const common = (...ranges: readonly IdRange[]): IdRange => {
+  const afters = ranges.flatMap(({ after }) => after ?? [])
+  const upTos = ranges.flatMap(({ upTo }) => upTo ?? [])
+  return {
+    ...(afters.length > 0 && { after: Math.max(...afters) }),
+    ...(upTos.length > 0 && { upTo: Math.min(...upTos) }),
+  }
+}
+
+const plainly = (
+  tx: Tx,
+  look: Look,
+  condition: Expression<SqlBool>,
+  { after, upTo }: IdRange,
+): Promise<readonly MessageRow[]> => {
   const { cursor, filter, scoped } = look
   const ofSender = filter.sender !== undefined && scoped.kind === 'plain' && scoped.conversation === undefined
   const isSorted = isRare(look) || isChosen(look) || ofSender
+  // Then another index than that by id is to be taken.
+  const id = isSorted ? sql<number>`+messages.id` : sql<number>`messages.id`
+  const bounds = [
+    ...(after === undefined ? [] : [sql<SqlBool>`${id} > ${after}`]),
+    ...(upTo === undefined ? [] : [sql<SqlBool>`${id} <= ${upTo}`]),
+  ]
   const query = tx.build
     .selectFrom('messages')
     .select(MESSAGE_COLUMNS)
-    .where(() => eb.and([condition, look.condition]))
-    .orderBy(isSorted ? sql`+messages.id` : 'messages.id', cursor.affix === 'append' ? 'asc' : 'desc')
+    .where(() => eb.and([condition, ...bounds, look.condition]))
+    .orderBy(id, cursor.affix === 'append' ? 'asc' : 'desc')
     .limit(cursor.limit + 1)
   return tx.query(query.compile())
 }
@@ -280,45 +304,44 @@ const chosen = (tx: Tx, look: Look, sources: Sources): Promise<readonly MessageR
     look,
     sql<SqlBool>`${ofApp(look.actor.appId)} AND EXISTS (SELECT 1 FROM (${sources}) AS sources
       WHERE sources.conversation = messages.conversation_id AND sources.low < messages.id)`,
+    cursorOf(look.cursor),
   )
 
 /** So that what was sent at other times is not read to find that out. */
-const withinTimes = async (tx: Tx, { actor, filter, cursor }: Look, conversation: ConversationId) => {
+const withinTimes = async (tx: Tx, { actor, filter, cursor }: Look, conversation: ConversationId): Promise<IdRange> => {
   const { affix, id, sentAt } = cursor
   const at = id === undefined ? sentAt : undefined
   const { fromTimestamp = 0, toTimestamp } = filter
   const from = Math.max(fromTimestamp, affix === 'append' ? (at ?? 0) : 0)
   const to = affix === 'prepend' && at !== undefined ? at : filter.fromTimestamp === undefined ? undefined : toTimestamp
-  if (from === 0 && to === undefined) return []
+  if (from === 0 && to === undefined) return {}
   const times = { ...(from > 0 && { from }), ...(to !== undefined && { to }) }
-  const { after, upTo } = await idsBetweenTimes(tx, { app: actor.appId, conversation }, times)
-  return [
-    ...(after === undefined ? [] : [eb('messages.id', '>', after)]),
-    ...(upTo === undefined ? [] : [eb('messages.id', '<=', upTo)]),
-  ]
+  return idsBetweenTimes(tx, { app: actor.appId, conversation }, times)
+}
+
+/** What the acting user has not deleted, nor read if that is asked for. */
+const beyondMarks = async (tx: Tx, { actor, filter }: Look, conversation: ConversationId): Promise<IdRange> => {
+  if (actor.kind === 'app') return {}
+  const state = await stateOf(tx, actor.appId, conversation, actor.uid)
+  return { after: Math.max(...marksOf(filter).map((mark) => state[mark])) }
 }
 
 const find = async (tx: Tx, look: Look): Promise<readonly MessageRow[]> => {
   const { actor, scoped, filter, cursor, condition } = look
+  const range = cursorOf(cursor)
   switch (scoped.kind) {
     case 'plain': {
       const { conversation } = scoped
-      const timely = conversation === undefined ? [] : await withinTimes(tx, look, conversation)
-      if (actor.kind === 'app' || conversation === undefined)
-        return plainly(tx, look, eb.and([scoped.condition, ...timely]))
-      const state = await stateOf(tx, actor.appId, conversation, actor.uid)
-      return plainly(
-        tx,
-        look,
-        eb.and([scoped.condition, ...timely, beyondMarks(state, filter, isRare(look) || isChosen(look))]),
-      )
+      if (conversation === undefined) return plainly(tx, look, scoped.condition, range)
+      const times = await withinTimes(tx, look, conversation)
+      return plainly(tx, look, scoped.condition, common(range, times, await beyondMarks(tx, look, conversation)))
     }
     case 'merged': {
       const sources = scoped.sourcesBy(marksOf(filter))
       if (isChosen(look)) return chosen(tx, look, sources)
       const direction = cursor.affix === 'append' ? 'asc' : 'desc'
       const page = { by: 'id' as const, direction, limit: cursor.limit + 1, isRare: isRare(look) } as const
-      return merged(tx, { actor, sources, condition, ...page })
+      return merged(tx, { actor, sources, range, condition, ...page })
     }
     default:
       return scoped satisfies never
@@ -346,7 +369,7 @@ export const messageLists = {
         ...filtersOf(filter),
         ...allowedOf(allowed),
         ...personal(actor, filter),
-        ...cursorOf(cursor),
+        ...timeOf(cursor),
       ])
       const found = (await find(tx, { actor, scoped, filter, cursor, condition })).map(toMessage)
       const hasMore = found.length > cursor.limit
