@@ -145,8 +145,13 @@ export const pageSeenBy = async (
 ): Promise<Page<User>> => {
   const { app, viewer, page, sortBy = 'uid', descending } = input
   const order = sql.raw(descending ? 'desc' : 'asc')
-  const sorted = sortBy === 'name' ? sql`lower(users.name) ${order}, users.uid ${order}` : sql`users.uid ${order}`
-  const chosen = pageIn(users.select('users.uid').orderBy(sorted), page)
+  const uid = sql`users.uid ${order}`
+  const chosen = pageIn(
+    users.select('users.uid').orderBy(sortBy === 'name' ? sql`lower(users.name) ${order}, ${uid}` : uid),
+    page,
+  )
+  // Not as it stands in the index of names: SQLite would walk all of that for the few it has chosen.
+  const sorted = sortBy === 'name' ? sql`(lower(users.name) || '') ${order}, ${uid}` : uid
   const rows = await tx.query(
     usersSeenBy(tx, app, viewer).where('users.uid', 'in', chosen).select(SEEN).orderBy(sorted).compile(),
   )
