@@ -2,8 +2,9 @@
  * The newest, or oldest, messages of many conversations together, for what it costs to show one page, however much has been
  * said in them: each conversation is read from its own end of the index, and no further than the page may need.
  *
- * With a page of n: the n conversations whose first message comes first are enough (`few`); what comes after the first
- * message of the last of these is on no such page (the edge); and of none are more than n messages needed (`edge`).
+ * If in m conversations the q-th message lies before some edge, then q * m messages do; and if that is a page, then no page
+ * goes beyond the edge. Of all edges with q * m = a page, a few are looked for: the first messages of all conversations (q = 1) are
+ * one look each, and bound the others; and where few conversations are left, or one is busy, those with larger q are nearer.
  */
 import type { AppId, Uid } from '@confab/protocol'
 import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
@@ -74,6 +75,9 @@ export type MergedRow = MessageRow & { last_reply_id: number | null }
 
 const bigint = (value: number | Sql<number>): Sql<number> => sql<number>`CAST(${value} AS BIGINT)`
 
+/** How many messages are looked at in each conversation, step by step, for a page of `limit`. */
+const stepsOf = (limit: number): readonly number[] => [...new Set([1, Math.ceil(Math.sqrt(limit)), limit])]
+
 /**
  * The steps narrow each conversation down to `low < key <= high`, with one condition at either end: of two, SQLite begins
  * at the one that was said first, and walks from there to the other.
@@ -88,28 +92,31 @@ export const merged = (tx: Tx, merge: Merge): Promise<readonly MergedRow[]> => {
     AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} AND ${key} > ${sql.ref(`${of}.low`)}
     AND ${key} <= ${sql.ref(`${of}.high`)} AND ${condition}`
   const [low, high] = [sql<number>`low`, sql<number>`high`]
-  /** What comes after `edge` in this direction is left out. */
-  const upTo = (edge: Sql<number>): Sql<unknown> =>
-    forwards ? sql`low, ${least(high, edge)} AS high` : sql`${greatest(low, sql<number>`${edge} - 1`)} AS low, high`
-  const count = sql.lit(limit)
-  const farthest = forwards ? sql`max(head)` : sql`min(head)`
-  const last = sql<number>`SELECT ${key} FROM messages WHERE ${said('near')}
-    ORDER BY ${key} ${order} LIMIT 1 OFFSET ${sql.lit(limit - 1)}`
+  const edge = sql<number>`edge`
+  const within = forwards
+    ? sql`low, CASE WHEN edge IS NULL THEN high ELSE ${least(high, edge)} END AS high`
+    : sql`CASE WHEN edge IS NULL THEN low ELSE ${greatest(low, sql<number>`edge - 1`)} END AS low, high`
+  /** Left are the conversations that have something before the edge, and what of them is before it. */
+  const step = (from: string, to: string, each: number): Sql<unknown> => {
+    const [marks, edges] = [sql.ref(`${to}_marks`), sql.ref(`${to}_edge`)]
+    const mark = sql`SELECT ${key} FROM messages WHERE ${said(from)} ORDER BY ${key} ${order} LIMIT 1 OFFSET ${sql.lit(each - 1)}`
+    const isLeft = forwards ? sql`mark <= edge` : sql`mark >= edge`
+    return sql`${marks} AS MATERIALIZED (SELECT conversation, low, high, (${mark}) AS mark FROM ${sql.ref(from)}),
+      ${edges} AS MATERIALIZED (SELECT (SELECT mark FROM ${marks} WHERE mark IS NOT NULL ORDER BY mark ${order}
+        LIMIT 1 OFFSET ${sql.lit(Math.ceil(limit / each) - 1)}) AS edge),
+      ${sql.ref(to)} AS MATERIALIZED (SELECT conversation, ${within} FROM ${marks} CROSS JOIN ${edges}
+        ${each === 1 ? sql`WHERE mark IS NOT NULL AND (edge IS NULL OR ${isLeft})` : sql``})`
+  }
+  const steps = stepsOf(limit).map((each, n, { length }) =>
+    step(n === 0 ? 'sources' : `step${n}`, n + 1 === length ? 'bounds' : `step${n + 1}`, each),
+  )
   // Materialized: or each look at a column would search again.
   const found = sql<MergedRow>`WITH sources AS MATERIALIZED (
       SELECT conversation, ${greatest(low, bigint(range.after ?? 0))} AS low, ${bigint(range.upTo ?? ID_MAX)} AS high
       FROM (${sources}) AS taken),
-    heads AS MATERIALIZED (
-      SELECT conversation, low, high, (SELECT ${key} FROM messages WHERE ${said('sources')} ORDER BY ${key} ${order} LIMIT 1) AS head
-      FROM sources),
-    few AS MATERIALIZED (SELECT * FROM heads WHERE head IS NOT NULL ORDER BY head ${order} LIMIT ${count}),
-    edge AS MATERIALIZED (
-      SELECT CASE WHEN count(*) < ${count} THEN ${sql.lit(forwards ? ID_MAX : 0)} ELSE ${farthest} END AS farthest FROM few),
-    near AS MATERIALIZED (SELECT conversation, ${upTo(sql<number>`edge.farthest`)} FROM few CROSS JOIN edge),
-    lasts AS MATERIALIZED (SELECT conversation, low, high, (${last}) AS last FROM near),
-    bounds AS MATERIALIZED (SELECT conversation, ${upTo(sql<number>`coalesce(last, ${forwards ? high : sql`low + 1`})`)} FROM lasts)
+    ${sql.join(steps)}
     SELECT ${sql.join(MESSAGE_COLUMNS.map((column) => sql.ref(`messages.${column}`)))}, messages.last_reply_id
     FROM bounds CROSS JOIN messages WHERE ${said('bounds')}
-    ORDER BY +${sql.ref(`messages.${by}`)} ${order} LIMIT ${count}`
+    ORDER BY +${sql.ref(`messages.${by}`)} ${order} LIMIT ${sql.lit(limit)}`
   return tx.query(found.compile(tx.build))
 }
