@@ -6,8 +6,6 @@ import {
   type Guid,
   groupConversationId,
   type MessageId,
-  mediaTypes,
-  type ReceiverType,
   type Uid,
   userConversationId,
 } from '@confab/protocol'
@@ -17,10 +15,10 @@ import { AppError } from '../../kernel/app-error.ts'
 import { messagesShown } from '../../roles/permission.policy.ts'
 import { stateOf } from './conversation-rows.ts'
 import { membershipOf, requireGroup } from './group-rows.ts'
-import { contains, holdsOneOf } from './lists.ts'
 import { type MentionOptions, withMentions } from './mention-views.ts'
 import { type Mark, merged, oneToOneSources, type Sources, sourcesOf } from './merged-lists.ts'
 import { assertTakesPart, requireMessage } from './message-access.ts'
+import { allowedOf, filtersOf, type MessageFilter, personal } from './message-filters.ts'
 import { MESSAGE_COLUMNS, type MessageRow, toMessage } from './message-rows.ts'
 import { idsBetweenTimes } from './message-times.ts'
 import { type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
@@ -37,37 +35,6 @@ export type MessageScope =
   | { readonly kind: 'user'; readonly uid: Uid }
   | { readonly kind: 'group'; readonly guid: Guid }
   | { readonly kind: 'thread'; readonly parentId: MessageId }
-
-export interface MessageFilter {
-  readonly searchKey?: string
-  readonly receiverType?: ReceiverType
-  readonly conversationId?: ConversationId
-  readonly sender?: Uid
-  readonly categories?: readonly string[]
-  readonly types?: readonly string[]
-  readonly tags?: readonly string[]
-  readonly hideDeleted?: boolean
-  readonly onlyDeleted?: boolean
-  readonly hideReplies?: boolean
-  readonly hideQuoted?: boolean
-  readonly unread?: boolean
-  readonly undelivered?: boolean
-  readonly hideBlocked?: boolean
-  /** Of these kinds; any, if there are none. */
-  readonly attachments?: readonly string[]
-  readonly hasLinks?: boolean
-  readonly hasReactions?: boolean
-  readonly hasMentions?: boolean
-  readonly mentioned?: readonly Uid[]
-  readonly pinned?: boolean
-  readonly saved?: boolean
-  /** What was changed after this time, and when it is left out, at all. */
-  readonly changedSince?: number
-  /** Interactive messages whose goal the acting user has reached. */
-  readonly answered?: boolean
-  readonly fromTimestamp?: number
-  readonly toTimestamp?: number
-}
 
 export interface MessageCursor {
   readonly affix: Affix
@@ -151,91 +118,12 @@ const scopeOf = async (tx: Tx, actor: Actor, scope: MessageScope, filter: Messag
   }
 }
 
-const filtersOf = (filter: MessageFilter): Expression<SqlBool>[] => {
-  const all: Expression<SqlBool>[] = []
-  if (filter.receiverType !== undefined) all.push(eb('receiver_type', '=', filter.receiverType))
-  if (filter.conversationId !== undefined) all.push(eb('conversation_id', '=', filter.conversationId))
-  if (filter.sender !== undefined) all.push(eb('sender', '=', filter.sender))
-  if (filter.categories?.length) all.push(eb('category', 'in', [...filter.categories]))
-  if (filter.types?.length) all.push(eb('type', 'in', [...filter.types]))
-  // Edits and deletions show on the messages themselves; who wants to follow them asks for category action, type message.
-  else all.push(eb.or([eb('category', '!=', 'action'), eb('type', '!=', 'message')]))
-  if (filter.tags?.length) all.push(holdsOneOf('tags', filter.tags))
-  if (filter.searchKey) all.push(eb.and([contains('text', filter.searchKey), eb('deleted_at', 'is', null)]))
-  if (filter.hideDeleted) all.push(eb('deleted_at', 'is', null))
-  if (filter.onlyDeleted) all.push(eb('deleted_at', 'is not', null))
-  if (filter.hideReplies) all.push(eb('parent_id', 'is', null))
-  if (filter.hideQuoted) all.push(eb('quoted_id', 'is', null))
-  all.push(...contentsOf(filter))
-  if (filter.fromTimestamp !== undefined) {
-    all.push(eb('sent_at', '>=', filter.fromTimestamp))
-    if (filter.toTimestamp !== undefined) all.push(eb('sent_at', '<=', filter.toTimestamp))
-  }
-  return all
-}
-
-const LINK = ['%http://%', '%https://%']
-
-/** What stands in a message, as far as it says so. */
-const contentsOf = (filter: MessageFilter): Expression<SqlBool>[] => {
-  const all: Expression<SqlBool>[] = []
-  const { attachments, mentioned } = filter
-  if (attachments !== undefined) {
-    all.push(
-      eb('category', '=', 'message'),
-      eb('type', 'in', attachments.length > 0 ? [...attachments] : [...mediaTypes]),
-    )
-  }
-  if (filter.hasLinks) all.push(eb.or(LINK.map((link) => eb('text', 'like', link))))
-  if (filter.hasReactions) all.push(eb('reactions', 'is not', null))
-  if (filter.hasMentions) all.push(eb('text', 'like', '%<@uid:%'))
-  if (mentioned?.length) all.push(eb.or(mentioned.map((uid) => contains('text', `<@uid:${uid}>`))))
-  if (filter.pinned) all.push(eb('pinned_at', 'is not', null))
-  if (filter.changedSince !== undefined) {
-    all.push(eb('updated_at', '>', eb.ref('sent_at')), eb('updated_at', '>', filter.changedSince))
-  }
-  return all
-}
-
 /** Up to where messages of a conversation are not shown to a user. */
 const marksOf = ({ unread, undelivered }: MessageFilter): readonly Mark[] => [
   'hidden_id',
   ...(unread ? (['read_id'] as const) : []),
   ...(undelivered ? (['delivered_id'] as const) : []),
 ]
-
-/** What depends on who asks, but for the marks. */
-const personal = (actor: Actor, filter: MessageFilter): Expression<SqlBool>[] => {
-  if (actor.kind === 'app') return []
-  const { appId: app, uid } = actor
-  const all: Expression<SqlBool>[] = []
-  if (filter.unread || filter.undelivered) {
-    all.push(eb('sender', '!=', uid), eb('category', '!=', 'action'), eb('deleted_at', 'is', null))
-  }
-  if (filter.hideBlocked) all.push(eb('sender', 'not in', blockedBy(app, uid)))
-  if (filter.saved) all.push(eb('messages.id', 'in', savedBy(app, uid)))
-  if (filter.answered) all.push(eb('messages.id', 'in', answeredBy(uid)))
-  return all
-}
-
-const blockedBy = (app: AppId, uid: Uid) =>
-  eb.selectFrom('blocked_users').select('blocked_uid').where('app_id', '=', app).where('uid', '=', uid)
-
-const savedBy = (app: AppId, uid: Uid) =>
-  eb.selectFrom('saved_messages').select('message_id').where('app_id', '=', app).where('uid', '=', uid)
-
-const answeredBy = (uid: Uid) =>
-  eb.selectFrom('interactions').select('message_id').where('uid', '=', uid).where('completes', '=', 1)
-
-/** What the role of whoever asks lets them see; what happened in a conversation is told to everybody in it. */
-const allowedOf = (allowed: ReturnType<typeof messagesShown> | undefined): Expression<SqlBool>[] => {
-  const isAction = eb('category', '=', 'action')
-  const oneOf = (column: 'category' | 'type', values: readonly string[] | undefined): Expression<SqlBool>[] => {
-    if (values === undefined) return []
-    return [values.length === 0 ? isAction : eb.or([isAction, eb(column, 'in', [...values])])]
-  }
-  return [...oneOf('category', allowed?.categories), ...oneOf('type', allowed?.types)]
-}
 
 /** Where only a time is said: ids tell it but roughly. */
 const timeOf = ({ affix, id, sentAt }: MessageCursor): Expression<SqlBool>[] =>
