@@ -89,8 +89,8 @@ export const merged = (tx: Tx, merge: Merge): Promise<readonly MergedRow[]> => {
   // Not as it stands in the index: so the engine takes another.
   const key = isRare ? sql<number>`+${sql.ref(`messages.${by}`)}` : sql<number>`${sql.ref(`messages.${by}`)}`
   const said = (of: string): Sql<SqlBool> => sql<SqlBool>`messages.app_id = ${actor.appId}
-    AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} AND ${key} > ${sql.ref(`${of}.low`)}
-    AND ${key} <= ${sql.ref(`${of}.high`)} AND ${condition}`
+    AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} AND ${condition}
+    AND ${key} > ${sql.ref(`${of}.low`)} AND ${key} <= ${sql.ref(`${of}.high`)}`
   const [low, high] = [sql<number>`low`, sql<number>`high`]
   const edge = sql<number>`edge`
   const within = forwards
