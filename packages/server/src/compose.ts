@@ -38,6 +38,7 @@ import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
+import { type Certificate, openCertificate } from './tls/certificate.ts'
 import { VERSION } from './version.ts'
 import { type BeforeMessage, makeBeforeMessage } from './webhooks/before-message.ts'
 import { FileSweeper } from './workers/file-sweeper.ts'
@@ -67,6 +68,7 @@ interface Parts {
   readonly metrics: Metrics
   readonly kernel: Kernel
   readonly fileParts: FileParts
+  readonly certificate: Certificate | undefined
 }
 
 const policyOf = (config: Config): CallbackPolicy => ({
@@ -205,7 +207,7 @@ const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Pro
 
 const openHttp = async (
   config: Config,
-  { store, metrics, kernel, fileParts }: Parts,
+  { store, metrics, kernel, fileParts, certificate }: Parts,
   { sender, send, asking, teller, hints }: Sending,
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
@@ -242,12 +244,14 @@ const openHttp = async (
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
+    makeServer: certificate && ((handler) => certificate.makeServer(handler)),
     ...{ corsOrigins, isTrusted, reachedAt },
     files: routes.length > 0 ? files : undefined,
     auditOf: makeAuditOf({ store, clock, log }),
     takeAllowance: makeTakeAllowance(config, clock),
   })
-  return { http, url: await http.listen({ host: config.host, port: config.port }) }
+  const url = await http.listen({ host: config.host, port: config.port })
+  return { http, url: certificate === undefined ? url : url.replace(/^http:/, 'https:') }
 }
 
 export const compose = async (config: Config, world: World): Promise<Server> => {
@@ -265,10 +269,13 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
     opened.add(() => bus.close())
     const metrics = makeMetrics()
+    const certificate = await openCertificate(config, { clock, log })
+    opened.add(async () => certificate?.close())
+    if (certificate !== undefined) metrics.watchCertificate(() => certificate.notAfterMs / 1000)
     const files = openFileStore(config, { log })
     opened.add(() => files.close())
     const fileParts = buildFiles(config, { store, files, ...kernel })
-    const parts = { store, bus, metrics, kernel, fileParts }
+    const parts = { store, bus, metrics, kernel, fileParts, certificate }
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })

@@ -13,6 +13,8 @@ export interface Metrics {
   breakerOpened(): void
   /** Of one webhook that was asked before a message was accepted. */
   askedBefore(outcome: string, seconds: number): void
+  /** Unix seconds, asked for when they are read. */
+  watchCertificate(notAfter: () => number): void
   /** Values that are asked for when they are read. */
   watch(gauges: {
     lanes: () => number
@@ -80,6 +82,16 @@ export const makeMetrics = (): Metrics => {
     finished: (state) => finished.inc({ state }),
     breakerOpened: () => opened.inc(),
     askedBefore: (outcome, seconds) => askedBefore.observe({ outcome }, seconds),
+    watchCertificate: (notAfter) => {
+      new Gauge({
+        name: 'confab_tls_certificate_expiry_timestamp_seconds',
+        help: 'When the certificate in use expires, as unix time.',
+        registers,
+        collect() {
+          this.set(notAfter())
+        },
+      })
+    },
     watch: ({ lanes, inFlight, backlog }) => {
       const gauge = (name: string, help: string, read?: () => number): Gauge =>
         new Gauge({
