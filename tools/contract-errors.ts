@@ -37,6 +37,8 @@ const sending: readonly ErrorCode[] = [
 ]
 
 const group: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_GUID_NOT_FOUND']
+/** Where somebody becomes a member. */
+const noRoom: readonly ErrorCode[] = ['ERR_NO_VACANCY', 'ERR_PLAN_QUOTA_RESTRICTION']
 const managing: readonly ErrorCode[] = [
   ...group,
   'ERR_GROUP_NOT_JOINED',
@@ -95,7 +97,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'PUT /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND', 'ERR_APIKEY_NO_SELF_ACTION'],
   'DELETE /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND', 'ERR_APIKEY_NO_SELF_ACTION'],
   'GET /audit': [],
-  'POST /users': ['ERR_UID_ALREADY_EXISTS', 'ERR_ROLE_NOT_FOUND'],
+  'POST /users': ['ERR_UID_ALREADY_EXISTS', 'ERR_ROLE_NOT_FOUND', 'ERR_PLAN_QUOTA_RESTRICTION'],
   'GET /users': ['ERR_UID_NOT_FOUND'],
   'PUT /users': [],
   'DELETE /users': [],
@@ -131,10 +133,21 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /users/:uid/auth_tokens/:authToken': token,
   'PUT /users/:uid/auth_tokens/:authToken': token,
   'DELETE /users/:uid/auth_tokens/:authToken': token,
-  'POST /groups': ['ERR_UID_NOT_FOUND', 'ERR_GUID_ALREADY_EXISTS', 'ERR_EMPTY_GROUP_PASS'],
+  'POST /groups': [
+    'ERR_UID_NOT_FOUND',
+    'ERR_GUID_ALREADY_EXISTS',
+    'ERR_EMPTY_GROUP_PASS',
+    'ERR_PLAN_QUOTA_RESTRICTION',
+  ],
   'GET /groups': ['ERR_UID_NOT_FOUND'],
   'GET /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED'],
-  'PUT /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_MODERATOR_SCOPE', 'ERR_EMPTY_GROUP_PASS'],
+  'PUT /groups/:guid': [
+    ...group,
+    'ERR_GROUP_NOT_JOINED',
+    'ERR_GROUP_NO_MODERATOR_SCOPE',
+    'ERR_EMPTY_GROUP_PASS',
+    ...noRoom,
+  ],
   'DELETE /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_ADMIN_SCOPE'],
   'POST /groups/:guid/members': [
     ...group,
@@ -145,6 +158,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
     'ERR_GROUP_JOIN_NOT_ALLOWED',
     'ERR_EMPTY_GROUP_PASS',
     'ERR_WRONG_GROUP_PASS',
+    ...noRoom,
   ],
   'PUT /groups/:guid/members': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_ADMIN_SCOPE'],
   'DELETE /groups/:guid/members': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_SELF_ACTION'],

@@ -19,12 +19,12 @@
  */
 import { type Static, Type } from 'typebox'
 import { botSettings } from './bot-settings.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 export const UnixSeconds = Type.Integer({ minimum: 0, description: 'Unix seconds.' })
 export const JsonObject = Type.Record(Type.String(), Type.Unknown(), { description: 'Any JSON object.' })
-export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: limits.tagLength }), {
-  maxItems: limits.tags,
+export const Tags = Type.Array(Type.String({ minLength: 1, ...upTo('maxLength', 'tagLength') }), {
+  ...upTo('maxItems', 'tags'),
   description: 'Free labels to search by.',
 })
 

@@ -148,6 +148,11 @@ export const errorCodes = {
     'The user is a member of the group already.',
     'Nothing is to be done; use Change Scope for another scope.',
   ),
+  ERR_NO_VACANCY: row(
+    403,
+    'The group has as many members as a group may have.',
+    'Wait until somebody leaves, or raise the limit of the server.',
+  ),
   ERR_WRONG_GROUP_PASS: row(403, 'The password of the group is another one.', 'Send the password of the group.'),
   ERR_GROUP_JOIN_NOT_ALLOWED: row(
     403,

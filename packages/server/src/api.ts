@@ -1,5 +1,5 @@
 /** The API of the server: every route with the use cases behind it, from what they are made of. */
-import { ImportGroup, ImportMember, ImportMessage, ImportUser } from '@confab/protocol'
+import { ImportGroup, ImportMember, ImportMessage, ImportUser, type Limits, withLimits } from '@confab/protocol'
 import { apiKeyRoutes } from './apps/api-keys.routes.ts'
 import { auditRoutes } from './apps/audit.routes.ts'
 import { makeListAudit } from './apps/audit.ts'
@@ -10,6 +10,7 @@ import { type FetchUpdates, makeFetchUpdates } from './bots/pull-updates.ts'
 import { makeTestCallback } from './bots/test-callback.ts'
 import { updateRoutes } from './bots/updates.routes.ts'
 import type { Teller } from './callbacks/tell.ts'
+import { limitsOf } from './config/limits.ts'
 import type { Config } from './config/schema.ts'
 import { conversationRoutes } from './conversations/conversations.routes.ts'
 import { makeManageConversations } from './conversations/manage-conversations.ts'
@@ -76,12 +77,21 @@ const guardsOf = (config: Config): AddressGuards =>
 export const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
   makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })
 
-export const importChecks: RowChecks = {
-  user: makeCheck(ImportUser, 'user'),
-  group: makeCheck(ImportGroup, 'group'),
-  member: makeCheck(ImportMember, 'member'),
-  message: makeCheck(ImportMessage, 'message'),
-}
+export const makeImportChecks = (limits: Limits): RowChecks => ({
+  user: makeCheck(withLimits(ImportUser, limits), 'user'),
+  group: makeCheck(withLimits(ImportGroup, limits), 'group'),
+  member: makeCheck(withLimits(ImportMember, limits), 'member'),
+  message: makeCheck(withLimits(ImportMessage, limits), 'message'),
+})
+
+/** What is checked, and what `/openapi.json` says, is what this server takes. */
+const limited =
+  (limits: Limits) =>
+  (route: Route): Route => ({
+    ...route,
+    query: route.query && withLimits(route.query, limits),
+    body: route.body && withLimits(route.body, limits),
+  })
 
 export interface RouteParts {
   readonly store: Store
@@ -103,7 +113,8 @@ export interface RouteParts {
 export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
   const { store, kernel, send, sender, teller, updates, onCredentialsChanged, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
-  const shared = { store, ...kernel, teller }
+  const limits = limitsOf(config)
+  const shared = { store, ...kernel, teller, limits }
   const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotsChanged, onResume }
   const bots = makeManageBots(calling)
   const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })
@@ -115,9 +126,9 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
   const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const members = makeManageMembers(shared)
-  const data = makeImportData({ ...shared, checks: importChecks })
+  const data = makeImportData({ ...shared, checks: makeImportChecks(limits) })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
-  return [
+  const routes = [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
     ...auditRoutes(makeListAudit(shared)),
     ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
@@ -140,6 +151,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...deliveryRoutes(deliveries),
     ...webhookRoutes({ webhooks, testCallback, deliveries }),
   ]
+  return routes.map(limited(limits))
 }
 
 /** The table of routes without a server: for documents and for tests over the whole table. */

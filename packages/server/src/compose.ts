@@ -2,7 +2,7 @@
  * The only place where parts meet. Opened in the order in which they need each other, closed in reverse: first nothing
  * new comes in, then what is under way ends, then the store goes.
  */
-import { SendMessage } from '@confab/protocol'
+import { type Limits, SendMessage, withLimits } from '@confab/protocol'
 import type { FastifyInstance } from 'fastify'
 import { buildRoutes, buildSender, type Kernel } from './api.ts'
 import { makeAuditOf } from './apps/audit.ts'
@@ -14,6 +14,7 @@ import type { Bus } from './bus/bus.ts'
 import { openBus } from './bus/open-bus.ts'
 import { makePostReplies } from './callbacks/replies.ts'
 import { makeTeller, type Teller } from './callbacks/tell.ts'
+import { limitsOf } from './config/limits.ts'
 import type { Config } from './config/schema.ts'
 import type { CallbackPolicy } from './delivery/attempt.ts'
 import { Dispatcher } from './delivery/dispatcher.ts'
@@ -66,6 +67,7 @@ interface Parts {
   readonly metrics: Metrics
   readonly kernel: Kernel
   readonly fileParts: FileParts
+  readonly limits: Limits
 }
 
 const policyOf = (config: Config): CallbackPolicy => ({
@@ -80,8 +82,8 @@ const policyOf = (config: Config): CallbackPolicy => ({
   },
 })
 
-const buildSend = ({ store, metrics }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
-  makeSendMessage({ store, teller, asking, onAccepted: () => metrics.accepted() })
+const buildSend = ({ store, metrics, limits }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
+  makeSendMessage({ store, teller, asking, limits, onAccepted: () => metrics.accepted() })
 
 /** The app and keys of the configuration, made or found again. */
 export const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
@@ -126,7 +128,7 @@ class Opened {
 
 const buildDispatcher = (
   config: Config,
-  { store, metrics, kernel }: Parts,
+  { store, metrics, kernel, limits }: Parts,
   { sender, send }: { sender: Sender; send: SendMessageAs },
 ): Dispatcher =>
   new Dispatcher({
@@ -136,7 +138,7 @@ const buildDispatcher = (
     metrics,
     maxInFlight: config.callbackConcurrency,
     defaults: policyOf(config),
-    postReplies: makePostReplies({ store, send, checkMessage: makeCheck(SendMessage, 'reply') }),
+    postReplies: makePostReplies({ store, send, checkMessage: makeCheck(withLimits(SendMessage, limits), 'reply') }),
     leaseMs: config.leaseMs,
   })
 
@@ -204,7 +206,7 @@ const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Pro
 
 const openHttp = async (
   config: Config,
-  { store, metrics, kernel, fileParts }: Parts,
+  { store, metrics, kernel, fileParts, limits }: Parts,
   { sender, send, asking, teller, hints }: Sending,
 ): Promise<{ url: string; http: FastifyInstance }> => {
   const { clock, ids, log } = kernel
@@ -235,10 +237,11 @@ const openHttp = async (
   }
   const openApi = openApiOf(routes, { version: VERSION })
   const { publicUrl } = config
-  const messageForm = makeMessageForm({ ...fileParts, ...config })
+  const messageForm = makeMessageForm({ ...fileParts, ...config, limits })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, publicUrl, messageForm },
+    bodyBytes: limits.bodyBytes,
     files: routes.length > 0 ? files : undefined,
     auditOf: makeAuditOf({ store, clock, log }),
     takeAllowance: makeTakeAllowance(config, clock),
@@ -252,19 +255,21 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
   const opened = new Opened()
   let stopping: Promise<void> | undefined
   try {
-    const { store, migration } = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log })
+    const { databaseUrl, dataDir } = config
+    const limits = limitsOf(config)
+    const { store, migration } = await openStore({ databaseUrl, dataDir, limits, log })
     opened.add(() => store.close())
     if (migration.before !== migration.after) log.info({ ...migration, engine: store.engine }, 'store.migrated')
     const vault = await openSecrets(config, { store, clock, log })
     const kernel: Kernel = { clock, ids, log, random, vault }
     await ensureConfiguredApp(config, store, clock)
-    const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
+    const bus = await openBus({ busUrl: config.busUrl, databaseUrl, log })
     opened.add(() => bus.close())
     const metrics = makeMetrics()
     const files = openFileStore(config, { log })
     opened.add(() => files.close())
-    const fileParts = buildFiles(config, { store, files, ...kernel })
-    const parts = { store, bus, metrics, kernel, fileParts }
+    const fileParts = buildFiles({ ...config, limits }, { store, files, ...kernel })
+    const parts = { store, bus, metrics, kernel, fileParts, limits }
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })

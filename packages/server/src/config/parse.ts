@@ -72,6 +72,13 @@ const missingOfS3 = (config: Config, refused: ReadonlySet<SettingName>): Problem
     : []
 }
 
+/** A message that may be so large must come in, with what stands around its `data`, and with characters that JSON escapes. */
+const tooSmallBody = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
+  const { limitBodyBytes: body, limitMessageDataBytes: data } = config
+  if (refused.has('limitBodyBytes') || refused.has('limitMessageDataBytes') || body >= 2 * data) return []
+  return [{ key: settings.limitBodyBytes.env, problem: `must be at least twice ${settings.limitMessageDataBytes.env}` }]
+}
+
 /** What no setting can see alone. A setting that was refused is unset here; its absence is no second problem. */
 const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
   const { appId, restApiKey, authKey } = config
@@ -98,6 +105,7 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
       ? [{ key: 'CONFAB_MASTER_KEY_PREVIOUS', problem: 'must differ from CONFAB_MASTER_KEY' }]
       : []),
     ...missingOfS3(config, refused),
+    ...tooSmallBody(config, refused),
     ...(isTwice ? [{ key: 'CONFAB_AUTH_KEY', problem: 'must differ from CONFAB_REST_API_KEY' }] : []),
   ]
 }

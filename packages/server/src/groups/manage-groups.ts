@@ -4,7 +4,7 @@ import {
   type GroupType,
   type Guid,
   groupConversationId,
-  limits,
+  type Limits,
   type MemberLists,
   parseGuid,
   parseUid,
@@ -16,7 +16,7 @@ import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
-import { jsonText } from '../kernel/json.ts'
+import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { GroupFilter } from '../storage/sql/groups.ts'
 import type { MemberChange, MemberOutcome } from '../storage/sql/members.ts'
@@ -35,11 +35,8 @@ export interface ManageGroups {
 /** Messages removed per transaction, so that nobody waits long behind the deletion of a large group. */
 const PURGE_STEP = 500
 
-const metadataText = (metadata: unknown): string | null =>
-  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
-
 /** The uids of a call, each once: admins before moderators before participants; bans stand for themselves. */
-export const memberChanges = (lists: MemberLists): MemberChange[] => {
+export const memberChanges = (lists: MemberLists, most: number): MemberChange[] => {
   const changes = new Map<string, MemberChange>()
   for (const list of ['usersToBan', 'admins', 'moderators', 'participants'] as const) {
     for (const text of lists[list] ?? []) {
@@ -47,8 +44,8 @@ export const memberChanges = (lists: MemberLists): MemberChange[] => {
       if (!changes.has(uid)) changes.set(uid, { list, uid })
     }
   }
-  if (changes.size > limits.membersPerCall) {
-    throw badRequest({ members: `must not name more than ${limits.membersPerCall} users in one call` })
+  if (changes.size > most) {
+    throw badRequest({ members: `must not name more than ${most} users in one call` })
   }
   return [...changes.values()]
 }
@@ -65,8 +62,10 @@ export const makeManageGroups = (deps: {
   store: Pick<Store, 'groups' | 'messages'>
   clock: Clock
   teller: Teller
+  limits: Limits
 }): ManageGroups => {
-  const { store, clock, teller } = deps
+  const { store, clock, teller, limits } = deps
+  const metadataText = makeMetadataText(limits.metadataBytes)
   const handOn = (actor: Actor, guid: Guid, told: Told): void =>
     teller.told(told, {
       appId: actor.appId,
@@ -94,7 +93,7 @@ export const makeManageGroups = (deps: {
         tags: jsonText(body.tags),
         // Who acts for somebody owns what they make: the contract ignores `owner` then.
         owner: actor.kind === 'app' && body.owner !== undefined ? parseUid(body.owner) : undefined,
-        members: memberChanges(body.members ?? {}),
+        members: memberChanges(body.members ?? {}, limits.membersPerCall),
         telling: teller.telling(client),
       })
       handOn(actor, guid, told)

@@ -2,6 +2,7 @@ import {
   errorCodes,
   type Guid,
   groupConversationId,
+  type Limits,
   type MemberLists,
   type Scope,
   type Uid,
@@ -69,8 +70,12 @@ const aboutGroup = (app: App, actor: Actor, guid: Guid) => ({
   sender: actorUid(actor),
 })
 
-export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; teller: Teller }): ManageMembers => {
-  const { store, teller } = deps
+export const makeManageMembers = (deps: {
+  store: Pick<Store, 'members'>
+  teller: Teller
+  limits: Limits
+}): ManageMembers => {
+  const { store, teller, limits } = deps
   const caseOf = ({ app, actor, guid, uid, client }: MemberOf & By) => ({
     actor,
     appCreatedAt: app.createdAt,
@@ -81,7 +86,7 @@ export const makeManageMembers = (deps: { store: Pick<Store, 'members'>; teller:
   const handOn = ({ app, actor, guid }: MemberOf, told: Told): void => teller.told(told, aboutGroup(app, actor, guid))
   return {
     add: async ({ app, actor, guid, client }, lists) => {
-      const changes = memberChanges(lists)
+      const changes = memberChanges(lists, limits.membersPerCall)
       if (changes.length === 0) throw badRequest({ members: 'name at least one user' })
       const telling = teller.telling(client)
       const { outcomes, told } = await store.members.add({

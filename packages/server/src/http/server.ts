@@ -6,7 +6,7 @@
  */
 
 import { Readable } from 'node:stream'
-import { limits, parseUid } from '@confab/protocol'
+import { parseUid } from '@confab/protocol'
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -68,6 +68,8 @@ export interface HttpDeps {
   /** Where people reach the server, if that is known. */
   readonly publicUrl: string | undefined
   readonly messageForm: MessageForm
+  /** How large a body may be that is no form. */
+  readonly bodyBytes: number
   /** Of a node that answers requests. */
   readonly files: FilesDeps | undefined
 }
@@ -258,7 +260,7 @@ const logRequests = (app: FastifyInstance, { log, metrics }: HttpDeps): void => 
 }
 
 const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
-  const failure = toAppError(error)
+  const failure = toAppError(error, request.server.initialConfig.bodyLimit ?? 0)
   request.failure = failure
   // The serializer of the route's answer would drop what an error says.
   reply
@@ -274,7 +276,7 @@ const BODY_WITHIN_MS = 60_000
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const app = Fastify({
     logger: false,
-    bodyLimit: limits.bodyBytes,
+    bodyLimit: deps.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
     rewriteUrl: ({ url = '/' }) => withShortVersion(url),
     genReqId: () => deps.ids.request(),

@@ -95,6 +95,7 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   },
   ERR_ALREADY_JOINED: ({ fails, group, ann }) =>
     fails('POST', `/groups/${group}/members`, { onBehalfOf: ann, body: {} }),
+  ERR_NO_VACANCY: { not: 'needs a lower limit: produced in limits.test.ts' },
   ERR_WRONG_GROUP_PASS: async ({ fails, api, ann }) => {
     await api.ok('POST', '/groups', { body: { guid: 'locked', name: 'x', type: 'password', password: 'sesame' } })
     await fails('POST', '/groups/locked/members', { onBehalfOf: ann, body: { password: 'x' } })

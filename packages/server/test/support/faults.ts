@@ -1,5 +1,5 @@
 /** Every error of every route, produced: a request that would be right, and what makes it fail. */
-import { limits } from '@confab/protocol'
+import { defaultLimits } from '@confab/protocol'
 import type { Route } from '../../src/http/route.ts'
 import { type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
 import type { Api, CallOptions, Json } from './api.ts'
@@ -211,7 +211,66 @@ const hookDelivery = async ({ api, ann, bob }: World): Promise<string> => {
   return delivery.id
 }
 
-const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
+/** With which the server runs that is asked for every error: else they would not come. */
+export const loweredLimits = { groupSize: 30, groupsPerUser: 30, usersPerApp: 200 }
+export const loweredEnv = {
+  CONFAB_LIMIT_GROUP_SIZE: String(loweredLimits.groupSize),
+  CONFAB_LIMIT_GROUPS_PER_USER: String(loweredLimits.groupsPerUser),
+  CONFAB_LIMIT_USERS_PER_APP: String(loweredLimits.usersPerApp),
+}
+
+const uidsOf = (what: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${what}-${n}`)
+
+/** An import asks for no quota. */
+const importUsers = async (api: Api, uids: readonly string[]): Promise<void> => {
+  for (let start = 0; start < uids.length; start += defaultLimits.importRows) {
+    const users = uids.slice(start, start + defaultLimits.importRows).map((uid) => ({ uid, name: uid }))
+    await api.ok('POST', '/data_import/users', { body: { users } })
+  }
+}
+
+/** What a fault leaves behind that others would stumble over: undone before the next one. */
+const undoing = new WeakMap<Api, () => Promise<void>>()
+
+const fullApp = async ({ api }: World): Promise<Fault> => {
+  const { total } = (await api.ok('GET', '/users', { query: { withDeactivated: true } })).meta.pagination
+  const uids = uidsOf('crowd', loweredLimits.usersPerApp - total)
+  await importUsers(api, uids)
+  undoing.set(api, async () => {
+    for (const uid of uids) await api.ok('DELETE', `/users/${uid}`)
+  })
+  return { body: { uid: 'one-more', name: 'x' } }
+}
+
+/** A group in which nobody has room any more. */
+const fullGroup = async ({ api, outsider }: World, { method }: Route): Promise<Fault> => {
+  const guid = `full-${++away}`
+  const uids = uidsOf('packed', loweredLimits.groupSize)
+  await importUsers(api, uids)
+  await api.ok('POST', '/groups', { body: { guid, name: guid } })
+  for (const some of [uids.slice(0, 20), uids.slice(20)]) {
+    await api.ok('POST', `/groups/${guid}/members`, { body: { participants: some } })
+  }
+  if (method === 'PUT') return { isApp: true, names: { guid }, body: { owner: outsider } }
+  return { names: { guid }, onBehalfOf: outsider, body: {} }
+}
+
+/** Somebody who is in as many groups as they may be. */
+const joiner = async ({ api, quiet }: World, { method, path }: Route): Promise<Fault> => {
+  const uid = `joiner-${++away}`
+  await api.ok('POST', '/users', { body: { uid, name: uid } })
+  for (const guid of uidsOf(`of-${uid}`, loweredLimits.groupsPerUser)) {
+    await api.ok('POST', '/groups', { body: { guid, name: guid, owner: uid } })
+  }
+  if (path === '/groups') return { isApp: true, body: { guid: 'one-more', name: 'x', owner: uid } }
+  if (method === 'PUT') return { isApp: true, names: { guid: quiet }, body: { owner: uid } }
+  return { names: { guid: quiet }, onBehalfOf: uid, body: {} }
+}
+
+const overQuota = async (world: World, route: Route): Promise<Fault> => {
+  const { path } = route
+  if (path === '/users') return fullApp(world)
+  if (path.startsWith('/groups')) return joiner(world, route)
   if (path === '/roles') {
     const make = (api: Api, number: number) => api.ok('POST', path, { body: { role: `filler-${number}`, name: 'x' } })
     return { ...(await filling(path, make)(world)), body: { role: 'one-more', name: 'x' } }
@@ -251,9 +310,9 @@ export const pinnedGroup = async (world: Pick<World, 'api' | 'ann'>): Promise<st
 export const pinnedGroups = async (world: Pick<World, 'api' | 'ann'>): Promise<string> => {
   const { api, ann } = world
   await unpinAll(world)
-  for (let n = 0; n <= limits.pinnedConversations; n++) {
+  for (let n = 0; n <= defaultLimits.pinnedConversations; n++) {
     await makeTalking(api, `pinned-${++away}`, ann)
-    if (n < limits.pinnedConversations) await api.ok('POST', `/groups/pinned-${away}/conversation/pin`)
+    if (n < defaultLimits.pinnedConversations) await api.ok('POST', `/groups/pinned-${away}/conversation/pin`)
   }
   return `pinned-${away}`
 }
@@ -272,7 +331,7 @@ export const pinner = async ({ api, bob, group }: Pick<World, 'api' | 'bob' | 'g
 
 /** As many as may be pinned. */
 const talkingTo = async ({ api }: Pick<World, 'api'>, onBehalfOf: string): Promise<readonly string[]> => {
-  const uids = Array.from({ length: limits.pinnedConversations }, () => `pal-${++away}`)
+  const uids = Array.from({ length: defaultLimits.pinnedConversations }, () => `pal-${++away}`)
   for (const uid of uids) {
     await api.ok('POST', '/users', { body: { uid, name: uid } })
     await api.ok('POST', '/messages', { onBehalfOf, body: toUser(uid) })
@@ -285,7 +344,7 @@ export const keeping = async ({ api, bob }: Pick<World, 'api' | 'bob'>, what: 'p
   const onBehalfOf = `keeper-${++away}`
   await api.ok('POST', '/users', { body: { uid: onBehalfOf, name: 'x' } })
   const send = async () => (await api.ok('POST', '/messages', { onBehalfOf, body: toUser(bob) })).data.id as string
-  const max = what === 'pin' ? limits.pinnedPerConversation : limits.savedPerUser
+  const max = what === 'pin' ? defaultLimits.pinnedPerConversation : defaultLimits.savedPerUser
   for (let n = 0; n < max; n++) await api.ok('POST', `/messages/${await send()}/${what}`, { onBehalfOf })
   return { onBehalfOf, names: { id: await send() } }
 }
@@ -308,6 +367,7 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
     path.startsWith('/users') ? { body: { uid: 'fresh', name: 'x', role: 'none' } } : { names: { role: 'none' } },
   ERR_ROLE_ALREADY_EXISTS: () => ({ body: { role: 'default', name: 'x' } }),
   ERR_ROLE_DELETE_DENIED: () => ({}),
+  ERR_NO_VACANCY: fullGroup,
   ERR_NOT_A_FRIEND: ({ bob }) => ({ body: { friends: [bob] } }),
   ERR_CANNOT_FORM_SELF_RELATION: ({ ann }) => ({ body: { accepted: [ann], friends: [ann] } }),
   ERR_CANNOT_BLOCK_SELF: ({ ann }) => ({ onBehalfOf: ann, body: { blockedUids: [ann] } }),
@@ -425,6 +485,8 @@ const rightActor = (route: Route, { ann }: World): string | undefined =>
 
 /** A request of the route that is answered with the code. */
 export const requestOf = async (route: Route, code: string, world: World): Promise<[string, CallOptions]> => {
+  await undoing.get(world.api)?.()
+  undoing.delete(world.api)
   const fault = await faults[code]?.(world, route)
   if (fault === undefined) throw new Error(`nothing here produces ${code}`)
   const names: Readonly<Record<string, string>> = { ...rightNames(route, world), ...fault.names }

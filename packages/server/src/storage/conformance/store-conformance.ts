@@ -21,6 +21,7 @@ import { importsConformance } from './imports.ts'
 import { laneOrderConformance } from './lane-order.ts'
 import { lanesConformance } from './lanes.ts'
 import { leasesConformance } from './leases.ts'
+import { limitsConformance } from './limits.ts'
 import { membersConformance } from './members.ts'
 import { messageChangesConformance } from './message-changes.ts'
 import { messageListsConformance } from './message-lists.ts'
@@ -76,7 +77,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     let watchedPair: ReturnType<Subject>
     beforeAll(async () => {
       opened = await open()
-      watchedPair = { store: watched(opened.store, seen), peer: watched(opened.peer, seen) }
+      watchedPair = { store: watched(opened.store, seen), peer: watched(opened.peer, seen), lowered: opened.lowered }
     })
     afterAll(() => opened.close())
     const subject: Subject = () => watchedPair
@@ -90,6 +91,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('friends and blocked users', () => relationsConformance(subject))
     describe('groups', () => groupsConformance(subject))
     describe('members', () => membersConformance(subject))
+    describe('limits', () => limitsConformance(subject))
     describe('messages', () => messagesConformance(subject))
     describe('messages: edit, delete, purge', () => messageChangesConformance(subject))
     describe('messages: which bots hear them', () => messageRelayConformance(subject))

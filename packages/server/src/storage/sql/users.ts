@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { dropBot } from './bots.ts'
 import { countOf, pageOf } from './lists.ts'
+import { assertRoomInApp } from './quotas.ts'
 import { assertRoleExists } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
@@ -86,6 +87,7 @@ export const users = {
     async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
       const { appId: app, authToken, uid, now, ...profile } = input
       await assertRoleExists(tx, app, profile.role)
+      await assertRoomInApp(tx, app, 'usersPerApp')
       if ((await tx.run(insertUser, { app, uid, now, ...profile })) === 0) {
         throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid } })
       }
