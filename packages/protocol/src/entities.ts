@@ -139,9 +139,9 @@ export const interactionGoals = ['anyAction', 'anyOf', 'allOf', 'none'] as const
 
 export type MessageCategory = 'message' | 'custom' | 'interactive' | 'action' | 'call'
 
-const Entity = Type.Object({
+export const Entity = Type.Object({
   entity: Type.Union([User, Group, JsonObject]),
-  entityType: Type.Enum(['user', 'group', 'message']),
+  entityType: Type.Enum(['user', 'group', 'message', 'call']),
 })
 
 const ReactionCount = Type.Object({

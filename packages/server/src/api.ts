@@ -10,6 +10,8 @@ import { type FetchUpdates, makeFetchUpdates } from './bots/pull-updates.ts'
 import { makeTestCallback } from './bots/test-callback.ts'
 import { updateRoutes } from './bots/updates.routes.ts'
 import type { Teller } from './callbacks/tell.ts'
+import { callRoutes } from './calls/calls.routes.ts'
+import { makeCalls } from './calls/make-calls.ts'
 import { limitsOf } from './config/limits.ts'
 import type { Config } from './config/schema.ts'
 import { conversationRoutes } from './conversations/conversations.routes.ts'
@@ -143,6 +145,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...threadRoutes({ store, ...messages }),
     ...messageMarkRoutes({ ...shared, react: makeReact(shared), interact: makeInteract(shared) }),
     ...conversationRoutes(makeManageConversations(shared)),
+    ...callRoutes(makeCalls(shared)),
     ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send }),
     ...updateRoutes(updates),

@@ -12,6 +12,7 @@ import { auditConformance } from './audit.ts'
 import { botsConformance } from './bots.ts'
 import { botSecretsConformance } from './bots-secrets.ts'
 import { breakersConformance } from './breakers.ts'
+import { callsConformance } from './calls.ts'
 import { conversationsConformance } from './conversations.ts'
 import { deliveriesConformance } from './deliveries.ts'
 import { filesConformance } from './files.ts'
@@ -100,6 +101,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: reactions, interactions, pins', () => messageMarksConformance(subject))
     describe('threads', () => threadsConformance(subject))
     describe('conversations', () => conversationsConformance(subject))
+    describe('calls', () => callsConformance(subject))
     describe('files', () => filesConformance(subject))
     describe('imports and statistics', () => importsConformance(subject))
     describe('bots', () => botsConformance(subject))

@@ -68,8 +68,8 @@ const deleteTokens = statement<{ app: string; uid: string }>(
   'DELETE FROM auth_tokens WHERE app_id = :app AND uid = :uid',
 )
 
-/** What is the user's alone: how their conversations stand, what they saved and follow. */
-const OWN_TABLES = ['user_conversations', 'saved_messages', 'thread_followers'] as const
+/** What is the user's alone: how their conversations stand, what they saved and follow, the calls that they are in. */
+const OWN_TABLES = ['user_conversations', 'saved_messages', 'thread_followers', 'call_participants'] as const
 
 /** Profile fields as they are stored; JSON fields as text. */
 export interface Profile {
