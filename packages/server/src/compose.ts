@@ -43,6 +43,7 @@ import { makeSendMessage, type SendMessageAs } from './messages/send-message.ts'
 import { makeRestrictions } from './roles/restrictions.ts'
 import { openStore } from './storage/open-store.ts'
 import type { Store } from './storage/store.ts'
+import { type Certificate, openCertificate } from './tls/certificate.ts'
 import { makeCountOnline } from './users/count-online.ts'
 import { makeCheckPass } from './users/pass.ts'
 import { VERSION } from './version.ts'
@@ -75,6 +76,7 @@ interface Parts {
   readonly metrics: Metrics
   readonly kernel: Kernel
   readonly fileParts: FileParts
+  readonly certificate: Certificate | undefined
 }
 
 const policyOf = (config: Config): CallbackPolicy => ({
@@ -213,7 +215,7 @@ const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Pro
 
 const openHttp = async (
   config: Config,
-  { store, live, metrics, kernel, fileParts }: Parts,
+  { store, live, metrics, kernel, fileParts, certificate }: Parts,
   { sender, send, asking, teller, hints }: Sending,
 ): Promise<FastifyInstance> => {
   const { clock, ids, log } = kernel
@@ -251,6 +253,7 @@ const openHttp = async (
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
+    makeServer: certificate && ((handler) => certificate.makeServer(handler)),
     ...{ corsOrigins, isTrusted, reachedAt },
     files: routes.length > 0 ? files : undefined,
     online: { checkPass: makeCheckPass({ store }), countOnline: makeCountOnline({ store }) },
@@ -304,10 +307,13 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
     opened.add(() => bus.close())
     const metrics = makeMetrics()
+    const certificate = await openCertificate(config, { clock, log })
+    opened.add(async () => certificate?.close())
+    if (certificate !== undefined) metrics.watchCertificate(() => certificate.notAfterMs / 1000)
     const files = openFileStore(config, { log })
     opened.add(() => files.close())
     const fileParts = buildFiles(config, { store, files, ...kernel })
-    const parts = { store, bus, live: makeLive({ bus }), metrics, kernel, fileParts }
+    const parts = { store, bus, live: makeLive({ bus }), metrics, kernel, fileParts, certificate }
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
@@ -325,7 +331,8 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(async () => {
       await Promise.all([http.close(), gateway?.stop(), dispatcher?.drain()])
     })
-    const url = await http.listen({ host: config.host, port: config.port })
+    const heard = await http.listen({ host: config.host, port: config.port })
+    const url = certificate === undefined ? heard : heard.replace(/^http:/, 'https:')
     dispatcher?.start()
 
     const abort = async (): Promise<void> => {

@@ -11,6 +11,7 @@ import { serve } from './cli/serve.ts'
 import { nearest } from './config/nearest.ts'
 import { SchemaTooNewError } from './storage/sql/migrate.ts'
 import { DirectoryInUseError } from './storage/sqlite/directory-lock.ts'
+import { TlsError } from './tls/pair.ts'
 import { VERSION } from './version.ts'
 
 type Command = (args: readonly string[], env: NodeJS.ProcessEnv) => Promise<ExitCode>
@@ -54,7 +55,7 @@ const run = async ([first = 'help', ...rest]: readonly string[]): Promise<ExitCo
 
 const codeOf = (error: unknown): ExitCode => {
   if (error instanceof SchemaTooNewError) return exitCodes.schemaTooNew
-  if (error instanceof MasterKeyError) return exitCodes.badConfig
+  if (error instanceof MasterKeyError || error instanceof TlsError) return exitCodes.badConfig
   return error instanceof DirectoryInUseError ? exitCodes.directoryInUse : exitCodes.failed
 }
 
@@ -79,6 +80,7 @@ const isPlain = (error: unknown): boolean =>
   error instanceof SchemaTooNewError ||
   error instanceof DirectoryInUseError ||
   error instanceof MasterKeyError ||
+  error instanceof TlsError ||
   (error instanceof Error && 'code' in error && PLAIN_CODES.has(String(error.code)))
 
 process.exitCode = await run(process.argv.slice(2)).catch((error: unknown) => {

@@ -3,13 +3,15 @@
  * real echo bot, which runs as a process of its own and speaks to the server as any bot does.
  */
 import { type ChildProcess, fork } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { ConfabClient, ConfabError } from '@confab/bot-sdk'
 import { type AppId, type KeyScope, parseAppId } from '@confab/protocol'
 import { compose, type Server } from '../compose.ts'
 import { type Config, developmentDefaults } from '../config/schema.ts'
 import { systemClock, toSeconds } from '../kernel/clock.ts'
+import { developmentCertificate } from '../tls/development.ts'
 import { readConfig } from './configuration.ts'
 import { makeDevLog } from './dev-log.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
@@ -65,12 +67,21 @@ const seed = async (client: ConfabClient): Promise<void> => {
 }
 
 /** The bot that ships with the SDK, as it ships. */
-const startEchoBot = (url: string, { appId, restApiKey }: DevApp): Promise<ChildProcess> => {
+const startEchoBot = (
+  url: string,
+  { appId, restApiKey }: DevApp,
+  certFile: string | undefined,
+): Promise<ChildProcess> => {
   const source = new URL(import.meta.resolve('@confab/bot-sdk'))
   const file = new URL(`../examples/echo-bot${source.pathname.endsWith('.ts') ? '.ts' : '.js'}`, source)
   if (!existsSync(file)) throw new Error(`the echo bot is missing: ${fileURLToPath(file)}`)
   const child = fork(fileURLToPath(file), {
-    env: { CONFAB_URL: url, CONFAB_APP_ID: appId, CONFAB_REST_API_KEY: restApiKey },
+    env: {
+      CONFAB_URL: url,
+      CONFAB_APP_ID: appId,
+      CONFAB_REST_API_KEY: restApiKey,
+      ...(certFile && { NODE_EXTRA_CA_CERTS: certFile }),
+    },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   return new Promise((resolve, reject) => {
@@ -80,7 +91,18 @@ const startEchoBot = (url: string, { appId, restApiKey }: DevApp): Promise<Child
   })
 }
 
-const banner = (url: string, { appId, restApiKey, authKey }: DevApp): string => `
+/** A path as a shell takes it. */
+const quoted = (path: string): string => (/^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`)
+
+const howToTrust = (certFile: string): string => `
+The certificate is one of its own, ${certFile}: good for localhost and the name of this machine, and for nothing
+else. Browsers warn of it once, or trust it when it is added to their certificates; Node.js trusts it with
+NODE_EXTRA_CA_CERTS=${quoted(certFile)}, curl with --cacert.
+`
+
+const banner = (url: string, { appId, restApiKey, authKey }: DevApp, certFile: string | undefined): string => {
+  const curl = certFile === undefined ? 'curl -s' : `curl -s --cacert ${quoted(certFile)}`
+  return `
 Confab is running at ${url}
 
   app id           ${appId}
@@ -91,16 +113,36 @@ Confab is running at ${url}
 
 Try it:
 
-  curl -s ${url}/v3/messages -H 'apikey: ${restApiKey}' -H 'onBehalfOf: ann' -H 'content-type: application/json' -d '{"receiver":"echo","receiverType":"user","data":{"text":"Hello!"}}'
-  curl -s ${url}/v3/messages -H 'apikey: ${restApiKey}' -H 'onBehalfOf: bob' -H 'content-type: application/json' -d '{"receiver":"lounge","receiverType":"group","data":{"text":"<@uid:echo> are you there?"}}'
-  curl -s ${url}/v3/users/echo/messages -H 'apikey: ${restApiKey}' -H 'onBehalfOf: ann'
+  ${curl} ${url}/v3/messages -H 'apikey: ${restApiKey}' -H 'onBehalfOf: ann' -H 'content-type: application/json' -d '{"receiver":"echo","receiverType":"user","data":{"text":"Hello!"}}'
+  ${curl} ${url}/v3/messages -H 'apikey: ${restApiKey}' -H 'onBehalfOf: bob' -H 'content-type: application/json' -d '{"receiver":"lounge","receiverType":"group","data":{"text":"<@uid:echo> are you there?"}}'
+  ${curl} ${url}/v3/users/echo/messages -H 'apikey: ${restApiKey}' -H 'onBehalfOf: ann'
 
-API description: ${url}/openapi.json · stop with Ctrl+C
+${
+  certFile === undefined
+    ? ''
+    : `${howToTrust(certFile).trimStart()}
 `
+}API description: ${url}/openapi.json · stop with Ctrl+C
+`
+}
+
+/** A certificate that is configured stays: then there is nothing to make, and who configured it knows how to trust it. */
+const withTls = (config: Config): { config: Config; certFile: string | undefined } => {
+  if (config.tlsCert !== undefined) return { config, certFile: undefined }
+  const { certFile, keyFile } = developmentCertificate(config.dataDir, systemClock.now())
+  // What is done here at the start is done over https, too.
+  setDefaultCACertificates([...getCACertificates('default'), readFileSync(certFile, 'utf8')])
+  return { config: { ...config, tlsCert: certFile, tlsKey: keyFile }, certFile }
+}
 
 export const dev = async (args: readonly string[], env: NodeJS.ProcessEnv): Promise<ExitCode> => {
-  const config = readConfig(args, env, developmentDefaults)
-  if (config === undefined) return exitCodes.badConfig
+  const given = readConfig(
+    args.filter((arg) => arg !== '--tls'),
+    env,
+    developmentDefaults,
+  )
+  if (given === undefined) return exitCodes.badConfig
+  const { config, certFile } = args.includes('--tls') ? withTls(given) : { config: given, certFile: undefined }
   const log = makeDevLog()
   // The lines of the preparation would only hide what the person is to read first.
   let isReady = false
@@ -108,8 +150,8 @@ export const dev = async (args: readonly string[], env: NodeJS.ProcessEnv): Prom
   const app = await ensureApp(server, config)
   const client = new ConfabClient({ url: server.url, apiKey: app.restApiKey, appId: app.appId })
   await seed(client)
-  const bot = await startEchoBot(server.url, app)
-  console.log(banner(server.url, app))
+  const bot = await startEchoBot(server.url, app, certFile)
+  console.log(banner(server.url, app, certFile))
   isReady = true
   let isStopping = false
   bot.once('exit', (code, signal) => {

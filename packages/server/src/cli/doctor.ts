@@ -7,7 +7,9 @@ import { printRedacted } from '../config/render.ts'
 import type { Config } from '../config/schema.ts'
 import { openFileStore } from '../files/open-file-store.ts'
 import { AppError } from '../kernel/app-error.ts'
+import { systemClock } from '../kernel/clock.ts'
 import { openStore } from '../storage/open-store.ts'
+import { readPair } from '../tls/pair.ts'
 import { VERSION } from '../version.ts'
 import { readConfig } from './configuration.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
@@ -61,6 +63,12 @@ const canTalk = async ({ busUrl, databaseUrl }: Config): Promise<string> => {
   }
 }
 
+const canSpeakTls = async ({ tlsCert, tlsKey }: Config): Promise<string> => {
+  if (tlsCert === undefined || tlsKey === undefined) return 'not here: the server speaks http'
+  const { notAfterMs } = await readPair({ certFile: tlsCert, keyFile: tlsKey }, systemClock.now())
+  return `the certificate is good until ${new Date(notAfterMs).toISOString()}`
+}
+
 const canKeepFiles = async (config: Config): Promise<string> => {
   const files = openFileStore(config, { log: makeLog('silent') })
   try {
@@ -73,6 +81,7 @@ const canKeepFiles = async (config: Config): Promise<string> => {
 const checks: readonly Check[] = [
   { name: 'Node.js', run: async () => process.version },
   { name: 'Address', run: canListen },
+  { name: 'TLS', run: canSpeakTls },
   { name: 'Store', run: canStore },
   { name: 'Files', run: canKeepFiles },
   { name: 'Bus', run: canTalk },

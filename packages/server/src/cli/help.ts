@@ -6,7 +6,8 @@ export const help = (): string => `Confab ${VERSION}: a self-hosted chat server 
 Usage: confab <command> [--setting value …]
 
 Commands:
-  dev       a server to try things with: embedded store, seeded people, an echo bot
+  dev       a server to try things with: embedded store, seeded people, an echo bot;
+            with --tls over https, with a certificate of its own
   serve     the server
   migrate   bring the schema of the store up to date, and end
   import    rows of a file, one a line, into the store: import <file> [--from-line N]

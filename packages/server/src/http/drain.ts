@@ -3,6 +3,7 @@
  * would stay until their keep-alive runs out, and the stop with them.
  */
 import type { Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../kernel/app-error.ts'
 
@@ -11,15 +12,19 @@ const LOOK_EVERY_MS = 20
 
 export const drainOnClose = (app: FastifyInstance): void => {
   const sockets = new Set<Socket>()
+  const asked = new WeakSet<Socket>()
   let isClosing = false
-  app.server.on('connection', (socket: Socket) => {
+  const isTls = app.server instanceof TlsServer
+  // With TLS the bytes of the handshake count, so it is the first request that does.
+  app.server.on('request', ({ socket }) => asked.add(socket))
+  app.server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
   app.addHook('preClose', async () => {
     isClosing = true
     // Opened ahead of a request that has not begun: Node counts these as busy.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of sockets) if (isTls ? !asked.has(socket) : socket.bytesRead === 0) socket.destroy()
     const looking = setInterval(() => app.server.closeIdleConnections(), LOOK_EVERY_MS)
     app.server.once('close', () => clearInterval(looking))
   })

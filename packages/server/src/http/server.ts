@@ -5,6 +5,7 @@
  * answer. Handlers contain no `try`: errors become answers in `error-mapping.ts` alone.
  */
 
+import type { RequestListener, Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { limits, parseUid } from '@confab/protocol'
 import Fastify, {
@@ -69,6 +70,8 @@ export interface HttpDeps {
   readonly metrics: Metrics
   readonly health: Health
   readonly openApi: object
+  /** Makes what speaks https; without it we speak http. */
+  readonly makeServer: ((handler: RequestListener) => Server) | undefined
   /** Which web pages may call. */
   readonly corsOrigins: readonly string[]
   /** The proxies whose word is taken for who asks, and where. */
@@ -269,11 +272,13 @@ const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): voi
 const BODY_WITHIN_MS = 60_000
 
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
+  const { makeServer } = deps
   const cors = { origins: deps.corsOrigins, reachedAt: deps.reachedAt }
   const app = Fastify({
     logger: false,
     bodyLimit: limits.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
+    ...(makeServer && { serverFactory: (handler: RequestListener) => makeServer(handler) }),
     trustProxy: deps.isTrusted,
     rewriteUrl: ({ url = '/', headers }) => {
       // Before anybody looks at them: Fastify reads only one of the two forms.

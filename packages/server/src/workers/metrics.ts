@@ -21,6 +21,8 @@ export interface Metrics extends GatewayMetrics {
   breakerOpened(): void
   /** Of one webhook that was asked before a message was accepted. */
   askedBefore(outcome: string, seconds: number): void
+  /** Unix seconds, asked for when they are read. */
+  watchCertificate(notAfter: () => number): void
   /** Values that are asked for when they are read. */
   watch(gauges: {
     lanes: () => number
@@ -120,6 +122,16 @@ export const makeMetrics = (): Metrics => {
     watchSessions: ({ sessions, rooms }) => {
       gauge('confab_gateway_sessions', 'Sockets that are open on this node.', sessions)
       gauge('confab_gateway_groups', 'Groups that members with a session on this node are in.', rooms)
+    },
+    watchCertificate: (notAfter) => {
+      new Gauge({
+        name: 'confab_tls_certificate_expiry_timestamp_seconds',
+        help: 'When the certificate in use expires, as unix time.',
+        registers,
+        collect() {
+          this.set(notAfter())
+        },
+      })
     },
     watch: ({ lanes, inFlight, backlog }) => {
       gauge('confab_lanes_claimed', 'Lanes that this node works.', lanes)

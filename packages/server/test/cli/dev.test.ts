@@ -1,6 +1,6 @@
 /** `confab dev` as README promises it: a person reads what it prints, and tries it. */
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -22,12 +22,12 @@ const bash = async <T>(line: string): Promise<{ data: T }> =>
   JSON.parse((await promisify(execFile)('bash', ['-c', line])).stdout)
 
 class Dev extends Confab {
-  constructor(dataDir: string, env: Readonly<Record<string, string>> = {}) {
-    super(['dev', '--port', '0', '--data-dir', dataDir], env, [])
+  constructor(dataDir: string, env: Readonly<Record<string, string>> = {}, flags: readonly string[] = []) {
+    super(['dev', '--port', '0', '--data-dir', dataDir, ...flags], env, [])
   }
 
   async banner(): Promise<Printed> {
-    await this.prints(/API description: (http:\S+)/)
+    await this.prints(/API description: (https?:\S+)/)
     const after = (label: string): string => new RegExp(`^ {2}${label} +(\\S+)`, 'm').exec(this.stdout)?.[1] ?? ''
     return {
       url: /Confab is running at (\S+)/.exec(this.stdout)?.[1] ?? '',
@@ -179,6 +179,34 @@ test('confab dev takes the app and the keys of the configuration', async () => {
   const dev = new Dev(folder, { CONFAB_APP_ID: 'my-app', CONFAB_REST_API_KEY: restApiKey })
   try {
     expect(await dev.banner()).toMatchObject({ appId: 'my-app', restApiKey })
+  } finally {
+    await dev.kill()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+test('confab dev --tls speaks https with a certificate of its own, and keeps it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'confab-dev-'))
+  const certFile = join(folder, 'tls', 'development.crt')
+  let dev = new Dev(folder, {}, ['--tls'])
+  try {
+    const printed = await dev.banner()
+    expect(printed.url).toMatch(/^https:\/\/127\.0\.0\.1:\d+$/)
+    expect(dev.stdout).toContain(`NODE_EXTRA_CA_CERTS=${certFile}`)
+    const cert = readFileSync(certFile, 'utf8')
+    // As printed: curl trusts it, and the bot, which speaks https too, answers.
+    const [toBot = '', , history = ''] = printed.curls
+    expect(toBot).toContain(`--cacert ${certFile}`)
+    expect((await bash<Message>(toBot)).data.data.text).toBe('Hello!')
+    await vi.waitFor(async () => {
+      expect(said((await bash<Message[]>(history)).data)).toEqual(['ann: Hello!', 'echo: You said: Hello!'])
+    }, within(5000))
+    dev.signal('SIGTERM')
+    expect(await dev.ended).toBe(0)
+    dev = new Dev(folder, {}, ['--tls'])
+    await dev.banner()
+    expect(readFileSync(certFile, 'utf8')).toBe(cert)
+    expect(dev.stdout + dev.stderr).not.toContain('PRIVATE KEY')
   } finally {
     await dev.kill()
     rmSync(folder, { recursive: true, force: true })

@@ -25,7 +25,7 @@ const failing = (ended: Ended): string[] =>
     .filter(([, text]) => text.startsWith('FAIL'))
     .map(([name]) => name)
 
-const everything = ['Node.js', 'Address', 'Store', 'Files', 'Bus', 'Names', 'Callbacks']
+const everything = ['Node.js', 'Address', 'TLS', 'Store', 'Files', 'Bus', 'Names', 'Callbacks']
 
 const listening = (): Promise<Server> =>
   new Promise((resolve) => {
