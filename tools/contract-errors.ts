@@ -210,6 +210,10 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /bots/:uid/updates/stream': ['ERR_BOT_NOT_FOUND', 'ERR_BOT_NOT_PULLING', 'ERR_BOT_ALREADY_CONSUMED'],
   'POST /bots/:uid/updates/acknowledge': ['ERR_BOT_NOT_FOUND', 'ERR_BOT_NOT_PULLING'],
   'POST /bots/:uid/resume': ['ERR_BOT_NOT_FOUND'],
+  'POST /bots/:uid/typing': [
+    ...(['ERR_BOT_NOT_FOUND', 'ERR_UID_NOT_FOUND', 'ERR_GUID_NOT_FOUND', 'ERR_GROUP_NOT_JOINED'] as const),
+    ...(['ERR_BLOCKED_RECEIVER', 'ERR_BLOCKED_SENDER'] as const),
+  ],
   'POST /bots/:uid/test': ['ERR_BOT_NOT_FOUND'],
   'POST /bots/:uid/replay': ['ERR_BOT_NOT_FOUND'],
   'GET /bots/:uid/stats': ['ERR_BOT_NOT_FOUND'],

@@ -208,6 +208,15 @@ export const ChangeScope = Type.Union([Type.Object({ scope: Type.Optional(Scope)
 
 // Messages --------------------------------------------------------------------------------------------------------
 
+/** A bot is about to say something, or is not any more. */
+export const BotTyping = Type.Object({
+  receiver: Type.String({ minLength: 1 }),
+  receiverType: Type.Enum(['user', 'group']),
+  action: Type.Optional(Type.Enum(['started', 'ended'], { description: '`started` if it is left out.' })),
+  metadata: Type.Optional(JsonObject),
+})
+export type BotTyping = Static<typeof BotTyping>
+
 /** Receiver, category, type and data have documented codes of their own: `messages/message.ts` of the server checks them. */
 export const SendMessage = Type.Object({
   receiver: Type.Optional(Type.String({ maxLength: limits.uidLength })),

@@ -8,6 +8,7 @@ import { botRoutes } from './bots/bots.routes.ts'
 import { makeManageBots } from './bots/manage-bots.ts'
 import { type FetchUpdates, makeFetchUpdates } from './bots/pull-updates.ts'
 import { makeTestCallback } from './bots/test-callback.ts'
+import { makeTypeAsBot } from './bots/type-as-bot.ts'
 import { updateRoutes } from './bots/updates.routes.ts'
 import type { Teller } from './callbacks/tell.ts'
 import type { Config } from './config/schema.ts'
@@ -144,7 +145,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     }),
     ...conversationRoutes(makeManageConversations({ ...shared, mark: makeMarkMessages(shared) })),
     ...fileRoutes(parts.uploads),
-    ...botRoutes({ bots, testCallback, sendMessage: send }),
+    ...botRoutes({ bots, testCallback, sendMessage: send, type: makeTypeAsBot(shared) }),
     ...updateRoutes(updates),
     ...importRoutes({ data, stream: makeStreamImport({ ...shared, data }) }),
     ...statsRoutes(makeMeasureUsage(shared)),

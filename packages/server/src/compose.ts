@@ -14,6 +14,7 @@ import type { Bus } from './bus/bus.ts'
 import { openBus } from './bus/open-bus.ts'
 import { makePostReplies } from './callbacks/replies.ts'
 import { makeTeller, type Teller } from './callbacks/tell.ts'
+import { makeWatchStream } from './callbacks/watch-stream.ts'
 import type { Config } from './config/schema.ts'
 import { makeMarkMessages } from './conversations/mark-messages.ts'
 import type { CallbackPolicy } from './delivery/attempt.ts'
@@ -137,7 +138,7 @@ class Opened {
 
 const buildDispatcher = (
   config: Config,
-  { store, metrics, kernel }: Parts,
+  { store, live, metrics, kernel }: Parts,
   { sender, send }: { sender: Sender; send: SendMessageAs },
 ): Dispatcher =>
   new Dispatcher({
@@ -147,6 +148,7 @@ const buildDispatcher = (
     metrics,
     maxInFlight: config.callbackConcurrency,
     defaults: policyOf(config),
+    watchStream: makeWatchStream({ store, live, log: kernel.log }),
     postReplies: makePostReplies({ store, send, checkMessage: makeCheck(SendMessage, 'reply') }),
     leaseMs: config.leaseMs,
   })
@@ -274,7 +276,7 @@ const openGateway = async (
   const logins = new Logins(clock)
   watchLogins(http, logins)
   const gateway = new Gateway({
-    ...{ store, bus, live, clock, log, metrics, logins },
+    ...{ store, bus, live, teller, clock, log, metrics, logins },
     options: {
       path: config.gatewayPath,
       maxFrame: config.gatewayMaxFrame,

@@ -1,5 +1,6 @@
 import {
   Bot,
+  BotTyping,
   CallbackTest,
   CreateBot,
   ListBots,
@@ -19,6 +20,7 @@ import { answerSent, SendAnswer, type SendMessageAs } from '../messages/send-mes
 import { botUidOf } from './bot-uid.ts'
 import type { ManageBots } from './manage-bots.ts'
 import type { TestCallback } from './test-callback.ts'
+import type { TypeAsBot } from './type-as-bot.ts'
 
 const tag = 'Bots'
 
@@ -26,10 +28,12 @@ export const botRoutes = ({
   bots,
   testCallback,
   sendMessage,
+  type,
 }: {
   bots: ManageBots
   testCallback: TestCallback
   sendMessage: SendMessageAs
+  type: TypeAsBot
 }): readonly Route[] => [
   route({
     method: 'POST',
@@ -131,6 +135,20 @@ export const botRoutes = ({
       await bots.get(app.id, uid)
       const sent = await sendMessage({ app, actor: { kind: 'user', appId: app.id, uid }, body, client })
       return new RawJson(answerSent(sent))
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/bots/:uid/typing',
+    tag,
+    summary:
+      'Show that the bot is typing; it ends with `action: ended`, or when clients have seen nothing of it for a while',
+    params: pathOf('uid'),
+    body: BotTyping,
+    answer: one(Success),
+    handle: async ({ app, params, body, client }) => {
+      await type({ appId: app.id, uid: botUidOf(params.uid), client }, body)
+      return succeeded('The typing indicator has been sent successfully.')
     },
   }),
 ]

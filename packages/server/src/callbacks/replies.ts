@@ -25,7 +25,7 @@ export interface PostRepliesDeps {
   readonly checkMessage: (value: unknown) => unknown
 }
 
-const RESOURCE = 'callback-reply'
+export const RESOURCE = 'callback-reply'
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -56,7 +56,7 @@ const streamedReply = ({ text, reply, isWhole }: Streamed): unknown => {
 }
 
 /** Where the message came from: to the sender, or in the group; in its thread, if it is of one. */
-const defaultsOf = ({ data }: Callback): SendMessage => ({
+export const placeOf = ({ data }: Callback): SendMessage => ({
   receiver: data.receiverType === 'group' ? data.receiver : data.sender,
   receiverType: data.receiverType,
   ...(data.parentId !== undefined && { parentMessageId: data.parentId }),
@@ -77,7 +77,7 @@ export const makePostReplies = ({ store, send, checkMessage }: PostRepliesDeps):
   const bodyOf = (reply: unknown, delivery: Delivery, n: number): SendMessage => {
     if (typeof reply !== 'string' && !isObject(reply)) throw badRequest({ reply: 'must be a text or a message' })
     // What a message callback carries is a message of ours.
-    const defaults = delivery.trigger === 'after_message' ? defaultsOf(JSON.parse(delivery.body) as Callback) : {}
+    const defaults = delivery.trigger === 'after_message' ? placeOf(JSON.parse(delivery.body) as Callback) : {}
     const message = checkMessage(typeof reply === 'string' ? { data: { text: reply } } : reply) as SendMessage
     if (message.multipleReceivers !== undefined) throw badRequest({ multipleReceivers: 'is not for replies' })
     const { receiver: _, receiverType: __, ...inPlace } = message

@@ -13,6 +13,7 @@
  */
 import { type LeaseId, webhookIdOf } from '@confab/protocol'
 import type { PostReplies } from '../callbacks/replies.ts'
+import type { WatchStream } from '../callbacks/watch-stream.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { ignoring } from '../kernel/ignoring.ts'
@@ -58,6 +59,7 @@ const BEHIND_MS = 5
 export interface DispatcherDeps {
   readonly store: Pick<Store, 'lanes' | 'breakers'>
   readonly sender: Sender
+  readonly watchStream?: WatchStream
   readonly clock: Clock
   readonly ids: Ids
   readonly random: Random
@@ -249,8 +251,7 @@ export class Dispatcher implements Handover {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
         return
       }
-      const answered = await this.#deps.sender.send(claim.callback, claim.head)
-      const attempt = await this.#withReplies(claim, answered)
+      const attempt = await this.#attempt(claim)
       if (attempt === undefined) return
       if (this.#state === 'aborting' && attempt.outcome.kind !== 'delivered') {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
@@ -269,6 +270,17 @@ export class Dispatcher implements Handover {
     } finally {
       this.#queue.settle(lane, next && this.#settle(next))
       this.#afterWork(lane.claim)
+    }
+  }
+
+  /** Whoever the bot talks to sees it talk. */
+  async #attempt(claim: LaneClaim): Promise<Attempt | undefined> {
+    const { sender, watchStream } = this.#deps
+    const watch = watchStream?.(claim.callback, claim.head)
+    try {
+      return await this.#withReplies(claim, await sender.send(claim.callback, claim.head, watch?.onText))
+    } finally {
+      watch?.end()
     }
   }
 

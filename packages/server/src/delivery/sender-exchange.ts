@@ -17,6 +17,8 @@ export interface ExchangeOptions {
   readonly timeoutMs: number
   readonly clock: Clock
   readonly pool: ConnectionPool
+  /** Of an answer that comes as a stream: what it has said so far. */
+  readonly onText?: (text: string) => void
 }
 
 type HeaderValue = string | string[] | undefined
@@ -108,6 +110,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     const stream = status < 300 && isStream(type) ? new StreamedAnswer() : undefined
     this.#answer = { status, retryAfter: headers['retry-after'], date: headers.date, isJson: isJson(type), stream }
     if (stream === undefined) return
+    this.#options.onText?.('')
     const most = Math.max(MAX_STREAM_MS, this.#options.timeoutMs)
     this.#streamLimit = setTimeout(() => this.#fail(retry('timeout', `no end of the stream in ${most} ms`)), most)
   }
@@ -120,7 +123,9 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     if (stream !== undefined) {
       // What counts is that it goes on.
       this.#deadline.refresh()
-      if (!stream.feed(chunk)) this.#settle(delivered)
+      const wantsMore = stream.feed(chunk)
+      if (stream.text !== '') this.#options.onText?.(stream.text)
+      if (!wantsMore) this.#settle(delivered)
     } else if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined)
       this.#settle(this.#judgeAnswer(this.#answer))
   }

@@ -6,6 +6,7 @@
 import { signingKey } from '@confab/protocol'
 import { type OpenedCallback, openCallback } from '../bots/secrets.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
+import { definedOf } from '../kernel/defined.ts'
 import { remembering } from '../kernel/remembering.ts'
 import { clearVault, SealedValueError, type Vault } from '../kernel/vault.ts'
 import type { Attempt, Callback, Delivery, StoredCallback } from './attempt.ts'
@@ -38,8 +39,12 @@ export interface SendableCallback extends StoredCallback, Pick<Callback, 'timeou
 }
 
 export interface Sender {
-  /** One attempt. Never rejects. */
-  send(callback: SendableCallback, delivery: Delivery): Promise<Attempt>
+  /**
+   * One attempt. Never rejects.
+   *
+   * @param onText of an answer that comes as a stream: everything that it has said so far, at first nothing
+   */
+  send(callback: SendableCallback, delivery: Delivery, onText?: (text: string) => void): Promise<Attempt>
   /**
    * Starts nothing more and waits for the attempts under way, which their deadlines bound. With `abort`, also while
    * an earlier call waits, gives them up at once.
@@ -93,7 +98,7 @@ export const makeSender = (options: SenderOptions): Sender => {
   const underWay = new Set<Exchange>()
   let closed = false
 
-  const send = async (callback: SendableCallback, delivery: Delivery): Promise<Attempt> => {
+  const send: Sender['send'] = async (callback, delivery, onText) => {
     const number = delivery.attempts + 1
     const nowMs = clock.now()
     if (closed) return withoutSending(number, nowMs, ours('stopped', 'server stopping'))
@@ -104,7 +109,10 @@ export const makeSender = (options: SenderOptions): Sender => {
     if ('problem' in opened) return withoutSending(number, nowMs, ours('secrets', opened.problem))
     const signing = callback.signAs === undefined ? opened : { ...opened, secrets: callback.signAs }
     const headers = requestHeaders({ opened: signing, delivery, attempt: number, timestamp, userAgent, keyOf })
-    const exchange = new Exchange({ number, timeoutMs: callback.timeoutMs, clock, pool })
+    const exchange = new Exchange({
+      ...{ number, timeoutMs: callback.timeoutMs, clock, pool },
+      ...definedOf({ onText }),
+    })
     underWay.add(exchange)
     const { allowCidrs = [] } = callback.settings
     exchange.send({ origin: target.origin, allowCidrs }, { path: target.path, headers, body: delivery.body })

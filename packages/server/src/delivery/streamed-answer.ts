@@ -58,6 +58,11 @@ export class StreamedAnswer {
     return this.#bytes > MAX_BYTES || this.#text.length > MAX_TEXT
   }
 
+  /** What was said so far. */
+  get text(): string {
+    return this.#text
+  }
+
   /** Nothing was said so far: it is as if there had been no answer. */
   get isEmpty(): boolean {
     return this.#reply === undefined && this.#text.trim() === ''

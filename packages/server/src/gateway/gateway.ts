@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream'
 import type { AuthFrame, Uid } from '@confab/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Bus } from '../bus/bus.ts'
+import type { Teller } from '../callbacks/tell.ts'
 import type { MarkMessages } from '../conversations/mark-messages.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -43,6 +44,7 @@ export interface GatewayDeps {
   readonly store: Pick<Store, 'apps' | 'sessions' | 'presence' | 'messages'>
   readonly bus: Bus
   readonly live: Live
+  readonly teller: Teller
   readonly mark: MarkMessages
   readonly checkPass: ReturnType<typeof makeCheckPass>
   readonly isOriginAllowed: (origin: string | undefined) => boolean
@@ -89,7 +91,7 @@ export class Gateway {
   #isStopping = false
 
   constructor(deps: GatewayDeps) {
-    const { options, store, bus, live, mark, clock, log, metrics, node } = deps
+    const { options, store, bus, live, teller, mark, clock, log, metrics, node } = deps
     this.#deps = deps
     this.#connections = bus.connections()
     this.#server = new WebSocketServer({
@@ -99,7 +101,10 @@ export class Gateway {
       perMessageDeflate: false,
     })
     this.#here = new Here({ bus, store, log })
-    this.#presence = new Presence({ store, live, clock, log, node, maxUsers: options.maxPresenceUsers }, this.#here)
+    this.#presence = new Presence(
+      { store, live, teller, clock, log, node, maxUsers: options.maxPresenceUsers },
+      this.#here,
+    )
     this.#missedBy = makeMissedBy({ store })
     this.#session = {
       clock,

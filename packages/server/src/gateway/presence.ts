@@ -5,17 +5,30 @@
  * A node that stops leaves its users as they are, for as long as they need to come back to another one; whoever has not by
  * then is found by the sweep, as the users of a node that has died are.
  */
-import type { AppId, User } from '@confab/protocol'
+import type { AppId, Uid } from '@confab/protocol'
+import type { Teller } from '../callbacks/tell.ts'
+import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
+import { SERVER_DEVICE } from '../live/frames.ts'
 import type { Live } from '../live/live.ts'
+import { userKey } from '../storage/sql/announce.ts'
+import type { PresenceChange } from '../storage/sql/presence.ts'
 import type { Store } from '../storage/store.ts'
 import type { Here, Person } from './here.ts'
+
+/** What callbacks say of where it comes from. */
+const gateway: Client = {
+  resource: SERVER_DEVICE,
+  origin: { platform: 'WEBSOCKET', language: 'javascript', resource: SERVER_DEVICE },
+  hop: 0,
+}
 
 export interface PresenceDeps {
   readonly store: Pick<Store, 'presence'>
   readonly live: Pick<Live, 'cameOrWent'>
+  readonly teller: Teller
   readonly clock: Clock
   readonly log: Logger
   readonly node: string
@@ -23,8 +36,8 @@ export interface PresenceDeps {
   readonly maxUsers: number
 }
 
-const RENEW_EVERY_MS = 10_000
-const BELIEVED_MS = 35_000
+const RENEW_EVERY_MS = 5000
+const BELIEVED_MS = 20_000
 /** How long a user may be away, as on a reload, without being gone. */
 const AWAY_MS = 2000
 /** How long users of a node that stops have to come back to another one. */
@@ -66,8 +79,7 @@ export class Presence {
     const timer = this.#leaving.get(person)
     clearTimeout(timer)
     if (this.#leaving.delete(person)) return
-    const user = await this.#deps.store.presence.enter(this.#of(person))
-    if (user !== undefined) await this.#tell(person.appId, user, true)
+    await this.#tell(await this.#deps.store.presence.enter(this.#of(person)), true)
   }
 
   /** The last session of the user has ended. */
@@ -81,18 +93,18 @@ export class Presence {
     this.#leaving.set(person, timer)
   }
 
-  #of({ appId, uid }: Person) {
-    const { node, clock } = this.#deps
-    return { appId, uid, node, now: toSeconds(clock.now()) }
+  #of({ appId, uid }: { appId: AppId; uid: Uid }, node = this.#deps.node) {
+    return { appId, uid, node, telling: this.#deps.teller.telling(gateway) }
   }
 
-  async #leave(person: Person): Promise<void> {
-    const user = await this.#deps.store.presence.leave(this.#of(person))
-    if (user !== undefined) await this.#tell(person.appId, user, false)
+  async #leave(who: { appId: AppId; uid: Uid }, node?: string): Promise<void> {
+    await this.#tell(await this.#deps.store.presence.leave(this.#of(who, node)), false)
   }
 
-  async #tell(appId: AppId, user: User, isOnline: boolean): Promise<void> {
-    const { live, clock, maxUsers } = this.#deps
+  async #tell({ appId, user, told }: PresenceChange, isOnline: boolean): Promise<void> {
+    if (user === undefined) return
+    const { live, teller, clock, maxUsers } = this.#deps
+    teller.told(told, { appId, conversationId: userKey(user.uid as Uid), sender: user.uid })
     if ((await this.#crowdOf(appId)) <= maxUsers) live.cameOrWent(appId, user, isOnline, toSeconds(clock.now()))
   }
 
@@ -129,12 +141,12 @@ export class Presence {
   }
 
   async #sweep(): Promise<void> {
-    const { store, clock, node } = this.#deps
+    const { store, clock, node: but } = this.#deps
     for (let seen = SWEEP_STEP; seen === SWEEP_STEP; ) {
-      const now = clock.now()
-      const swept = await store.presence.sweep({ nowMs: now, now: toSeconds(now), but: node, limit: SWEEP_STEP })
-      seen = swept.seen
-      for (const { appId, user } of swept.gone) await this.#tell(appId, user, false)
+      const gone = await store.presence.gone({ nowMs: clock.now(), but, limit: SWEEP_STEP })
+      for (const { node, ...who } of gone) await this.#leave(who, node)
+      seen = gone.length
     }
+    await store.presence.forgetNodes({ nowMs: clock.now(), but })
   }
 }

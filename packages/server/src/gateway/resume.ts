@@ -6,7 +6,7 @@
  * same time may not, where several write at once. So a client that says what it has `seen` of each conversation lately is
  * given what stands before `since`, too, if it has not seen that.
  */
-import { type AuthFrame, type MessageId, parseMessageId } from '@confab/protocol'
+import type { AuthFrame, MessageId } from '@confab/protocol'
 import { frameOf, SERVER_DEVICE } from '../live/frames.ts'
 import { messageJson } from '../messages/message.ts'
 import type { ViewedMessage } from '../storage/sql/message-views.ts'
@@ -49,12 +49,12 @@ export type MissedBy = (person: Person, wanted: Wanted) => Promise<Missed>
 export const makeMissedBy =
   ({ store }: { store: Pick<Store, 'messages'> }): MissedBy =>
   async (person, { since, seen }) => {
-    const from = parseMessageId(String(since))
-    if (from === undefined) return { ids: new Set(), frames: [] }
+    const from = Number(since)
+    if (!Number.isSafeInteger(from) || from < 0) return { ids: new Set(), frames: [] }
     const ids = new Set<MessageId>()
     const frames: string[] = []
     const actor = { kind: 'user' as const, appId: person.appId, uid: person.uid }
-    const start = seen === undefined ? Number(from) : Math.max(0, Number(from) - LOOK_BACK)
+    const start = seen === undefined ? from : Math.max(0, from - LOOK_BACK)
     const isMissed = ({ message: { id, conversationId } }: ViewedMessage): boolean =>
       Number(id) > Number(seen?.[conversationId] ?? start)
     let after = start
@@ -71,5 +71,5 @@ export const makeMissedBy =
       hasMore = page.hasMore
       if (frames.length >= MAX_MISSED && hasMore) return { ids, frames: [...frames, resumed(person, after, true)] }
     }
-    return { ids, frames: [...frames, resumed(person, Math.max(after, Number(from)), false)] }
+    return { ids, frames: [...frames, resumed(person, Math.max(after, from), false)] }
   }

@@ -643,6 +643,12 @@ const operations: Operations = {
   'DELETE /conversations/:conversationId': async ({ api }) => {
     expectKeys((await api.ok('DELETE', '/conversations/ann_user_bob', { onBehalfOf: 'bob' })).data, SUCCESS)
   },
+  'POST /bots/:uid/typing': async ({ api }) => {
+    const body = { receiver: 'lounge', receiverType: 'group', action: 'ended', metadata: { mood: 'good' } }
+    const { data } = await api.ok('POST', '/bots/robot/typing', { body })
+    expectKeys(data, ['success', 'message'])
+  },
+
   'POST /bots/:uid/messages': async ({ api }) => {
     const { data } = await api.ok('POST', '/bots/robot/messages', { body: toGroup('lounge', 'beep') })
     expectKeys(data, SENT)

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
+import { Clients } from '../support/sessions.ts'
 import { attemptsOf, makeUsers, pause, query, say, until } from './support.ts'
 import { makeBotWith, onlyDelivery } from './watch.ts'
 
@@ -97,6 +98,38 @@ describeEngines('streamed replies', (engine) => {
     expect(messages).toMatchObject([{ text: 'Once upon a time.\n' }])
     expect(messages[0]).not.toHaveProperty('metadata')
     expect(speaker?.calls).toBe(1)
+  })
+
+  test('is seen while it goes on: that the bot types, and the text so far', async () => {
+    const clients = new Clients(server)
+    const plain = await clients.signIn({ uid: 'ann' })
+    const own = await clients.signIn({ uid: 'ann', confab: { streams: true } })
+    await ask(async (response) => {
+      begin(response)
+      for (const text of ['Once ', 'upon ', 'a ', 'time.']) {
+        await pause(300)
+        piece(response, text)
+      }
+      response.end()
+    })
+    await delivered()
+    for (const client of [plain, own]) {
+      const started = await client.frame('typing_indicator')
+      expect(started).toMatchObject({ sender: bot, receiver: 'ann', receiverType: 'user' })
+      expect(started.body).toMatchObject({ action: 'started', user: { uid: bot } })
+      await client.frame('typing_indicator', ({ body }) => body.action === 'ended')
+      await client.message(({ data }) => data.text === 'Once upon a time.')
+    }
+    const texts = own.of('stream').map(({ body }) => body.stream.text)
+    expect(texts.length).toBeGreaterThan(1)
+    expect(texts.every((text, at) => text.startsWith(texts[at - 1] ?? ''))).toBe(true)
+    expect(own.of('stream').at(-1)?.body.stream).toMatchObject({ text: 'Once upon a time.', isDone: true })
+    expect(own.of('transient_message')).toEqual([])
+    const transient = plain.of('transient_message').map(({ body }) => body.data)
+    expect(transient.map(({ stream }) => stream.text)).toEqual(texts)
+    expect(transient[0].type).toBe('confab_stream')
+    expect(plain.of('stream')).toEqual([])
+    await clients.dispose()
   })
 
   test('may end in a whole message', async () => {

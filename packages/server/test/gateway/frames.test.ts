@@ -233,6 +233,17 @@ describeEngines('frames of the gateway', (engine) => {
       )
     })
 
+    test('of bots is shown as that of people', async () => {
+      const { bot, group, clients: c } = await setTheScene()
+      await api.ok('POST', `/bots/${bot}/typing`, { body: { receiver: group, receiverType: 'group' } })
+      const typing = await c.ann.frame('typing_indicator')
+      expect(typing).toMatchObject({ sender: bot, receiver: group, receiverType: 'group' })
+      expect(typing.body).toMatchObject({ action: 'started', user: { uid: bot } })
+      const body = { receiver: c.ann.uid, receiverType: 'user', action: 'ended' }
+      await api.ok('POST', `/bots/${bot}/typing`, { body })
+      await c.ann.frame('typing_indicator', (frame) => frame.body.action === 'ended')
+    })
+
     test('does not reach who has blocked, was blocked, or is in another group', async () => {
       const { group, clients: c, as } = await setTheScene()
       await as(c.bob, 'POST', '/blockedusers', { blockedUids: [c.ann.uid] })

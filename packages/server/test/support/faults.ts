@@ -113,7 +113,7 @@ interface Fault {
   readonly body?: object
 }
 
-const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread)$/.test(path)
+const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread|typing)$/.test(path)
 const isEdit = (route: Route): boolean => nameOf(route) === 'PUT /messages/:id'
 
 export const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unknown => {

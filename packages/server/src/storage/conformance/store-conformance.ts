@@ -27,6 +27,7 @@ import { messageListsConformance } from './message-lists.ts'
 import { messageMarksConformance } from './message-marks.ts'
 import { messageRelayConformance } from './message-relay.ts'
 import { messagesConformance } from './messages.ts'
+import { presenceConformance } from './presence.ts'
 import { relationsConformance } from './relations.ts'
 import { replaysConformance } from './replays.ts'
 import { rolesConformance } from './roles.ts'
@@ -88,6 +89,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('auth tokens', () => tokensConformance(subject))
     describe('roles', () => rolesConformance(subject))
     describe('friends and blocked users', () => relationsConformance(subject))
+    describe('presence', () => presenceConformance(subject))
     describe('groups', () => groupsConformance(subject))
     describe('members', () => membersConformance(subject))
     describe('messages', () => messagesConformance(subject))

@@ -3,6 +3,10 @@
  * row says whether there is any. What a node says counts until the time that it last renewed.
  */
 import type { AppId, Guid, Uid, User } from '@confab/protocol'
+import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
+import { toSeconds } from '../../kernel/clock.ts'
+import { userEntity } from '../../users/user.ts'
+import { tellWebhooks, userKey } from './announce.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive, findUserRow, lockUser, toUser } from './user-rows.ts'
 
@@ -61,37 +65,62 @@ interface OnNode {
   readonly appId: AppId
   readonly uid: Uid
   readonly node: string
-  readonly now: number
+  readonly telling: Telling
 }
 
+/** Who has come or gone by it, if somebody has. */
 export interface PresenceChange {
   readonly appId: AppId
-  readonly user: User
+  readonly user: User | undefined
+  readonly told: Told
 }
 
-/** Answers the user if they were there until now. */
-const leave = async (tx: Tx, { appId: app, uid, node, now }: OnNode): Promise<User | undefined> => {
-  if (tx.dialect === 'postgres') await tx.first(lockUser, { app, uid })
-  if ((await tx.run(deletePresence, { app, uid, node })) === 0) return undefined
-  if ((await tx.first(otherPresence, { app, uid })) !== undefined) return undefined
-  await tx.run(setOnline, { app, uid, online: 0, now })
-  const row = await findUserRow(tx, app, uid)
-  return row && toUser(row)
+const tell = (tx: Tx, { appId: app, telling }: OnNode, user: User): Promise<Told> => {
+  const isOnline = user.status === 'available'
+  const { platform } = JSON.parse(telling.origin) as { platform: string }
+  const data = (): string =>
+    JSON.stringify({
+      timestamp: telling.nowMs,
+      user: userEntity(user),
+      status: isOnline ? 'online' : 'offline',
+      currentConnection: { action: isOnline ? 'connected' : 'disconnected', platform, connectedAt: telling.nowMs },
+      userPresenceChanged: true,
+    })
+  const triggers = ['user_connection_status_changed', 'user_connection_status_change'] as const
+  const what = triggers.map((trigger) => ({ trigger, data }))
+  return tellWebhooks(tx, telling, { app, key: userKey(user.uid as Uid), what })
+}
+
+const leave = async (tx: Tx, input: OnNode): Promise<PresenceChange> => {
+  const { appId, uid, node, telling } = input
+  const key = { app: appId, uid }
+  const nobody = { appId, user: undefined, told: nobodyTold }
+  if (tx.dialect === 'postgres') await tx.first(lockUser, key)
+  if ((await tx.run(deletePresence, { ...key, node })) === 0) return nobody
+  if ((await tx.first(otherPresence, key)) !== undefined) return nobody
+  await tx.run(setOnline, { ...key, online: 0, now: toSeconds(telling.nowMs) })
+  const row = await findUserRow(tx, appId, uid)
+  if (row === undefined) return nobody
+  const user = toUser(row)
+  return { appId, user, told: await tell(tx, input, user) }
 }
 
 export const presence = {
-  /** The first session of a user on a node. Answers the user if they were on no other; nothing if they have gone for good. */
-  enter: write(async (tx, { appId: app, uid, node, now }: OnNode): Promise<User | undefined> => {
-    if (tx.dialect === 'postgres') await tx.first(lockUser, { app, uid })
-    const row = await findActive(tx, app, uid)
-    if (row === undefined) return undefined
-    await tx.run(insertPresence, { app, uid, node })
-    if (row.online === 1) return undefined
-    await tx.run(setOnline, { app, uid, online: 1, now })
-    return toUser({ ...row, online: 1, last_active_at: now })
+  /** The first session of a user on a node. */
+  enter: write(async (tx, input: OnNode): Promise<PresenceChange> => {
+    const { appId, uid, node, telling } = input
+    const key = { app: appId, uid }
+    const now = toSeconds(telling.nowMs)
+    if (tx.dialect === 'postgres') await tx.first(lockUser, key)
+    const row = await findActive(tx, appId, uid)
+    if (row !== undefined) await tx.run(insertPresence, { ...key, node })
+    if (row === undefined || row.online === 1) return { appId, user: undefined, told: nobodyTold }
+    await tx.run(setOnline, { ...key, online: 1, now })
+    const user = toUser({ ...row, online: 1, last_active_at: now })
+    return { appId, user, told: await tell(tx, input, user) }
   }),
 
-  /** The last session of a user on a node has ended. Answers the user if they are on no other. */
+  /** The last session of a user on a node has ended. */
   leave: write(leave),
 
   /** Says until when a node is to be believed, in ms. Answers false if it was taken for gone. */
@@ -102,23 +131,21 @@ export const presence = {
     return wasKnown
   }),
 
-  /** Whoever was on nodes that have gone is there no more; at most `limit` at a time, which is the answer's length then. */
-  sweep: write(
+  /** Whoever was on nodes that have gone is there no more: at most `limit` at a time, one transaction each. */
+  gone: read(
     async (
       tx,
-      input: { nowMs: number; now: number; but: string; limit: number },
-    ): Promise<{ seen: number; gone: readonly PresenceChange[] }> => {
-      const { nowMs, now, but, limit } = input
+      { nowMs, but, limit }: { nowMs: number; but: string; limit: number },
+    ): Promise<readonly { appId: AppId; uid: Uid; node: string }[]> => {
       const rows = await tx.all(ofGoneNodes, { nowMs, but, limit })
-      const gone: PresenceChange[] = []
-      for (const { app_id: appId, uid, node_id: node } of rows) {
-        const user = await leave(tx, { appId, uid, node, now })
-        if (user !== undefined) gone.push({ appId, user })
-      }
-      for (const { id } of await tx.all(goneNodes, { nowMs, but })) await tx.run(deleteNode, { id })
-      return { seen: rows.length, gone }
+      return rows.map((row) => ({ appId: row.app_id, uid: row.uid, node: row.node_id }))
     },
   ),
+
+  /** Forgets the nodes that have gone and have nobody any more. */
+  forgetNodes: write(async (tx, input: { nowMs: number; but: string }): Promise<void> => {
+    for (const { id } of await tx.all(goneNodes, input)) await tx.run(deleteNode, { id })
+  }),
 
   /** How many users of the app are online, and how many members of each group that exists. */
   count: read(

@@ -1,8 +1,10 @@
 /** What a node must know of a user who has come. */
 import type { AppId, Guid, Uid, User } from '@confab/protocol'
-import { blockedBy, blockersOf, friendsOf } from './relation-rows.ts'
+import type { UserActor } from '../../kernel/actor.ts'
+import { type Partner, requireParty } from './conversation-rows.ts'
+import { assertNotBlocked, blockedBy, blockersOf, friendsOf } from './relation-rows.ts'
 import { read, statement, type Tx } from './seam.ts'
-import { findActive, toUser } from './user-rows.ts'
+import { findActive, requireUser, toUser } from './user-rows.ts'
 
 const groupsOf = statement<{ app: string; uid: string }, { guid: Guid }>(
   'members.groups_of',
@@ -32,6 +34,15 @@ export interface Arrival extends Relations {
 }
 
 export const sessions = {
+  /** Who speaks, if they may to the partner what they do not need to be allowed to say. */
+  reach: read(async (tx, { actor, partner }: { actor: UserActor; partner: Partner }): Promise<User> => {
+    const by = await requireUser(tx, actor.appId, actor.uid)
+    const party = await requireParty(tx, actor, partner)
+    if (party.kind === 'user' && party.user !== undefined)
+      await assertNotBlocked(tx, actor.appId, actor.uid, party.user.uid)
+    return toUser(by)
+  }),
+
   /** Nothing, if the user is not there any more, or deactivated. */
   arrive: read(async (tx, { appId: app, uid }: { appId: AppId; uid: Uid }): Promise<Arrival | undefined> => {
     const row = await findActive(tx, app, uid)
