@@ -61,10 +61,7 @@ export class World {
   static async open(engine: Engine, { sdk = '4.2.0', env = {}, host }: SuiteOptions): Promise<World> {
     const { sdks, browser: endpoint, cert, key } = inject('interop')
     let server: TestServer | undefined
-    const wire = await Wire.open(() => Number(new URL(server?.url ?? '').port), {
-      cert: readFileSync(cert, 'utf8'),
-      key: readFileSync(key, 'utf8'),
-    })
+    const wire = await Wire.open(() => Number(new URL(server?.url ?? '').port))
     const [site, browser] = await Promise.all([
       openSite(sdks),
       host === undefined
@@ -74,7 +71,8 @@ export class World {
     server = await startServer({
       engine,
       env: {
-        CONFAB_PUBLIC_URL: `https://${host ?? `localhost:${wire.port}`}`,
+        CONFAB_TLS_CERT: cert,
+        CONFAB_TLS_KEY: key,
         CONFAB_CORS_ORIGINS: site.origin,
         ...env,
       },
