@@ -39,7 +39,7 @@ const scales = {
     lists: {
       small: { messages: 50_000, conversations: 1000, members: 100, users: 2000 },
       large: { messages: 5_000_000, conversations: 100_000, members: 10_000, users: 50_000 },
-      ...{ busy: 1000, requests: 100 },
+      ...{ busy: 1000, rounds: 5, more: 10, requests: 100, withinMs: 600_000 },
     },
   },
   quick: {
@@ -50,7 +50,7 @@ const scales = {
     lists: {
       small: { messages: 5000, conversations: 100, members: 100, users: 200 },
       large: { messages: 50_000, conversations: 1000, members: 1000, users: 2000 },
-      ...{ busy: 100, requests: 20 },
+      ...{ busy: 100, rounds: 3, more: 6, requests: 30, withinMs: 90_000 },
     },
   },
 } as const satisfies Record<string, Scale>

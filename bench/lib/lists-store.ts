@@ -3,13 +3,16 @@
  * server itself wrote, so they are what the present schema wants. What the measured users have (`calm`, `busy`, the big
  * thread, the message with many reactions) is the same in a small and in a large store.
  */
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type OpenSql, openSql } from '../../packages/server/src/testing/open-sql.ts'
 import type { Bench, ListsScale } from './phase.ts'
 import type { ServerUnderTest } from './server-under-test.ts'
 
+type Where = { readonly dataDir: string } | { readonly databaseUrl: string }
+
 export interface ListsStore {
-  readonly server: ServerUnderTest
+  readonly where: Where
   readonly headers: Readonly<Record<string, string>>
   /** A message with many replies, and one with many reactions. */
   readonly rootId: number
@@ -89,7 +92,7 @@ const partnersOf = (k: string, { calm, busy, users }: { calm: number; busy: numb
   id: `CASE WHEN ${k} < ${calm} THEN 'calm_user_u' || ${k} WHEN ${k} < ${calm + busy} THEN 'busy_user_u' || (${k} - ${calm}) ELSE 'others_' || ${k} END`,
 })
 
-const fill = async (db: OpenSql, size: Size, busyHas: number): Promise<Omit<ListsStore, 'server' | 'headers'>> => {
+const fill = async (db: OpenSql, size: Size, busyHas: number): Promise<Omit<ListsStore, 'where' | 'headers'>> => {
   const calm = CALM - 1
   const busy = busyHas - 1
   const users = Math.max(size.users, size.members, busyHas)
@@ -158,6 +161,19 @@ const fill = async (db: OpenSql, size: Size, busyHas: number): Promise<Omit<List
   }
 }
 
+/** What was written goes to its place now, not while somebody measures. */
+const settle = async (db: OpenSql, where: Where): Promise<void> => {
+  if ('databaseUrl' in where) {
+    // An operator's PostgreSQL does the first by itself; the embedded store never does.
+    await db.run('VACUUM ANALYZE')
+    await db.run('CHECKPOINT')
+    return
+  }
+  await db.run('PRAGMA wal_checkpoint(TRUNCATE)')
+  const file = await open(join(where.dataDir, 'confab.sqlite'))
+  await file.sync().finally(() => file.close())
+}
+
 /** @param databaseUrl unset: the embedded store */
 export const makeListsStore = async (
   bench: Bench,
@@ -169,11 +185,11 @@ export const makeListsStore = async (
   await writeTemplates(first)
   await first.stop()
   const db = await openSql(where)
-  const work = fill(db, size, busy)
-  // An operator's PostgreSQL does this by itself; the embedded store never does.
-  const filled = await (databaseUrl === undefined
-    ? work
-    : work.then((it) => db.run('VACUUM ANALYZE').then(() => it))
-  ).finally(() => db.close())
-  return { ...filled, server: await bench.startServer(where), headers: first.headers }
+  try {
+    const filled = await fill(db, size, busy)
+    await settle(db, where)
+    return { ...filled, where, headers: first.headers }
+  } finally {
+    await db.close()
+  }
 }

@@ -10,6 +10,8 @@ export interface Figure {
   /** The bare limit of the same run, in the same unit. */
   readonly limit?: number
   readonly ratio?: number
+  /** The lowest and the highest ratio of a round. */
+  readonly spread?: readonly [number, number]
 }
 
 export interface Requirement {
@@ -31,8 +33,13 @@ export interface ListsScale {
   readonly large: ListsStoreSize
   /** Conversations of a user who has many, in both stores. */
   readonly busy: number
+  readonly rounds: number
+  /** Rounds in addition, for what has missed. */
+  readonly more: number
   /** Of each list, per round and store. */
   readonly requests: number
+  /** No round is begun after that, but for the first few. */
+  readonly withinMs: number
 }
 
 interface ListsStoreSize {

@@ -9,20 +9,23 @@ const show = (value: number, unit: string): string => {
   return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits })
 }
 
-const columns = ['figure', 'value', 'unit', 'bare limit', 'ratio'] as const
+const columns = ['figure', 'value', 'unit', 'bare limit', 'ratio', 'of rounds'] as const
 
-const cellsOf = ({ what, value, unit, limit, ratio }: Figure): string[] => [
+const cellsOf = ({ what, value, unit, limit, ratio, spread }: Figure): string[] => [
   what,
   show(value, unit),
   unit,
   limit === undefined ? '' : show(limit, unit),
   ratio === undefined ? '' : ratio.toFixed(2),
+  spread === undefined ? '' : spread.map((end) => end.toFixed(2)).join('–'),
 ]
 
 const isNumber = (column: number): boolean => column === 1 || column > 2
 
 const table = (figures: readonly Figure[]): string => {
-  const rows = [[...columns], ...figures.map(cellsOf)]
+  const cells = figures.map(cellsOf)
+  const isUsed = (_: unknown, column: number): boolean => column < 5 || cells.some((row) => row[column] !== '')
+  const rows = [[...columns], ...cells].map((row) => row.filter(isUsed))
   const widths = columns.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   const line = (row: readonly string[]): string =>
     row

@@ -13,6 +13,10 @@ export const median = (values: readonly number[]): number => {
   return (lower + upper) / 2
 }
 
+/** Round by round. */
+export const ratiosOf = (ours: readonly number[], limits: readonly number[]): number[] =>
+  ours.map((value, round) => value / (limits[round] ?? Number.NaN))
+
 /** Round by round, then the median: a machine that is slower for a while is so for both sides of its rounds. */
 export const medianRatio = (ours: readonly number[], limits: readonly number[]): number =>
-  median(ours.map((value, round) => value / (limits[round] ?? Number.NaN)))
+  median(ratiosOf(ours, limits))

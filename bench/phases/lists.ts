@@ -1,194 +1,121 @@
 /** Whether lists cost the same however much a store holds: the same requests to a small and to a large one, in turns. */
-import { Agent, request as httpRequest } from 'node:http'
+import { askInTurns, type Times } from '../lib/in-turns.ts'
+import { type Question, questions, requestOf, rowsOf } from '../lib/lists-questions.ts'
 import { type ListsStore, makeListsStore } from '../lib/lists-store.ts'
 import type { Bench, Figure, Findings, Phase, Requirement } from '../lib/phase.ts'
 import { Missing, startPostgres } from '../lib/programs.ts'
-import { median, medianRatio, quantile } from '../lib/statistics.ts'
+import { median, quantile, ratiosOf } from '../lib/statistics.ts'
 
 const MOST = 1.5
 /** Below this, a difference is that of two processes, not of two stores. */
 const NOISE_MS = 0.5
+/** However long they take. */
+const LEAST_ROUNDS = 3
 
-interface Question {
-  readonly name: string
-  readonly as?: 'calm' | 'busy'
-  readonly path: (store: ListsStore) => string
+interface Stores {
+  readonly small: ListsStore
+  readonly large: ListsStore
 }
 
-const q = (name: string, path: Question['path'] | string, as?: Question['as']): Question => ({
-  name,
-  path: typeof path === 'string' ? () => path : path,
-  ...(as && { as }),
-})
+type Ports = Readonly<Record<keyof Stores, number>>
 
-/** As many as the conversations of the small store have on either side of the middle. */
-const FEW = 5
-const CALM_1TO1 = '/users/u0/messages'
-const GROUP = '/groups/g/messages'
-const cursors = (name: string, path: string, as?: Question['as'], limit = 50): readonly Question[] => [
-  q(`${name}, newest`, `${path}?affix=prepend&limit=${limit}`, as),
-  q(`${name}, oldest`, `${path}?affix=append&limit=${limit}`, as),
-  q(`${name}, before the middle`, ({ middleId }) => `${path}?affix=prepend&limit=${limit}&id=${middleId}`, as),
-  q(`${name}, after the middle`, ({ middleId }) => `${path}?affix=append&limit=${limit}&id=${middleId}`, as),
-]
-
-const questions: readonly Question[] = [
-  ...cursors('messages of a conversation', CALM_1TO1, 'calm', FEW),
-  ...cursors('messages of the group', GROUP, 'calm'),
-  q(
-    '  after a time in the middle',
-    ({ middleSentAt }) => `${GROUP}?affix=append&limit=50&sentAt=${middleSentAt}`,
-    'calm',
-  ),
-  q('  before it', ({ middleSentAt }) => `${GROUP}?affix=prepend&limit=50&sentAt=${middleSentAt}`, 'calm'),
-  q('  since it', ({ middleSentAt }) => `${GROUP}?limit=50&fromTimestamp=${middleSentAt}`, 'calm'),
-  q('  of one type', `${GROUP}?affix=prepend&limit=50&types=image`, 'calm'),
-  q('  of one sender', `${GROUP}?affix=prepend&limit=5&sender=u7`, 'calm'),
-  q('  without replies', `${GROUP}?affix=prepend&limit=50&hideReplies=true`, 'calm'),
-  q('  with reactions', `${GROUP}?affix=prepend&limit=50&hasReactions=true`, 'calm'),
-  q('  pinned', `${GROUP}?affix=prepend&limit=50&pinned=true`, 'calm'),
-  q('  saved', `${GROUP}?affix=prepend&limit=50&saved=true`, 'calm'),
-  q('  edited', `${GROUP}?affix=prepend&limit=50&onlyUpdates=true&updatedAt=1`, 'calm'),
-  q('  unread', `${GROUP}?affix=append&limit=50&unread=true`, 'calm'),
-  ...cursors('messages of a user with 30 conversations', '/messages', 'calm'),
-  q('  unread', '/messages?affix=append&limit=50&unread=true', 'calm'),
-  q('  saved', '/messages?affix=prepend&limit=50&saved=true', 'calm'),
-  q('  pinned', '/messages?affix=prepend&limit=50&pinned=true', 'calm'),
-  ...cursors('messages of a user with many', '/messages', 'busy'),
-  q('  unread', '/messages?affix=append&limit=50&unread=true', 'busy'),
-  q('messages of a user, one to one, for the app', '/users/busy/messages?affix=prepend&limit=50'),
-  ...cursors('messages of the app', '/messages'),
-  ...[undefined, 'calm' as const].flatMap((as) => {
-    const name = `thread, for ${as === undefined ? 'the app' : 'a member'}`
-    return [
-      q(`${name}, newest`, ({ rootId }) => `/messages/${rootId}/thread?affix=prepend&limit=50`, as),
-      q(`${name}, oldest`, ({ rootId }) => `/messages/${rootId}/thread?limit=50`, as),
-    ]
-  }),
-  q('threads of the group', '/groups/g/threads?limit=30', 'calm'),
-  q('  from the middle on', ({ middleRootId }) => `/groups/g/threads?limit=20&id=${middleRootId}`, 'calm'),
-  q('threads of a user', '/threads?limit=30', 'busy'),
-  q('reactions', ({ reactedId }) => `/messages/${reactedId}/reactions?limit=100`, 'calm'),
-  q('  of one kind', ({ reactedId }) => `/messages/${reactedId}/reactions/r3?limit=100`, 'calm'),
-  q('conversations of a user with 30', '/conversations?perPage=30', 'calm'),
-  q('conversations of a user with many', '/conversations?perPage=30', 'busy'),
-  q('  page 3', '/conversations?perPage=30&page=3', 'busy'),
-  q('  unread', '/conversations?perPage=30&unread=true', 'busy'),
-  q('unread counts, 30', '/messages?unread=true&count=true', 'calm'),
-  q('unread counts, many', '/messages?unread=true&count=true', 'busy'),
-  q('conversations of the app', '/conversations?perPage=30'),
-  q('members, first page', '/groups/g/members?perPage=50'),
-  q('  for a member', '/groups/g/members?perPage=50', 'calm'),
-  q('users, first page', '/users?perPage=50'),
-  q('  page 3', '/users?perPage=50&page=3'),
-  q('  for a user', '/users?perPage=50', 'calm'),
-  q('  by name', '/users?perPage=50&sortBy=name'),
-  q('  friends', '/users/calm/friends?perPage=50'),
-  q('  blocked', '/users/calm/blockedusers?perPage=50'),
-  q('groups', '/groups?perPage=50', 'calm'),
-]
-
-const ask = (agent: Agent, store: ListsStore, { path, as, name }: Question): Promise<{ ms: number; count: number }> =>
-  new Promise((resolve, reject) => {
-    const started = performance.now()
-    const headers = { ...store.headers, ...(as && { onbehalfof: as }) }
-    const outgoing = httpRequest(
-      { host: '127.0.0.1', port: store.server.port, path: `/v3${path(store)}`, headers, agent },
-      (response) => {
-        const parts: Buffer[] = []
-        response.on('data', (part: Buffer) => parts.push(part))
-        response.on('error', reject)
-        response.on('end', () => {
-          const ms = performance.now() - started
-          const text = Buffer.concat(parts).toString('utf8')
-          if (response.statusCode !== 200) reject(new Error(`${name}: ${response.statusCode} ${text}`))
-          else resolve({ ms, count: (JSON.parse(text) as { data: unknown[] }).data.length })
-        })
-      },
-    )
-    outgoing.on('error', reject)
-    outgoing.end()
-  })
-
-interface Measured {
+interface Asked {
   readonly question: Question
-  readonly small: readonly number[][]
-  readonly large: readonly number[][]
-  readonly rows: readonly [number, number]
+  /** With what it is a part of. */
+  readonly fullName: string
+  readonly rounds: Times[]
 }
 
-/** Interleaved, request by request: whatever disturbs the machine disturbs both. */
-const measure = async (
-  { scale }: Bench,
-  stores: { small: ListsStore; large: ListsStore },
-  question: Question,
-): Promise<Measured> => {
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  const small: number[][] = []
-  const large: number[][] = []
-  const rows = [
-    (await ask(agent, stores.small, question)).count,
-    (await ask(agent, stores.large, question)).count,
-  ] as const
-  for (let n = 0; n < 5; n++) for (const which of ['small', 'large'] as const) await ask(agent, stores[which], question)
-  for (let round = 0; round < scale.rounds; round++) {
-    const times = { small: [] as number[], large: [] as number[] }
-    for (let n = 0; n < scale.lists.requests; n++) {
-      const turn = n % 2 === 0 ? (['small', 'large'] as const) : (['large', 'small'] as const)
-      for (const which of turn) times[which].push((await ask(agent, stores[which], question)).ms)
-    }
-    small.push(times.small)
-    large.push(times.large)
-  }
-  agent.destroy()
-  return { question, small, large, rows }
+const askedOf = (all: readonly Question[]): readonly Asked[] => {
+  let under = ''
+  return all.map((question) => {
+    const { name } = question
+    const isPart = name.startsWith('  ')
+    if (!isPart) under = name.split(',')[0] ?? ''
+    return { question, fullName: isPart ? `${under}:${name.slice(1)}` : name, rounds: [] }
+  })
 }
 
-const figureOf = (what: string, { small, large }: Measured, at: number): Figure => {
-  const [of, limits] = [large.map((times) => quantile(times, at)), small.map((times) => quantile(times, at))]
-  return { what, value: median(of), unit: 'ms', limit: median(limits), ratio: medianRatio(of, limits) }
+const figureOf = (what: string, rounds: readonly Times[], at: number): Figure => {
+  const of = rounds.map(({ ours }) => quantile(ours, at))
+  const limits = rounds.map(({ limit }) => quantile(limit, at))
+  const ratios = ratiosOf(of, limits)
+  const spread = [Math.min(...ratios), Math.max(...ratios)] as const
+  return { what, value: median(of), unit: 'ms', limit: median(limits), ratio: median(ratios), spread }
 }
+
+const p99Of = (what: string, { rounds }: Asked): Figure => figureOf(what, rounds, 0.99)
 
 /** Members are as many as the group has: both stores show a page of as many, but a small group may have fewer. */
 const isFlat = ({ value, limit = 0, ratio = 0 }: Figure): boolean => ratio <= MOST || value - limit <= NOISE_MS
 
-const compare = async (bench: Bench, engine: string, urls: { small?: string; large?: string }): Promise<Findings> => {
-  const { busy, small, large } = bench.scale.lists
-  const urlOf = (url: string | undefined) => (url === undefined ? { busy } : { busy, databaseUrl: url })
-  const stores = {
-    small: await makeListsStore(bench, small, urlOf(urls.small)),
-    large: await makeListsStore(bench, large, urlOf(urls.large)),
+/** A round goes over all lists, so that what disturbs the machine for a while is in one round of each, and not in the median. */
+const measure = async ({ scale }: Bench, stores: Stores, ports: Ports, until: number) => {
+  const { rounds, more, requests } = scale.lists
+  const all = askedOf(questions)
+  const ask = async (which: readonly Asked[], least: number, most: number): Promise<number> => {
+    for (let round = 0; round < most; round++) {
+      if (round >= least && performance.now() > until) return round
+      for (const { question, rounds: done } of which) {
+        const large = { port: ports.large, request: requestOf(stores.large, question) }
+        const small = { port: ports.small, request: requestOf(stores.small, question) }
+        done.push(await askInTurns(large, small, requests))
+      }
+    }
+    return most
   }
-  const figures: Figure[] = []
-  const misses: string[] = []
+  const first = await ask(all, LEAST_ROUNDS, rounds)
+  // The rounds that missed count with those that follow.
+  const missed = all.filter((asked) => !isFlat(p99Of('', asked)))
+  const again = missed.length === 0 ? 0 : await ask(missed, 0, more)
+  const note = `${first} rounds of ${requests} requests to each store; ${missed.length} lists missed, and had ${again} rounds more`
+  return { all, note }
+}
+
+const compare = async (bench: Bench, engine: string, stores: Stores, until: number): Promise<Findings> => {
+  const { small, large } = stores
+  const servers = { small: await bench.startServer(small.where), large: await bench.startServer(large.where) }
+  const ports = { small: servers.small.port, large: servers.large.port }
   const notes: string[] = []
-  let under = ''
-  for (const question of questions) {
-    const measured = await measure(bench, stores, question)
-    if (!question.name.startsWith('  ')) under = question.name.split(',')[0] ?? ''
-    const p99 = figureOf(`${engine}: ${question.name}, p99`, measured, 0.99)
-    figures.push(figureOf(`${engine}: ${question.name}, p50`, measured, 0.5), p99)
-    const name = question.name.startsWith('  ') ? `${under}:${question.name.slice(1)}` : question.name
-    if (!isFlat(p99)) misses.push(`${name} ${p99.ratio?.toFixed(2)}`)
-    if (measured.rows[0] !== measured.rows[1]) notes.push(`${engine}: ${name}: ${measured.rows.join(' and ')} rows`)
+  for (const { question, fullName } of askedOf(questions)) {
+    const rows = [await rowsOf(ports.small, small, question), await rowsOf(ports.large, large, question)]
+    if (rows[0] !== rows[1]) notes.push(`${engine}: ${fullName}: ${rows.join(' and ')} rows`)
   }
+  const { all, note } = await measure(bench, stores, ports, until)
+  notes.push(`${engine}: ${note}`)
+  const figures = all.flatMap((asked) => [
+    figureOf(`${engine}: ${asked.question.name}, p50`, asked.rounds, 0.5),
+    p99Of(`${engine}: ${asked.question.name}, p99`, asked),
+  ])
+  const misses = all.flatMap((asked) => {
+    const p99 = p99Of('', asked)
+    return isFlat(p99) ? [] : [`${asked.fullName} ${p99.ratio?.toFixed(2)}`]
+  })
   const requirement: Requirement = {
     text: `${engine}: p99 of each list of a large store ≤ ${MOST} × that of a small one`,
     value: misses.length === 0 ? `all ${questions.length}` : misses.join('; '),
     met: misses.length === 0,
   }
-  await stores.small.server.stop()
-  await stores.large.server.stop()
+  await servers.small.stop()
+  await servers.large.stop()
   return { figures, requirements: [requirement], notes }
 }
 
-const onPostgres = async (bench: Bench): Promise<Findings> => {
+const makeStores = async (bench: Bench, urls?: Record<keyof Stores, string>): Promise<Stores> => {
+  const { busy, small, large } = bench.scale.lists
+  return {
+    small: await makeListsStore(bench, small, { busy, ...(urls && { databaseUrl: urls.small }) }),
+    large: await makeListsStore(bench, large, { busy, ...(urls && { databaseUrl: urls.large }) }),
+  }
+}
+
+const makeOnPostgres = async (bench: Bench): Promise<Stores | Missing> => {
   try {
-    const [small, large] = [await startPostgres(bench.children), await startPostgres(bench.children)]
-    return await compare(bench, 'PostgreSQL', { small, large })
+    const urls = { small: await startPostgres(bench.children), large: await startPostgres(bench.children) }
+    return await makeStores(bench, urls)
   } catch (error) {
-    if (!(error instanceof Missing)) throw error
-    return { figures: [], requirements: [], notes: [`skipped: ${error.message}`] }
+    if (error instanceof Missing) return error
+    throw error
   }
 }
 
@@ -196,11 +123,16 @@ export const lists: Phase = {
   name: 'lists',
   title: 'Lists of a large store beside those of a small one (the "bare limit" here)',
   run: async (bench) => {
-    const parts = [await compare(bench, 'SQLite', {}), await onPostgres(bench)]
+    const [embedded, onPostgres] = await Promise.all([makeStores(bench), makeOnPostgres(bench)])
+    const { withinMs } = bench.scale.lists
+    const until = performance.now() + withinMs
+    const parts = [await compare(bench, 'SQLite', embedded, until - withinMs / 2)]
+    const isMissing = onPostgres instanceof Missing
+    if (!isMissing) parts.push(await compare(bench, 'PostgreSQL', onPostgres, until))
     return {
       figures: parts.flatMap(({ figures }) => figures),
       requirements: parts.flatMap(({ requirements }) => requirements),
-      notes: parts.flatMap(({ notes }) => notes),
+      notes: [...parts.flatMap(({ notes }) => notes), ...(isMissing ? [`skipped: ${onPostgres.message}`] : [])],
     }
   },
 }

@@ -26,11 +26,12 @@ import { openFileStore } from './files/open-file-store.ts'
 import { Gateway } from './gateway/gateway.ts'
 import { Logins } from './gateway/logins.ts'
 import { makeCheck } from './http/check.ts'
+import { makeMayConnect } from './http/cors.ts'
 import { watchLogins } from './http/logins.ts'
 import { makeMessageForm } from './http/message-form.ts'
 import { openApiOf } from './http/openapi.ts'
 import { makeTakeAllowance } from './http/rate-limit.ts'
-import { makeIsTrusted, makeReachedAt } from './http/reached-at.ts'
+import { makeAddressOf, makeIsTrusted, makeReachedAt } from './http/reached-at.ts'
 import { buildServer } from './http/server.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
@@ -215,10 +216,18 @@ const startFileSweeper = async (config: Config, parts: Parts): Promise<() => Pro
   return () => sweeper.stop()
 }
 
+/** Who is at the other end, and where they have found us. */
+const makeEdge = ({ publicUrl, trustedProxies }: Config) => {
+  const isTrusted = makeIsTrusted(trustedProxies)
+  return { isTrusted, reachedAt: makeReachedAt({ publicUrl, isTrusted }), addressOf: makeAddressOf({ isTrusted }) }
+}
+type Edge = ReturnType<typeof makeEdge>
+
 const openHttp = async (
   config: Config,
   { store, live, metrics, kernel, fileParts, certificate }: Parts,
   { sender, send, asking, teller, hints }: Sending,
+  edge: Edge,
 ): Promise<FastifyInstance> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
@@ -248,15 +257,13 @@ const openHttp = async (
     },
   }
   const openApi = openApiOf(routes, { version: VERSION })
-  const { publicUrl, corsOrigins } = config
-  const isTrusted = makeIsTrusted(config.trustedProxies)
-  const reachedAt = makeReachedAt({ publicUrl, isTrusted })
+  const { isTrusted, reachedAt } = edge
   const messageForm = makeMessageForm({ ...fileParts, ...config })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
     makeServer: certificate && ((handler) => certificate.makeServer(handler)),
-    ...{ corsOrigins, isTrusted, reachedAt },
+    ...{ corsOrigins: config.corsOrigins, isTrusted, reachedAt },
     files: routes.length > 0 ? files : undefined,
     online: { checkPass: makeCheckPass({ store }), countOnline: makeCountOnline({ store }) },
     auditOf: makeAuditOf({ store, clock, log }),
@@ -269,12 +276,12 @@ const openHttp = async (
 const openGateway = async (
   config: Config,
   { store, bus, live, metrics, kernel }: Parts,
-  { http, teller }: { http: FastifyInstance; teller: Teller },
+  { http, teller, edge }: { http: FastifyInstance; teller: Teller; edge: Edge },
 ): Promise<Gateway | undefined> => {
   if (!config.roles.includes('gateway')) return undefined
   const { clock, ids, log } = kernel
   const logins = new Logins(clock)
-  watchLogins(http, logins)
+  watchLogins(http.server, logins, edge.addressOf)
   const gateway = new Gateway({
     ...{ store, bus, live, teller, clock, log, metrics, logins },
     options: {
@@ -286,8 +293,8 @@ const openGateway = async (
     },
     mark: makeMarkMessages({ store, teller, live }),
     checkPass: makeCheckPass({ store }),
-    isOriginAllowed: () => true,
-    addressOf: (request) => request.socket.remoteAddress ?? '',
+    mayConnect: makeMayConnect({ origins: config.corsOrigins, reachedAt: edge.reachedAt }),
+    addressOf: edge.addressOf,
     node: ids.node(),
   })
   await gateway.start(http.server)
@@ -328,8 +335,9 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(async () => dispatcher?.stop())
     opened.add(startSweepers(config, parts))
     opened.add(await startFileSweeper(config, parts))
-    const http = await openHttp(config, parts, sending)
-    const gateway = await openGateway(config, parts, { http, teller })
+    const edge = makeEdge(config)
+    const http = await openHttp(config, parts, sending, edge)
+    const gateway = await openGateway(config, parts, { http, teller, edge })
     opened.add(async () => {
       await Promise.all([http.close(), gateway?.stop(), dispatcher?.drain()])
     })

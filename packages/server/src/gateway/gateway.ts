@@ -47,7 +47,8 @@ export interface GatewayDeps {
   readonly teller: Teller
   readonly mark: MarkMessages
   readonly checkPass: ReturnType<typeof makeCheckPass>
-  readonly isOriginAllowed: (origin: string | undefined) => boolean
+  /** Whether the page that asks may open a socket. */
+  readonly mayConnect: (request: IncomingMessage) => boolean
   /** Whose address a request comes from, proxies that are trusted aside. */
   readonly addressOf: (request: IncomingMessage) => string
   readonly logins: Logins
@@ -144,11 +145,11 @@ export class Gateway {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { options, isOriginAllowed, addressOf, logins } = this.#deps
+    const { options, mayConnect, addressOf, logins } = this.#deps
     const path = (request.url ?? '/').split('?')[0]
     if (path !== '/' && path !== options.path) return refuse(socket, '404 Not Found')
     if (this.#isStopping) return refuse(socket, '503 Service Unavailable')
-    if (!isOriginAllowed(request.headers.origin)) return refuse(socket, '403 Forbidden')
+    if (!mayConnect(request)) return refuse(socket, '403 Forbidden')
     const address = addressOf(request)
     await logins.mayOpen(address)
     if (socket.destroyed) return

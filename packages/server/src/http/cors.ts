@@ -48,6 +48,12 @@ const ownOf = (request: IncomingMessage, reachedAt: ReachedAt): string | undefin
   }
 }
 
+/** Whether a page may open a socket: browsers ask nobody before they do. */
+export const makeMayConnect =
+  ({ origins, reachedAt }: CorsDeps) =>
+  (request: IncomingMessage): boolean =>
+    isOriginAllowed(request.headers.origin, { origins, own: ownOf(request, reachedAt) })
+
 /** Says in the answer whether the page may read it. */
 export const allowOrigin = (
   request: IncomingMessage,

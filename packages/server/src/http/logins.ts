@@ -1,20 +1,22 @@
-/** Tells the gateway of `PUT /me`, which its sockets may have to wait for. */
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Logins } from '../gateway/logins.ts'
+/** Tells the gateway of `PUT /me`, and of the preflight before it: its sockets may have to wait for the answer. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { AddressOf } from './reached-at.ts'
 
-const ME = /^\/v3\/me(?:[/?]|$)/
+const ME = /^\/v3(?:\.0)?\/me(?:[/?]|$)/
 
-const isLogin = ({ method, url }: FastifyRequest): boolean => method === 'PUT' && ME.test(url)
-const isAnnouncement = ({ method, url }: FastifyRequest): boolean => method === 'OPTIONS' && ME.test(url)
+export interface LoginWatcher {
+  announced(address: string): void
+  begun(address: string): void
+  answered(address: string): void
+}
 
-export const watchLogins = (http: FastifyInstance, logins: Pick<Logins, 'announced' | 'begun' | 'answered'>): void => {
-  http.addHook('onRequest', (request, _reply, done) => {
-    if (isLogin(request)) logins.begun(request.ip)
-    else if (isAnnouncement(request)) logins.announced(request.ip)
-    done()
-  })
-  http.addHook('onResponse', (request, _reply, done) => {
-    if (isLogin(request)) logins.answered(request.ip)
-    done()
+export const watchLogins = (server: Server, logins: LoginWatcher, addressOf: AddressOf): void => {
+  server.prependListener('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!ME.test(request.url ?? '')) return
+    const address = addressOf(request)
+    if (request.method === 'OPTIONS') logins.announced(address)
+    if (request.method !== 'PUT') return
+    logins.begun(address)
+    response.once('close', () => logins.answered(address))
   })
 }

@@ -70,3 +70,17 @@ export const makeReachedAt =
     if (!HOST.test(host) || !URL.canParse(url)) throw badRequest({ host: 'must be a host name' })
     return new URL(url).origin
   }
+
+/** Whose address a request comes from: the last one in the chain of proxies that is not a trusted one. */
+export type AddressOf = (request: IncomingMessage) => string
+
+export const makeAddressOf =
+  ({ isTrusted }: { isTrusted: IsTrusted }): AddressOf =>
+  ({ headers, socket }) => {
+    const peer = socket.remoteAddress ?? ''
+    if (!isTrusted(peer)) return peer
+    unifyForwarded(headers)
+    const chain = [headers['x-forwarded-for'] ?? []].flat().join(',').split(',')
+    const addresses = chain.map((address) => address.trim()).filter((address) => address !== '')
+    return addresses.findLast((address) => !isTrusted(address)) ?? addresses[0] ?? peer
+  }

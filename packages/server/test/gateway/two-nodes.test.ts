@@ -1,6 +1,6 @@
 /** Two nodes on one database: what happens on one is seen on the other, by PostgreSQL alone and by NATS. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { freshDatabase, type TestDatabase } from '../../src/testing/postgres.ts'
+import { type FreshDatabase, freshDatabase } from '../../src/testing/postgres.ts'
 import { describeWithPostgres, services } from '../../src/testing/services.ts'
 import { Api } from '../support/api.ts'
 import { makeScene, toGroup, toUser } from '../support/scene.ts'
@@ -8,7 +8,7 @@ import { startServer, type TestServer } from '../support/server.ts'
 import { Clients } from '../support/sessions.ts'
 
 const suite = (busOf: () => Record<string, string>): void => {
-  let database: TestDatabase
+  let database: FreshDatabase
   let nodes: readonly [TestServer, TestServer]
   let clients: readonly [Clients, Clients]
   let api: Api

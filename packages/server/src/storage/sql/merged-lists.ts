@@ -2,8 +2,9 @@
  * The newest, or oldest, messages of many conversations together, for what it costs to show one page, however much has been
  * said in them: each conversation is read from its own end of the index, and no further than the page may need.
  *
- * With a page of n: the n conversations whose first message comes first are enough (`few`); what comes after the first
- * message of the last of these is on no such page (the edge); and of none are more than n messages needed (`edge`).
+ * If in m conversations the q-th message lies before some edge, then q * m messages do; and if that is a page, then no page
+ * goes beyond the edge. Of all edges with q * m = a page, a few are looked for: the first messages of all conversations (q = 1) are
+ * one look each, and bound the others; and where few conversations are left, or one is busy, those with larger q are nearer.
  */
 import type { AppId, Uid } from '@confab/protocol'
 import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
@@ -25,6 +26,20 @@ const oneToOneOf = (app: AppId, uid: Uid): Sql<unknown> => sql`
   SELECT id FROM conversations WHERE app_id = ${app} AND user_a = ${uid}
   UNION SELECT id FROM conversations WHERE app_id = ${app} AND user_b = ${uid}`
 
+const least = (one: Sql<number>, other: Sql<number>): Sql<number> =>
+  sql<number>`CASE WHEN ${one} < ${other} THEN ${one} ELSE ${other} END`
+
+/** Beyond every id. */
+export const ID_MAX = 9_007_199_254_740_991
+
+/** What may be shown, by the column that orders it. */
+export interface Range {
+  /** Exclusive. */
+  readonly after?: number | Sql<number>
+  /** Inclusive. */
+  readonly upTo?: number | Sql<number>
+}
+
 /** All that the user takes part in. @param marks the highest of them is what is not shown */
 export const sourcesOf = (app: AppId, uid: Uid, marks: readonly Mark[], only?: string): Sources => {
   const low = marks
@@ -45,9 +60,10 @@ export const oneToOneSources = (app: AppId, uid: Uid, only?: string): Sources =>
 export interface Merge {
   readonly actor: Actor
   readonly sources: Sources
-  /** The column that orders them: each conversation has an index by it. */
+  /** The column that orders them: each conversation has an index by it, and `low` is a value of it. */
   readonly by: 'id' | 'last_reply_id'
   readonly direction: 'asc' | 'desc'
+  readonly range: Range
   /** Of a message that is to be shown, whatever conversation it is of. */
   readonly condition: Expression<SqlBool>
   readonly limit: number
@@ -57,35 +73,50 @@ export interface Merge {
 
 export type MergedRow = MessageRow & { last_reply_id: number | null }
 
-/** Beyond every id. */
-const NO_EDGE = { asc: 9_007_199_254_740_991, desc: 0 }
+const bigint = (value: number | Sql<number>): Sql<number> => sql<number>`CAST(${value} AS BIGINT)`
 
+/** How many messages are looked at in each conversation, step by step, for a page of `limit`. */
+const stepsOf = (limit: number): readonly number[] => [...new Set([1, Math.ceil(Math.sqrt(limit)), limit])]
+
+/**
+ * The steps narrow each conversation down to `low < key <= high`, with one condition at either end: of two, SQLite begins
+ * at the one that was said first, and walks from there to the other.
+ */
 export const merged = (tx: Tx, merge: Merge): Promise<readonly MergedRow[]> => {
-  const { actor, sources, by, direction, condition, limit, isRare = false } = merge
-  const key = sql.ref(`messages.${by}`)
+  const { actor, sources, by, direction, range, condition, limit, isRare = false } = merge
+  const forwards = direction === 'asc'
   const order = sql.raw(direction)
   // Not as it stands in the index: so the engine takes another.
-  const sorted = isRare ? sql`+${key} ${order}` : sql`${key} ${order}`
+  const key = isRare ? sql<number>`+${sql.ref(`messages.${by}`)}` : sql<number>`${sql.ref(`messages.${by}`)}`
   const said = (of: string): Sql<SqlBool> => sql<SqlBool>`messages.app_id = ${actor.appId}
-    AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} 
-    AND ${isRare ? sql`+messages.id` : sql`messages.id`} > ${sql.ref(`${of}.low`)} AND ${condition}`
-  const within = direction === 'desc' ? sql.raw('>=') : sql.raw('<=')
-  const farthest = direction === 'desc' ? sql`min(head)` : sql`max(head)`
-  const count = sql.lit(limit)
+    AND messages.conversation_id = ${sql.ref(`${of}.conversation`)} AND ${condition}
+    AND ${key} > ${sql.ref(`${of}.low`)} AND ${key} <= ${sql.ref(`${of}.high`)}`
+  const [low, high] = [sql<number>`low`, sql<number>`high`]
+  const edge = sql<number>`edge`
+  const within = forwards
+    ? sql`low, CASE WHEN edge IS NULL THEN high ELSE ${least(high, edge)} END AS high`
+    : sql`CASE WHEN edge IS NULL THEN low ELSE ${greatest(low, sql<number>`edge - 1`)} END AS low, high`
+  /** Left are the conversations that have something before the edge, and what of them is before it. */
+  const step = (from: string, to: string, each: number): Sql<unknown> => {
+    const [marks, edges] = [sql.ref(`${to}_marks`), sql.ref(`${to}_edge`)]
+    const mark = sql`SELECT ${key} FROM messages WHERE ${said(from)} ORDER BY ${key} ${order} LIMIT 1 OFFSET ${sql.lit(each - 1)}`
+    const isLeft = forwards ? sql`mark <= edge` : sql`mark >= edge`
+    return sql`${marks} AS MATERIALIZED (SELECT conversation, low, high, (${mark}) AS mark FROM ${sql.ref(from)}),
+      ${edges} AS MATERIALIZED (SELECT (SELECT mark FROM ${marks} WHERE mark IS NOT NULL ORDER BY mark ${order}
+        LIMIT 1 OFFSET ${sql.lit(Math.ceil(limit / each) - 1)}) AS edge),
+      ${sql.ref(to)} AS MATERIALIZED (SELECT conversation, ${within} FROM ${marks} CROSS JOIN ${edges}
+        ${each === 1 ? sql`WHERE mark IS NOT NULL AND (edge IS NULL OR ${isLeft})` : sql``})`
+  }
+  const steps = stepsOf(limit).map((each, n, { length }) =>
+    step(n === 0 ? 'sources' : `step${n}`, n + 1 === length ? 'bounds' : `step${n + 1}`, each),
+  )
   // Materialized: or each look at a column would search again.
-  const found = sql<MergedRow>`WITH sources AS MATERIALIZED (${sources}),
-    heads AS MATERIALIZED (
-      SELECT conversation, low, (SELECT ${key} FROM messages WHERE ${said('sources')} ORDER BY ${sorted} LIMIT 1) AS head
-      FROM sources),
-    few AS MATERIALIZED (SELECT * FROM heads WHERE head IS NOT NULL ORDER BY head ${order} LIMIT ${count}),
-    edge AS MATERIALIZED (
-      SELECT CASE WHEN count(*) < ${count} THEN ${sql.lit(NO_EDGE[direction])} ELSE ${farthest} END AS farthest FROM few),
-    bounds AS MATERIALIZED (
-      SELECT conversation, low, coalesce((SELECT ${key} FROM messages WHERE ${said('few')} AND ${key} ${within} edge.farthest
-        ORDER BY ${sorted} LIMIT 1 OFFSET ${sql.lit(limit - 1)}), edge.farthest) AS bound
-      FROM few CROSS JOIN edge)
+  const found = sql<MergedRow>`WITH sources AS MATERIALIZED (
+      SELECT conversation, ${greatest(low, bigint(range.after ?? 0))} AS low, ${bigint(range.upTo ?? ID_MAX)} AS high
+      FROM (${sources}) AS taken),
+    ${sql.join(steps)}
     SELECT ${sql.join(MESSAGE_COLUMNS.map((column) => sql.ref(`messages.${column}`)))}, messages.last_reply_id
-    FROM bounds CROSS JOIN messages WHERE ${said('bounds')} AND ${key} ${within} bounds.bound
-    ORDER BY +${key} ${order} LIMIT ${count}`
+    FROM bounds CROSS JOIN messages WHERE ${said('bounds')}
+    ORDER BY +${sql.ref(`messages.${by}`)} ${order} LIMIT ${sql.lit(limit)}`
   return tx.query(found.compile(tx.build))
 }

@@ -147,14 +147,13 @@ export const pageSeenBy = async (
 ): Promise<Page<User>> => {
   const { app, viewer, page, sortBy = 'uid', descending } = input
   const order = sql.raw(descending ? 'desc' : 'asc')
-  const byUid = sql`users.uid ${order}`
-  const sorted = {
-    uid: byUid,
-    name: sql`lower(users.name) ${order}, ${byUid}`,
-    // `available` comes before `offline`.
-    status: sql`users.online ${sql.raw(descending ? 'asc' : 'desc')}, ${byUid}`,
-  }[sortBy]
-  const chosen = pageIn(users.select('users.uid').orderBy(sorted), page)
+  const uid = sql`users.uid ${order}`
+  // `available` comes before `offline`.
+  const byStatus = sql`users.online ${sql.raw(descending ? 'asc' : 'desc')}, ${uid}`
+  const chosenBy = { uid, name: sql`lower(users.name) ${order}, ${uid}`, status: byStatus }[sortBy]
+  const chosen = pageIn(users.select('users.uid').orderBy(chosenBy), page)
+  // Not as it stands in the index of names: SQLite would walk all of that for the few it has chosen.
+  const sorted = sortBy === 'name' ? sql`(lower(users.name) || '') ${order}, ${uid}` : chosenBy
   const rows = await tx.query(
     usersSeenBy(tx, app, viewer).where('users.uid', 'in', chosen).select(SEEN).orderBy(sorted).compile(),
   )

@@ -1,11 +1,11 @@
 /** Threads: a root with its replies, and who follows it. A root counts its replies that are not deleted. */
 
 import { type Affix, type AppId, type ConversationId, limits, type MessageId } from '@confab/protocol'
-import { type Expression, type RawBuilder, type SqlBool, sql } from 'kysely'
+import { type Expression, type SqlBool, sql } from 'kysely'
 import type { UserActor } from '../../kernel/actor.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { type Partner, requireParty, stateOf } from './conversation-rows.ts'
-import { merged, sourcesOf } from './merged-lists.ts'
+import { ID_MAX, merged, type Range, sourcesOf } from './merged-lists.ts'
 import { assertTakesPart, requireMessage } from './message-access.ts'
 import { toMessage } from './message-rows.ts'
 import { messagesById, type ViewedMessage, viewed } from './message-views.ts'
@@ -113,8 +113,8 @@ export const threads = {
         sources: sourcesOf(actor.appId, actor.uid, [], conversation),
         by: 'last_reply_id',
         direction: forwards ? 'asc' : 'desc',
-        condition: sql<SqlBool>`messages.last_reply_id IS NOT NULL
-          ${id === undefined ? sql`` : since(id, forwards)} ${participatedByMe ? sql`AND ${takesPartIn(actor)}` : sql``}`,
+        range: id === undefined ? {} : since(id, forwards),
+        condition: sql<SqlBool>`messages.last_reply_id IS NOT NULL ${participatedByMe ? sql`AND ${takesPartIn(actor)}` : sql``}`,
         limit,
       })
       const shown = await viewed(tx, actor, rows.map(toMessage), { withThreadSubscribed: true })
@@ -136,8 +136,13 @@ export const threads = {
   }),
 }
 
-const since = (id: number, forwards: boolean): RawBuilder<unknown> =>
-  sql`AND messages.last_reply_id ${forwards ? sql`>=` : sql`<=`} (SELECT last_reply_id FROM messages AS edge WHERE edge.id = ${id})`
+/** From a root on; of a message that is none, nothing. */
+const since = (id: number, forwards: boolean): Range => {
+  const edge = sql<number>`(SELECT last_reply_id FROM messages WHERE messages.id = ${id})`
+  return forwards
+    ? { after: sql<number>`coalesce(${edge} - 1, ${sql.lit(ID_MAX)})` }
+    : { upTo: sql<number>`coalesce(${edge}, 0)` }
+}
 
 const takesPartIn = ({ appId, uid }: UserActor): Expression<SqlBool> =>
   sql<SqlBool>`EXISTS (SELECT 1 FROM thread_followers
