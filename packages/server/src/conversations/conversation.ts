@@ -29,12 +29,14 @@ export interface ConversationOptions {
   readonly withTags?: boolean
   /** Of the user or group that it is with. */
   readonly withPartnerTags?: boolean
+  /** Of the last message: one that the client cannot show is left out. */
+  readonly unknownCategories?: readonly string[]
 }
 
 /** Counts are strings, as the contract has them. */
 export const conversationJson = (
   conversation: Conversation,
-  { withTags = false, withPartnerTags = false }: ConversationOptions = {},
+  { withTags = false, withPartnerTags = false, unknownCategories = [] }: ConversationOptions = {},
 ): string => {
   const { lastMessage, conversationWith, tags } = conversation
   const { tags: partnerTags, ...partner } = conversationWith ?? {}
@@ -48,7 +50,7 @@ export const conversationJson = (
     json('updatedAt', conversation.updatedAt) +
     json('lastReadMessageId', conversation.lastReadMessageId) +
     json('latestMessageId', conversation.latestMessageId) +
-    (lastMessage === undefined
+    (lastMessage === undefined || unknownCategories.includes(lastMessage.message.category)
       ? ''
       : `,"lastMessage":${messageJson(lastMessage.message, { view: lastMessage.view })}`) +
     json('conversationWith', shown) +

@@ -169,10 +169,12 @@ export const conversationRoutes = (conversations: ManageConversations): readonly
     summary: 'List the conversations of the acting user, newest first; without one, those of the app by id',
     query: ListConversations,
     answer: page(Conversation),
-    handle: async ({ app, actor, query }) => {
+    handle: async ({ app, actor, client, query }) => {
       const request = pageRequestOf(query)
+      const { unknownCategories } = client
       const found = await conversations.list({ app, actor, page: request }, query)
       const options = {
+        ...(unknownCategories && { unknownCategories }),
         withTags: query.withTags ?? false,
         withPartnerTags: (query.withUserAndGroupTags || query.withTags) ?? false,
       }

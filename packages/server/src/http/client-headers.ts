@@ -19,6 +19,10 @@ const platformOf = (resource: string | undefined): string | undefined =>
 /** `javascript@4.2.0` → `javascript`. */
 const languageOf = (sdk: string | undefined): string | undefined => sdk?.split('@')[0]
 
+/** Of its third version: it makes `null` of what it does not know, in the middle of a list. */
+const OLD_SDK = /^javascript@3(\.|$)/
+const UNKNOWN_TO_OLD = ['interactive', 'card', 'agentic'] as const
+
 const hopOf = (header: string | string[] | undefined): number => {
   const text = textOf(header) ?? ''
   return /^\d{1,4}$/.test(text) ? Number(text) : 0
@@ -37,6 +41,7 @@ export const clientOf = (headers: IncomingHttpHeaders, clock: Clock): Client => 
       language: textOf(headers.language) ?? languageOf(textOf(headers.sdk)) ?? 'http',
       resource: resource ?? 'rest-api',
     },
+    ...(OLD_SDK.test(textOf(headers.sdk) ?? '') && { unknownCategories: UNKNOWN_TO_OLD }),
     hop: hopOf(headers[callbackHeaders.hop]),
   }
 }

@@ -8,4 +8,6 @@ export interface Client {
   readonly origin: Origin
   /** How many bots have spoken in turn before what it sends; counts for bots alone. */
   readonly hop: number
+  /** Categories of messages that it cannot show: lists leave them out, where it would stumble over them. */
+  readonly unknownCategories?: readonly string[]
 }

@@ -1,6 +1,7 @@
 import { type ConversationId, type ListMessages, limits, parseUid } from '@confab/protocol'
 import type { Actor } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { uncounted } from '../kernel/paging.ts'
 import type { MessageFilter } from '../storage/sql/message-filters.ts'
@@ -8,7 +9,11 @@ import type { MessageCursor, MessageScope, MessageSlice } from '../storage/sql/m
 import type { Store } from '../storage/store.ts'
 import { messageJson } from './message.ts'
 
-export type ListMessagesOf = (actor: Actor, scope: MessageScope, query: ListMessages) => Promise<string>
+export type ListMessagesOf = (
+  asking: { readonly actor: Actor; readonly client: Client },
+  scope: MessageScope,
+  query: ListMessages,
+) => Promise<string>
 
 const both = (list: readonly string[] | undefined, single: string | undefined): readonly string[] => [
   ...(list ?? []),
@@ -21,7 +26,7 @@ const SAME = [
   ...(['hideReplies', 'unread', 'undelivered', 'hasLinks', 'hasReactions', 'hasMentions', 'pinned', 'saved'] as const),
 ] as const
 
-const filterOf = (query: ListMessages): MessageFilter => {
+const filterOf = (query: ListMessages, { unknownCategories = [] }: Client): MessageFilter => {
   const { attachmentTypes = [] } = query
   return {
     ...definedOf(
@@ -30,6 +35,7 @@ const filterOf = (query: ListMessages): MessageFilter => {
     ...(query.conversationId && { conversationId: query.conversationId as ConversationId }),
     ...(query.sender && { sender: parseUid(query.sender) }),
     categories: both(query.categories, query.category),
+    withoutCategories: unknownCategories,
     types: both(query.types, query.type),
     hideQuoted: query.hideQuotedMessages ?? false,
     hideBlocked: query.hideMessagesFromBlockedUsers ?? false,
@@ -86,10 +92,10 @@ const countsOf = async (
 
 export const makeListMessages =
   (deps: { store: Pick<Store, 'messages' | 'conversations'> }): ListMessagesOf =>
-  async (actor, scope, query) => {
+  async ({ actor, client }, scope, query) => {
     if (query.count && scope.kind !== 'thread') return countsOf(deps.store, actor, scope, query)
     const cursor = cursorOf(query)
-    const input = { actor, scope, filter: filterOf(query), cursor, options: optionsOf(query) }
+    const input = { actor, scope, filter: filterOf(query, client), cursor, options: optionsOf(query) }
     const slice = await deps.store.messages.list(input)
     const withTags = query.withTags ?? false
     const data = slice.rows.map(({ message, view }) => messageJson(message, { withTags, view })).join(',')

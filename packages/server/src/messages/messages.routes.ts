@@ -54,7 +54,7 @@ export const messageRoutes = (deps: {
     onBehalfOf: 'optional',
     query: ListMessages,
     answer: MessagesOrCounts,
-    handle: async ({ actor, query }) => new RawJson(await deps.list(actor, { kind: 'all' }, query)),
+    handle: async ({ actor, client, query }) => new RawJson(await deps.list({ actor, client }, { kind: 'all' }, query)),
   }),
   route({
     method: 'GET',
@@ -109,8 +109,8 @@ export const messageRoutes = (deps: {
     params: pathOf('uid'),
     query: ListMessages,
     answer: MessagesOrCounts,
-    handle: async ({ actor, params, query }) =>
-      new RawJson(await deps.list(actor, { kind: 'user', uid: parseUid(params.uid) }, query)),
+    handle: async ({ actor, client, params, query }) =>
+      new RawJson(await deps.list({ actor, client }, { kind: 'user', uid: parseUid(params.uid) }, query)),
   }),
   route({
     method: 'GET',
@@ -122,7 +122,7 @@ export const messageRoutes = (deps: {
     params: pathOf('guid'),
     query: ListMessages,
     answer: MessagesOrCounts,
-    handle: async ({ actor, params, query }) =>
-      new RawJson(await deps.list(actor, { kind: 'group', guid: parseGuid(params.guid) }, query)),
+    handle: async ({ actor, client, params, query }) =>
+      new RawJson(await deps.list({ actor, client }, { kind: 'group', guid: parseGuid(params.guid) }, query)),
   }),
 ]

@@ -94,8 +94,8 @@ export const threadRoutes = (deps: Deps): readonly Route[] => [
     params: pathOf('id'),
     query: ListMessages,
     answer: messageList(Message),
-    handle: async ({ actor, params, query }) =>
-      new RawJson(await deps.list(actor, { kind: 'thread', parentId: messageIdOf(params.id) }, query)),
+    handle: async ({ actor, client, params, query }) =>
+      new RawJson(await deps.list({ actor, client }, { kind: 'thread', parentId: messageIdOf(params.id) }, query)),
   }),
   followRoute(deps, 'POST', 'Follow the thread of a message'),
   followRoute(deps, 'DELETE', 'No longer follow the thread of a message'),

@@ -73,7 +73,7 @@ describe('confab doctor', () => {
     expect(failing(ended)).toEqual(['Address', 'Store'])
     expect(findings(ended).Address).toBe(`FAIL port ${new URL(url).port} is in use`)
     expect(findings(ended).Store).toBe(`FAIL The data directory ${folder} is in use by another Confab process.`)
-    expect(ended.stdout).toContain('2 of 7 checks failed.')
+    expect(ended.stdout).toContain('2 of 8 checks failed.')
     expect((await fetch(`${url}/readyz`)).status).toBe(200)
   })
 

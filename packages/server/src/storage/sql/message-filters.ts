@@ -12,6 +12,7 @@ export interface MessageFilter {
   readonly conversationId?: ConversationId
   readonly sender?: Uid
   readonly categories?: readonly string[]
+  readonly withoutCategories?: readonly string[]
   readonly types?: readonly string[]
   readonly tags?: readonly string[]
   readonly hideDeleted?: boolean
@@ -49,6 +50,7 @@ export const filtersOf = (filter: MessageFilter): Expression<SqlBool>[] => {
   if (filter.conversationId !== undefined) all.push(eb('conversation_id', '=', filter.conversationId))
   if (filter.sender !== undefined) all.push(eb('sender', '=', filter.sender))
   if (filter.categories?.length) all.push(eb('category', 'in', [...filter.categories]))
+  if (filter.withoutCategories?.length) all.push(eb('category', 'not in', [...filter.withoutCategories]))
   if (filter.types?.length) all.push(eb('type', 'in', [...filter.types]))
   // Edits and deletions show on the messages themselves; who wants to follow them asks for category action, type message.
   else if (!filter.withEdits) all.push(eb.or([eb('category', '!=', 'action'), eb('type', '!=', 'message')]))
