@@ -169,6 +169,7 @@ describeInterop('sessions', (world) => {
     test('the wire is cut, and mended', async () => {
       const ann = await world().enter('ann')
       const last = await sendText(ann, { user: 'bob' }, 'before')
+      await ann.reported()
       world().wire.cut()
       await ann.event('onDisconnected')
       expect(await ann.fails('getUser', (sdk) => sdk.getUser('bob'))).toBe('FAILED_TO_FETCH')
@@ -196,6 +197,7 @@ describeInterop('sessions', (world) => {
       const ann = await world().enter('ann')
       const bob = await world().enter('bob')
       const last = await sendText(ann, { user: 'bob' }, 'before the restart')
+      await Promise.all([ann.reported(), bob.reported()])
       await world().server.restart()
       await world().admin(
         'POST',
