@@ -44,6 +44,31 @@ describe('a socket', () => {
     expect(socket.isOpen).toBe(true)
   })
 
+  test('is one for each login: the next one waits, for it may be a page that is loaded again', async () => {
+    logins.begun('a')
+    logins.answered('a')
+    const [first, second] = [asks(), asks()]
+    await pass(100)
+    expect([first.isOpen, second.isOpen]).toEqual([true, false])
+    logins.begun('a')
+    logins.answered('a')
+    await pass(70)
+    expect(second.isOpen).toBe(true)
+    // The answer that it has waited for is used up by that.
+    const third = asks()
+    await pass(100)
+    expect(third.isOpen).toBe(false)
+  })
+
+  test('opens at once for a login of a moment ago, and not for an older one', async () => {
+    logins.begun('a')
+    logins.answered('a')
+    await pass(6000)
+    const socket = asks()
+    await pass(0)
+    expect(socket.isOpen).toBe(false)
+  })
+
   test('opens after the answer to a request that began before it, and not before', async () => {
     logins.begun('a')
     const socket = asks()

@@ -17,11 +17,14 @@ const FRESH_MS = 5000
 const ON_ITS_WAY_MS = 60
 /** How long a `PUT /me` may take to come after its preflight. */
 const ANNOUNCED_MS = 2000
+/** Kept of one address. */
+const MAX_ANSWERS = 1000
 const MAX_ADDRESSES = 100_000
 
 interface Visitor {
   under: number
-  answeredAtMs: number
+  /** When answers were given that no socket has waited for: each is good for one that opens at once. */
+  answers: number[]
   announcedUntilMs: number
   waiting: Set<() => void>
 }
@@ -49,15 +52,14 @@ export class Logins {
   answered(address: string): void {
     const visitor = this.#visitor(address)
     visitor.under = Math.max(0, visitor.under - 1)
-    visitor.answeredAtMs = this.#clock.now()
-    if (visitor.under === 0) for (const go of [...visitor.waiting]) go()
+    if (visitor.waiting.size === 0) this.#keep(visitor)
+    else if (visitor.under === 0) for (const go of [...visitor.waiting]) go()
   }
 
   /** Resolves when a socket from there may be opened. */
   mayOpen(address: string): Promise<void> {
     const visitor = this.#visitor(address)
-    const isFresh = this.#clock.now() - visitor.answeredAtMs < FRESH_MS
-    if (visitor.under === 0 && isFresh) return Promise.resolve()
+    if (visitor.under === 0 && this.#takesAnswer(visitor)) return Promise.resolve()
     return new Promise((resolve) => {
       const timers: NodeJS.Timeout[] = []
       const open = (): void => {
@@ -80,12 +82,27 @@ export class Logins {
     })
   }
 
+  #keep(visitor: Visitor): void {
+    visitor.answers.push(this.#clock.now())
+    if (visitor.answers.length > MAX_ANSWERS) visitor.answers.shift()
+  }
+
+  /**
+   * Only one socket per answer: whoever comes next from the same address may be somebody else behind it, or the same page
+   * that is loaded again, and has yet to be answered.
+   */
+  #takesAnswer(visitor: Visitor): boolean {
+    const since = this.#clock.now() - FRESH_MS
+    visitor.answers = visitor.answers.filter((atMs) => atMs > since)
+    return visitor.answers.shift() !== undefined
+  }
+
   #visitor(address: string): Visitor {
     const known = this.#visitors.get(address)
     if (known !== undefined) return known
     if (this.#visitors.size >= MAX_ADDRESSES) this.#forget()
     const never = Number.NEGATIVE_INFINITY
-    const visitor = { under: 0, answeredAtMs: never, announcedUntilMs: never, waiting: new Set<() => void>() }
+    const visitor = { under: 0, answers: [], announcedUntilMs: never, waiting: new Set<() => void>() }
     this.#visitors.set(address, visitor)
     return visitor
   }

@@ -5,12 +5,13 @@
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, rename } from 'node:fs/promises'
-import { homedir, tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { type BrowserServer, chromium } from 'playwright-core'
+import { chromium } from 'playwright-core'
 import type { TestProject } from 'vitest/node'
 import { setup as provideServices } from '../../../src/testing/services-setup.ts'
+import { howToLaunch } from './browser.ts'
 
 export interface Interop {
   /** By version: the file that a page loads. */
@@ -57,24 +58,6 @@ const install = async (version: SdkVersion): Promise<string> => {
   return file
 }
 
-const findBrowser = (): string => {
-  const { CONFAB_TEST_CHROMIUM, PATH = '' } = process.env
-  if (CONFAB_TEST_CHROMIUM !== undefined) return CONFAB_TEST_CHROMIUM
-  const found = PATH.split(delimiter)
-    .map((folder) => join(folder, 'chromium'))
-    .find(existsSync)
-  if (found === undefined)
-    throw new Error('There is no chromium: apt-get install chromium, or set CONFAB_TEST_CHROMIUM.')
-  return found
-}
-
-const launch = (): Promise<BrowserServer> =>
-  chromium.launchServer({
-    executablePath: findBrowser(),
-    args: ['--no-sandbox', '--headless=new', '--ignore-certificate-errors', '--disable-dev-shm-usage', '--disable-gpu'],
-    env: { ...process.env, HOME: homedir() },
-  })
-
 const makeCertificate = async (folder: string): Promise<{ cert: string; key: string }> => {
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
   const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes']
@@ -90,7 +73,7 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     provideServices(project),
     install('4.2.0'),
     install('3.0.13'),
-    launch(),
+    chromium.launchServer(howToLaunch()),
     makeCertificate(folder),
   ])
   const sdks = { '4.2.0': current, '3.0.13': previous }

@@ -53,6 +53,8 @@ export class Tab {
   readonly errors: string[] = []
   /** How often the server has said that a socket is authenticated. */
   authenticated = 0
+  /** Whether it has told what it has measured of the session, which it does some seconds after a login, and for nobody. */
+  hasReported = false
 
   private constructor(name: string, page: Page) {
     this.name = name
@@ -62,7 +64,10 @@ export class Tab {
   static async open(name: string, context: BrowserContext, url: string): Promise<Tab> {
     const page = await context.newPage()
     const tab = new Tab(name, page)
-    page.on('pageerror', (error) => tab.errors.push(String(error.stack ?? error)))
+    page.on('pageerror', (error) => tab.errors.push(error.stack || `${error.name}: ${error.message}`))
+    page.on('response', (response) => {
+      if (response.url().endsWith('/user_sessions')) tab.hasReported = true
+    })
     page.on('websocket', (socket) =>
       socket.on('framereceived', ({ payload }) => {
         if (/"type":"auth".*"code":"200"/s.test(String(payload))) tab.authenticated += 1
@@ -132,6 +137,15 @@ export class Tab {
       () => `${this.name}: ${this.authenticated} sockets were authenticated, not ${count}`,
       () => (this.authenticated >= count ? true : undefined),
       withinMs,
+    )
+  }
+
+  /** Nothing is under way any more: what fails from now on fails because of the test. */
+  async reported(): Promise<void> {
+    await until(
+      () => `${this.name} has not reported`,
+      () => (this.hasReported ? true : undefined),
+      HEARS_WITHIN_MS,
     )
   }
 

@@ -3,7 +3,6 @@
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type Socket } from 'node:net'
-import { createServer as createTls } from 'node:tls'
 
 export class Wire {
   readonly port: number
@@ -19,8 +18,8 @@ export class Wire {
     this.#close = close
   }
 
-  static async open(target: () => number, tls: { cert: string; key: string }): Promise<Wire> {
-    const server = createTls(tls, (socket) => wire.#join(socket))
+  static async open(target: () => number): Promise<Wire> {
+    const server = createServer((socket) => wire.#join(socket))
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     const wire = new Wire((server.address() as AddressInfo).port, target, async () => {

@@ -5,6 +5,7 @@ import { Agent, request } from 'undici'
 import { afterAll, afterEach, beforeAll, expect, inject } from 'vitest'
 import type { Json } from '../../support/api.ts'
 import { describeEngines, type Engine, startServer, type TestServer } from '../../support/server.ts'
+import { howToLaunch } from './browser.ts'
 import type { SdkVersion } from './setup.ts'
 import { openSite, type Site } from './site.ts'
 import { Tab } from './tab.ts'
@@ -21,10 +22,19 @@ export interface EnterOptions {
   readonly token?: string
 }
 
+export interface SuiteOptions {
+  readonly sdk?: SdkVersion
+  readonly env?: Readonly<Record<string, string>>
+  /** The server stands under this name, at the port that needs no naming; else under localhost, at some port. */
+  readonly host?: string
+}
+
 export class World {
   readonly server: TestServer
   readonly wire: Wire
   readonly sdk: SdkVersion
+  /** What the SDK is told in place of the vendor's hosts. */
+  readonly host: string
   readonly #site: Site
   readonly #browser: Browser
   readonly #tabs: Tab[] = []
@@ -37,37 +47,38 @@ export class World {
     browser: Browser
     sdk: SdkVersion
     agent: Agent
+    host: string
   }) {
     this.server = parts.server
     this.wire = parts.wire
     this.sdk = parts.sdk
+    this.host = parts.host
     this.#site = parts.site
     this.#browser = parts.browser
     this.#agent = parts.agent
   }
 
-  static async open(engine: Engine, sdk: SdkVersion, env: Readonly<Record<string, string>> = {}): Promise<World> {
+  static async open(engine: Engine, { sdk = '4.2.0', env = {}, host }: SuiteOptions): Promise<World> {
     const { sdks, browser: endpoint, cert, key } = inject('interop')
     let server: TestServer | undefined
-    const [site, wire, browser] = await Promise.all([
+    const wire = await Wire.open(() => Number(new URL(server?.url ?? '').port))
+    const [site, browser] = await Promise.all([
       openSite(sdks),
-      Wire.open(() => Number(new URL(server?.url ?? '').port), {
-        cert: readFileSync(cert, 'utf8'),
-        key: readFileSync(key, 'utf8'),
-      }),
-      chromium.connect(endpoint),
+      host === undefined
+        ? chromium.connect(endpoint)
+        : chromium.launch(howToLaunch(`--host-resolver-rules=MAP ${host}:443 127.0.0.1:${wire.port}`)),
     ])
     server = await startServer({
       engine,
-      env: { CONFAB_PUBLIC_URL: `https://localhost:${wire.port}`, CONFAB_CORS_ORIGINS: site.origin, ...env },
+      env: {
+        CONFAB_TLS_CERT: cert,
+        CONFAB_TLS_KEY: key,
+        CONFAB_CORS_ORIGINS: site.origin,
+        ...env,
+      },
     })
     const agent = new Agent({ connect: { ca: readFileSync(cert, 'utf8') } })
-    return new World({ server, wire, site, browser, sdk, agent })
-  }
-
-  /** What the SDK is told in place of the vendor's hosts. */
-  get host(): string {
-    return `localhost:${this.wire.port}`
+    return new World({ server, wire, site, browser, sdk, agent, host: host ?? `localhost:${wire.port}` })
   }
 
   /** What the app's own back end does, with its key. */
@@ -78,7 +89,7 @@ export class World {
     onBehalfOf?: string,
   ): Promise<Json> {
     const { restApiKey, appId } = this.server
-    const answer = await request(`https://${this.host}/v3${path}`, {
+    const answer = await request(`https://localhost:${this.wire.port}/v3${path}`, {
       method,
       dispatcher: this.#agent,
       headers: {
@@ -138,21 +149,12 @@ export class World {
   }
 }
 
-export interface SuiteOptions {
-  readonly sdk?: SdkVersion
-  readonly env?: Readonly<Record<string, string>>
-}
-
 /** The suite on both engines; after each test, no page may have seen an error that nobody caught. */
-export const describeInterop = (
-  name: string,
-  suite: (world: () => World) => void,
-  { sdk = '4.2.0', env = {} }: SuiteOptions = {},
-): void =>
-  describeEngines(`SDK ${sdk}: ${name}`, (engine) => {
+export const describeInterop = (name: string, suite: (world: () => World) => void, options: SuiteOptions = {}): void =>
+  describeEngines(`SDK ${options.sdk ?? '4.2.0'}: ${name}`, (engine) => {
     let world: World
     beforeAll(async () => {
-      world = await World.open(engine, sdk, env)
+      world = await World.open(engine, options)
     })
     afterEach(() => expect(world.takeErrors()).toEqual([]))
     afterAll(() => world?.close())
