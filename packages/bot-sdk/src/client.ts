@@ -178,4 +178,9 @@ export class ConfabClient {
     const headers = { ...(options.hop !== undefined && { [callbackHeaders.hop]: String(options.hop) }) }
     return (await this.request<Message>('POST', path, { body: { ...outgoing(message), ...to }, headers })).data
   }
+
+  /** Shows that a bot types, to whom it writes to, or that it has stopped. Nothing of it is kept. */
+  async sendBotTyping(bot: string, to: Receiver, action: 'started' | 'ended' = 'started'): Promise<void> {
+    await this.request('POST', `/bots/${encodeURIComponent(bot)}/typing`, { body: { ...to, action } })
+  }
 }

@@ -13,6 +13,8 @@ export interface Incoming extends VerifiedCallback {
    * the nth reply to a callback has one muid.
    */
   reply(message: Outgoing): Promise<Message>
+  /** Shows there that the bot is about to say something, or is not any more. */
+  typing(action?: 'started' | 'ended'): Promise<void>
 }
 
 type Heard<C extends TriggerCallback> = C extends TriggerCallback
@@ -41,6 +43,7 @@ export const incomingOf = (
     ...received,
     message,
     text: message.data.text ?? '',
+    typing: (action) => client.sendBotTyping(uid, answerTo(message), action),
     reply: (answer) =>
       client.sendBotMessage(uid, answerTo(message), { muid: `${id}_${++replies}`, ...outgoing(answer) }, { hop }),
   }

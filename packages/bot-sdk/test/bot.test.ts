@@ -128,3 +128,36 @@ describe('a message', () => {
     )
   })
 })
+
+test('typing is shown where the message came from', async () => {
+  const shown: string[] = []
+  handle = async (incoming) => {
+    await incoming.typing()
+    await incoming.reply('Here it is.')
+    await incoming.typing('ended')
+  }
+  const { authToken = '' } = (
+    await server.client.request<{ authToken: string }>('POST', '/users/ann/auth_tokens', { body: { force: true } })
+  ).data
+  const answer = await fetch(`${server.url}/v3/me`, {
+    method: 'PUT',
+    headers: { authtoken: authToken, 'content-type': 'application/json' },
+    body: '{}',
+  })
+  const { data: me } = (await answer.json()) as { data: { jwt: string } }
+  const socket = new WebSocket(server.url.replace(/^http/, 'ws'))
+  socket.onopen = () => socket.send(JSON.stringify({ type: 'auth', body: { auth: me.jwt } }))
+  socket.onmessage = ({ data }) => {
+    const { type, body } = JSON.parse(String(data)) as {
+      type: string
+      body: { action?: string; sender?: string; user?: { uid: string } }
+    }
+    if (type === 'typing_indicator') shown.push(`${body.user?.uid} ${body.action}`)
+    else if (type === 'message') shown.push(`${body.sender} says`)
+    else shown.push(type)
+  }
+  await eventually(() => expect(shown).toEqual(['auth']))
+  await say('Where is it?')
+  await eventually(() => expect(shown).toEqual(['auth', 'ann says', 'parrot started', 'parrot says', 'parrot ended']))
+  socket.close()
+})

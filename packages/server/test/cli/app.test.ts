@@ -71,7 +71,7 @@ const columnsOf = async (place: Place): Promise<Map<string, readonly Column[]>> 
 }
 
 /** Tables that belong to the server; whatever else there is belongs to an app. */
-const OF_THE_SERVER = ['master_keys', 'schema_migrations']
+const OF_THE_SERVER = ['master_keys', 'nodes', 'schema_migrations']
 
 const ROWS = 3
 
