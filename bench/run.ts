@@ -17,6 +17,7 @@ import { accept } from './phases/accept.ts'
 import { backlog } from './phases/backlog.ts'
 import { callbacks } from './phases/callbacks.ts'
 import { delivery } from './phases/delivery.ts'
+import { gateway } from './phases/gateway.ts'
 import { isolation } from './phases/isolation.ts'
 import { latency } from './phases/latency.ts'
 import { lists } from './phases/lists.ts'
@@ -26,7 +27,7 @@ import { recovery } from './phases/recovery.ts'
 
 const phases: readonly Phase[] = [
   ...[accept, callbacks, latency, postgres],
-  ...[delivery, peers, isolation, backlog, recovery, lists],
+  ...[delivery, peers, isolation, backlog, recovery, lists, gateway],
 ]
 
 const common = { connections: 128, conversations: 200, bots: 8 }
@@ -36,6 +37,7 @@ const scales = {
     ...{ rounds: 3, warmUpMs: 3000, roundMs: 4000, maxMessages: 30_000 },
     ...{ steadyMs: 60_000, peerMs: 15_000, isolationMs: 25_000, hangMs: 10_000 },
     ...{ backlog: { pending: 1_000_000, lanes: 10_000 }, kills: 7, killAfterMs: 3000 },
+    gateway: { sessions: 10_000, members: 1500, seconds: 20, storm: 2000 },
     lists: {
       small: { messages: 50_000, conversations: 1000, members: 100, users: 2000 },
       large: { messages: 5_000_000, conversations: 100_000, members: 10_000, users: 50_000 },
@@ -47,6 +49,7 @@ const scales = {
     ...{ rounds: 2, warmUpMs: 500, roundMs: 1000, maxMessages: 8000 },
     ...{ steadyMs: 5000, peerMs: 3000, isolationMs: 1200, hangMs: 1000 },
     ...{ backlog: { pending: 20_000, lanes: 1000 }, kills: 2, killAfterMs: 700 },
+    gateway: { sessions: 500, members: 200, seconds: 2, storm: 200 },
     lists: {
       small: { messages: 5000, conversations: 100, members: 100, users: 200 },
       large: { messages: 50_000, conversations: 1000, members: 1000, users: 2000 },

@@ -37,6 +37,8 @@ const sending: readonly ErrorCode[] = [
 ]
 
 const group: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_GUID_NOT_FOUND']
+/** Where somebody becomes a member. */
+const noRoom: readonly ErrorCode[] = ['ERR_NO_VACANCY', 'ERR_PLAN_QUOTA_RESTRICTION']
 const managing: readonly ErrorCode[] = [
   ...group,
   'ERR_GROUP_NOT_JOINED',
@@ -75,6 +77,12 @@ const conversationErrors = (side: 'users' | 'groups'): Readonly<Record<string, r
   }
 }
 
+const call: readonly ErrorCode[] = [
+  'ERR_UID_NOT_FOUND',
+  'ERR_EMPTY_CALL_SESSION_ID',
+  'ERR_CALL_SESSION_NOT_FOUND',
+  'ERR_CALL_NOT_A_PART',
+]
 const webhook: readonly ErrorCode[] = ['ERR_WEBHOOK_NOT_FOUND']
 const webhookErrors = (prefix: string): Readonly<Record<string, readonly ErrorCode[]>> => ({
   [`POST ${prefix}/webhooks`]: ['ERR_WEBHOOK_ALREADY_EXISTS', 'ERR_PLAN_QUOTA_RESTRICTION'],
@@ -95,7 +103,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'PUT /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND', 'ERR_APIKEY_NO_SELF_ACTION'],
   'DELETE /apikeys/:apiKey': ['ERR_APIKEY_NOT_FOUND', 'ERR_APIKEY_NO_SELF_ACTION'],
   'GET /audit': [],
-  'POST /users': ['ERR_UID_ALREADY_EXISTS', 'ERR_ROLE_NOT_FOUND'],
+  'POST /users': ['ERR_UID_ALREADY_EXISTS', 'ERR_ROLE_NOT_FOUND', 'ERR_PLAN_QUOTA_RESTRICTION'],
   'GET /users': ['ERR_UID_NOT_FOUND'],
   'PUT /users': [],
   'DELETE /users': [],
@@ -135,10 +143,21 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /users/:uid/auth_tokens/:authToken': token,
   'PUT /users/:uid/auth_tokens/:authToken': token,
   'DELETE /users/:uid/auth_tokens/:authToken': token,
-  'POST /groups': ['ERR_UID_NOT_FOUND', 'ERR_GUID_ALREADY_EXISTS', 'ERR_EMPTY_GROUP_PASS'],
+  'POST /groups': [
+    'ERR_UID_NOT_FOUND',
+    'ERR_GUID_ALREADY_EXISTS',
+    'ERR_EMPTY_GROUP_PASS',
+    'ERR_PLAN_QUOTA_RESTRICTION',
+  ],
   'GET /groups': ['ERR_UID_NOT_FOUND'],
   'GET /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED'],
-  'PUT /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_MODERATOR_SCOPE', 'ERR_EMPTY_GROUP_PASS'],
+  'PUT /groups/:guid': [
+    ...group,
+    'ERR_GROUP_NOT_JOINED',
+    'ERR_GROUP_NO_MODERATOR_SCOPE',
+    'ERR_EMPTY_GROUP_PASS',
+    ...noRoom,
+  ],
   'DELETE /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_ADMIN_SCOPE'],
   'POST /groups/:guid/members': [
     ...group,
@@ -149,6 +168,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
     'ERR_GROUP_JOIN_NOT_ALLOWED',
     'ERR_EMPTY_GROUP_PASS',
     'ERR_WRONG_GROUP_PASS',
+    ...noRoom,
   ],
   'PUT /groups/:guid/members': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_ADMIN_SCOPE'],
   'DELETE /groups/:guid/members': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_SELF_ACTION'],
@@ -199,6 +219,38 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   ...conversationErrors('groups'),
   'GET /users/:uid/messages': ['ERR_UID_NOT_FOUND'],
   'GET /groups/:guid/messages': [...group, 'ERR_GROUP_NOT_JOINED'],
+  'POST /calls': [
+    'ERR_UID_NOT_FOUND',
+    'ERR_GUID_NOT_FOUND',
+    'ERR_GROUP_NOT_JOINED',
+    'ERR_BLOCKED_RECEIVER',
+    'ERR_BLOCKED_SENDER',
+    'ERR_EMPTY_RECEIVER',
+    'ERR_INVALID_RECEIVER_TYPE',
+    'ERR_INVALID_MESSAGE_CATEGORY',
+    'ERR_EMPTY_MESSAGE_TYPE',
+    'ERR_INVALID_MESSAGE_TYPE',
+    'ERR_CALLING_SELF',
+    'ERR_CALL_BUSY_SELF',
+    'ERR_CALL_BUSY_USER',
+    'ERR_CALL_BUSY_GROUP',
+    'ERR_CALL_INVALID_INIT',
+  ],
+  'PUT /calls/:sessionId': [
+    ...call,
+    'ERR_CALL_TERMINATED',
+    'ERR_CALL_NOT_STARTED',
+    'ERR_CALL_INVALID_INIT',
+    'ERR_CALL_ONGOING_TO_INVALID',
+    'ERR_CALL_USER_ALREADY_JOINED',
+    'ERR_CALL_GROUP_ALREADY_JOINED',
+    'ERR_CALL_GROUP_ALREADY_LEFT',
+    'ERR_CALL_GROUP_INVALID_STATUS',
+    'ERR_CALL_BUSY_SELF',
+    'ERR_BLOCKED_RECEIVER',
+    'ERR_BLOCKED_SENDER',
+  ],
+  'GET /calls/:sessionId': call,
   'POST /files/upload-url': ['ERR_UID_NOT_FOUND'],
   'POST /bots': ['ERR_UID_NOT_FOUND', 'ERR_BOT_ALREADY_EXISTS', 'ERR_PLAN_QUOTA_RESTRICTION'],
   'GET /bots': [],

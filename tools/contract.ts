@@ -4,7 +4,7 @@
  * with `{name}` for the limits that it names.
  */
 import { readFileSync } from 'node:fs'
-import { limits, rolePermissions, scopePermissions } from '@confab/protocol'
+import { defaultLimits, limits, rolePermissions, scopePermissions } from '@confab/protocol'
 import { routeTable } from '../packages/server/src/api.ts'
 import { parseConfig } from '../packages/server/src/config/parse.ts'
 import { LINES, type Route } from '../packages/server/src/http/route.ts'
@@ -167,11 +167,12 @@ const KIB = 1024
 /** What the notes may name. */
 const values: Readonly<Record<string, number>> = {
   ...limits,
-  metadataKiB: limits.metadataBytes / KIB,
-  messageDataKiB: limits.messageDataBytes / KIB,
-  bodyKiB: limits.bodyBytes / KIB,
+  ...defaultLimits,
+  metadataKiB: defaultLimits.metadataBytes / KIB,
+  messageDataKiB: defaultLimits.messageDataBytes / KIB,
+  bodyKiB: defaultLimits.bodyBytes / KIB,
   unusedFileHours: limits.unusedFileSeconds / 3600,
-  muidWindowHours: limits.muidWindowSeconds / 3600,
+  muidWindowHours: defaultLimits.muidWindowSeconds / 3600,
 }
 
 const NOTES = new URL('contract-notes.md', import.meta.url)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   botSettingNames,
+  defaultLimits,
   ImportGroup,
   ImportMember,
   ImportMessage,
@@ -54,7 +55,7 @@ test('every field of a row that is imported is named, with whether it must be th
       Object.keys(shapes[kind].properties).toSorted(),
     )
   }
-  expect(guide).toContain(`Up to ${limits.importRows} rows a call`)
+  expect(guide).toContain(`Up to ${defaultLimits.importRows} rows a call`)
 })
 
 test('every trigger has its row, and the one of tests is named', () => {

@@ -71,6 +71,14 @@ export interface Scale {
   /** Of load before each. */
   readonly killAfterMs: number
   readonly lists: ListsScale
+  readonly gateway: {
+    readonly sessions: number
+    /** Of the group that messages go to. */
+    readonly members: number
+    readonly seconds: number
+    /** Sessions that come back at once. */
+    readonly storm: number
+  }
 }
 
 export interface Bench {

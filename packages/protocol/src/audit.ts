@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { UnixSeconds } from './entities.ts'
 import { Pagination } from './envelopes.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 export const AuditActor = Type.Object({
   kind: Type.Enum(['key', 'cli'], {
@@ -34,7 +34,7 @@ export type AuditEntry = Static<typeof AuditEntry>
 const Time = Type.Optional(Type.Integer({ minimum: 0, description: 'Unix seconds.' }))
 
 export const ListAudit = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize })),
   before: Type.Optional(
     Type.String({ maxLength: 15, pattern: '^[1-9]\\d*$', description: 'Cursor: `meta.next.before` of the last page.' }),
   ),

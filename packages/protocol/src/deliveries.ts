@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { UnixSeconds } from './entities.ts'
 import { Pagination } from './envelopes.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 export const deliveryStates = ['pending', 'delivered', 'dead', 'cancelled'] as const
 export type DeliveryState = (typeof deliveryStates)[number]
@@ -80,7 +80,7 @@ export type DeliveryDetail = Static<typeof DeliveryDetail>
 const Time = Type.Optional(Type.Integer({ minimum: 0, description: 'Unix seconds, of creation.' }))
 
 export const ListDeliveries = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize })),
   before: Type.Optional(
     Type.String({ maxLength: 64, pattern: '^dlv_\\w+$', description: 'Cursor: `meta.next.before` of the last page.' }),
   ),

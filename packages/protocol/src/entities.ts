@@ -19,12 +19,12 @@
  */
 import { type Static, Type } from 'typebox'
 import { botSettings } from './bot-settings.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 export const UnixSeconds = Type.Integer({ minimum: 0, description: 'Unix seconds.' })
 export const JsonObject = Type.Record(Type.String(), Type.Unknown(), { description: 'Any JSON object.' })
-export const Tags = Type.Array(Type.String({ minLength: 1, maxLength: limits.tagLength }), {
-  maxItems: limits.tags,
+export const Tags = Type.Array(Type.String({ minLength: 1, ...upTo('maxLength', 'tagLength') }), {
+  ...upTo('maxItems', 'tags'),
   description: 'Free labels to search by.',
 })
 
@@ -139,9 +139,9 @@ export const interactionGoals = ['anyAction', 'anyOf', 'allOf', 'none'] as const
 
 export type MessageCategory = 'message' | 'custom' | 'interactive' | 'action' | 'call'
 
-const Entity = Type.Object({
+export const Entity = Type.Object({
   entity: Type.Union([User, Group, JsonObject]),
-  entityType: Type.Enum(['user', 'group', 'message']),
+  entityType: Type.Enum(['user', 'group', 'message', 'call']),
 })
 
 const ReactionCount = Type.Object({

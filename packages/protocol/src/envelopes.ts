@@ -1,6 +1,6 @@
 /** What wraps every answer: `{data, meta?}` for success, `{error}` for failure. */
 import { type Static, type TSchema, Type } from 'typebox'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 export const Pagination = Type.Object({
   total: Type.Integer(),
@@ -64,6 +64,6 @@ export type ErrorAnswer = Static<typeof ErrorAnswer>
 /** Clients write both spellings. */
 export const PageQuery = {
   page: Type.Optional(Type.Integer({ minimum: 1, default: 1 })),
-  perPage: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
-  per_page: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
+  perPage: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize })),
+  per_page: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
 }

@@ -117,6 +117,43 @@ export const errorCodes = {
     'Ask whoever runs the webhook that details name.',
   ),
 
+  // Calls
+  ERR_CALLING_SELF: row(400, 'Nobody can call themself.', 'Name somebody else as receiver.'),
+  ERR_CALL_BUSY_SELF: row(409, 'The acting user is in another call.', 'End that call first; details name its session.'),
+  ERR_CALL_BUSY_USER: row(409, 'The receiver is in another call.', 'Call again later.'),
+  ERR_CALL_BUSY_GROUP: row(409, 'The group has a call already.', 'Join that call; details name its session.'),
+  ERR_EMPTY_CALL_SESSION_ID: row(
+    400,
+    'The request does not say which call it is about.',
+    'Send the session id of the call.',
+  ),
+  ERR_CALL_SESSION_NOT_FOUND: row(404, 'There is no such call.', 'Check the session id.'),
+  ERR_CALL_NOT_A_PART: row(
+    403,
+    'The acting user is not part of the call.',
+    'Act as somebody who calls, is called, or is a member of the group; who leaves must have joined.',
+  ),
+  ERR_CALL_TERMINATED: row(409, 'The call is over.', 'Begin another one.'),
+  ERR_CALL_NOT_STARTED: row(409, 'Nobody has taken the call yet: it cannot be ended.', 'Cancel it, or turn it down.'),
+  ERR_CALL_INVALID_INIT: row(
+    409,
+    'A call that rings cannot become that by the acting user.',
+    'Who calls may cancel it, who is called may take it or turn it down.',
+  ),
+  ERR_CALL_ONGOING_TO_INVALID: row(409, 'A call that has been taken can only be ended.', 'Send the status ended.'),
+  ERR_CALL_USER_ALREADY_JOINED: row(409, 'The acting user is in the call already.', 'Nothing is to be done.'),
+  ERR_CALL_GROUP_ALREADY_JOINED: row(
+    409,
+    'The acting user is in the call of the group already.',
+    'Nothing is to be done.',
+  ),
+  ERR_CALL_GROUP_ALREADY_LEFT: row(409, 'The acting user has left the call of the group.', 'Nothing is to be done.'),
+  ERR_CALL_GROUP_INVALID_STATUS: row(
+    409,
+    'The call of a group cannot become that by the acting user.',
+    'Join or leave it; who calls may cancel it before anybody has joined.',
+  ),
+
   // Deliveries
   ERR_DELIVERY_NOT_FOUND: row(
     404,
@@ -147,6 +184,11 @@ export const errorCodes = {
     409,
     'The user is a member of the group already.',
     'Nothing is to be done; use Change Scope for another scope.',
+  ),
+  ERR_NO_VACANCY: row(
+    403,
+    'The group has as many members as a group may have.',
+    'Wait until somebody leaves, or raise the limit of the server.',
   ),
   ERR_WRONG_GROUP_PASS: row(403, 'The password of the group is another one.', 'Send the password of the group.'),
   ERR_GROUP_JOIN_NOT_ALLOWED: row(

@@ -1,7 +1,7 @@
 /** Messages that users report to those who run the app. */
 import { type Static, Type } from 'typebox'
 import { UnixSeconds, User } from './entities.ts'
-import { limits } from './limits.ts'
+import { upTo } from './limits.ts'
 
 /** Why a message may be reported. Clients show the name. */
 export const flagReasons = [
@@ -20,7 +20,7 @@ export const FlagMessage = Type.Object({
     flagReasons.map(({ id }) => id),
     { description: 'The reason.' },
   ),
-  remark: Type.Optional(Type.String({ maxLength: limits.remarkLength })),
+  remark: Type.Optional(Type.String({ ...upTo('maxLength', 'remarkLength') })),
 })
 export type FlagMessage = Static<typeof FlagMessage>
 

@@ -1,7 +1,7 @@
 /** Data that comes from elsewhere, with the ids and the times that it has there. */
 import { type Static, Type } from 'typebox'
 import { GroupType, JsonObject, Scope, Tags } from './entities.ts'
-import { limits } from './limits.ts'
+import { defaultLimits, limits, upTo } from './limits.ts'
 
 /** Beyond it somebody has sent milliseconds. */
 const SECONDS_MAX = 9_999_999_999
@@ -12,9 +12,9 @@ const Identifier = (maxLength: number) =>
 const Uid = Identifier(limits.uidLength)
 const Guid = Identifier(limits.guidLength)
 const Url = Type.Optional(
-  Type.String({ minLength: 1, maxLength: limits.urlLength, pattern: '^[A-Za-z][A-Za-z0-9+.-]*:\\S+$' }),
+  Type.String({ minLength: 1, ...upTo('maxLength', 'urlLength'), pattern: '^[A-Za-z][A-Za-z0-9+.-]*:\\S+$' }),
 )
-const Name = Type.String({ minLength: 1, maxLength: limits.nameLength, pattern: '\\S' })
+const Name = Type.String({ minLength: 1, ...upTo('maxLength', 'nameLength'), pattern: '\\S' })
 
 export const ImportUser = Type.Object({
   uid: Uid,
@@ -22,7 +22,7 @@ export const ImportUser = Type.Object({
   avatar: Url,
   link: Url,
   role: Type.Optional(Identifier(limits.roleLength)),
-  statusMessage: Type.Optional(Type.String({ maxLength: limits.statusMessageLength })),
+  statusMessage: Type.Optional(Type.String({ ...upTo('maxLength', 'statusMessageLength') })),
   metadata: Type.Optional(JsonObject),
   tags: Type.Optional(Tags),
   createdAt: When,
@@ -38,7 +38,7 @@ export const ImportGroup = Type.Object({
   type: GroupType,
   password: Type.Optional(Type.String({ maxLength: limits.groupPasswordLength })),
   icon: Url,
-  description: Type.Optional(Type.String({ maxLength: limits.groupDescriptionLength })),
+  description: Type.Optional(Type.String({ ...upTo('maxLength', 'groupDescriptionLength') })),
   owner: Type.Optional(Uid),
   metadata: Type.Optional(JsonObject),
   tags: Type.Optional(Tags),
@@ -89,7 +89,7 @@ export type ImportMessage = Static<typeof ImportMessage>
 /** Each row is looked at for itself, so that one that is wrong does not fail the others. */
 const Rows = (what: string) =>
   Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Array(Type.Unknown())], {
-    description: `${what}; at most ${limits.importRows}. As a list they need no keys.`,
+    description: `${what}; at most ${defaultLimits.importRows} unless the server is set otherwise. As a list they need no keys.`,
   })
 export const ImportUsers = Type.Object({ users: Rows('By uid') })
 export const ImportGroups = Type.Object({ groups: Rows('By guid') })

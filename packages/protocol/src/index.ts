@@ -1,6 +1,7 @@
 export * from './audit.ts'
 export * from './bot-settings.ts'
 export * from './callback.ts'
+export * from './calls.ts'
 export * from './client-settings.ts'
 export * from './deliveries.ts'
 export * from './entities.ts'

@@ -2,11 +2,11 @@
 import { type Static, Type } from 'typebox'
 import { User } from './entities.ts'
 import { PageQuery, Pagination, TimeCursor } from './envelopes.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 const Uids = Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }), {
   minItems: 1,
-  maxItems: limits.uidsPerCall,
+  ...upTo('maxItems', 'uidsPerCall'),
 })
 const Search = Type.Optional(Type.String({ maxLength: 255, description: 'What to search for.' }))
 

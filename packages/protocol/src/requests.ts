@@ -16,7 +16,7 @@ import {
   User,
 } from './entities.ts'
 import { affixes, PageQuery } from './envelopes.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 const Identifier = (maxLength: number) =>
   Type.String({
@@ -27,11 +27,11 @@ const Identifier = (maxLength: number) =>
   })
 const Url = Type.String({
   minLength: 1,
-  maxLength: limits.urlLength,
+  ...upTo('maxLength', 'urlLength'),
   pattern: '^[A-Za-z][A-Za-z0-9+.-]*:\\S+$',
   description: 'URL.',
 })
-const Name = Type.String({ minLength: 1, maxLength: limits.nameLength, pattern: '\\S' })
+const Name = Type.String({ minLength: 1, ...upTo('maxLength', 'nameLength'), pattern: '\\S' })
 const Role = Type.String({ minLength: 1, maxLength: limits.roleLength, pattern: '^[A-Za-z0-9_-]+$' })
 const Search = Type.Optional(Type.String({ maxLength: 255, description: 'What to search for.' }))
 /** Lists in a query come as `a,b`, as repeated keys, or as `key[]`. */
@@ -44,7 +44,7 @@ const profile = {
   avatar: Type.Optional(Url),
   link: Type.Optional(Url),
   role: Type.Optional(Role),
-  statusMessage: Type.Optional(Type.String({ maxLength: limits.statusMessageLength })),
+  statusMessage: Type.Optional(Type.String({ ...upTo('maxLength', 'statusMessageLength') })),
   metadata: Type.Optional(JsonObject),
   tags: Type.Optional(Tags),
 }
@@ -97,7 +97,7 @@ export const ChangeMe = Type.Object({
   name: Type.Optional(Name),
   avatar: emptied(Url),
   link: emptied(Url),
-  statusMessage: emptied(Type.String({ maxLength: limits.statusMessageLength })),
+  statusMessage: emptied(Type.String({ ...upTo('maxLength', 'statusMessageLength') })),
   metadata: Type.Optional(JsonObject),
   tags: Type.Optional(Tags),
 })
@@ -105,7 +105,7 @@ export type ChangeMe = Static<typeof ChangeMe>
 
 const Uids = Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }), {
   minItems: 1,
-  maxItems: limits.uidsPerCall,
+  ...upTo('maxItems', 'uidsPerCall'),
 })
 export const ReactivateUsers = Type.Object({ uidsToActivate: Uids })
 export const DeactivateUsers = Type.Object({ uidsToDeactivate: Uids })
@@ -136,7 +136,7 @@ export const ListApiKeys = Type.Object({ ...PageQuery, scope: Type.Optional(KeyS
 // Groups and members ----------------------------------------------------------------------------------------------
 
 const MemberUids = Type.Array(Type.String({ minLength: 1, maxLength: limits.uidLength }), {
-  maxItems: limits.membersPerCall,
+  ...upTo('maxItems', 'membersPerCall'),
 })
 /** Precedence where a uid stands in several lists: admins, moderators, participants. */
 export const MemberLists = Type.Object({
@@ -159,7 +159,7 @@ export const TransferOwnership = Type.Object({ owner: Identifier(limits.uidLengt
 const groupProfile = {
   password: Type.Optional(Type.String({ maxLength: limits.groupPasswordLength })),
   icon: Type.Optional(Url),
-  description: Type.Optional(Type.String({ maxLength: limits.groupDescriptionLength })),
+  description: Type.Optional(Type.String({ ...upTo('maxLength', 'groupDescriptionLength') })),
   metadata: Type.Optional(JsonObject),
   owner: Type.Optional(Identifier(limits.uidLength)),
   tags: Type.Optional(Tags),
@@ -245,9 +245,9 @@ export const EditMessage = Type.Object({ data: Type.Optional(Type.Unknown()), ta
 export type EditMessage = Static<typeof EditMessage>
 
 export const ListMessages = Type.Object({
-  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize })),
-  perPage: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
-  per_page: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize })),
+  perPage: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
+  per_page: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
   affix: Type.Optional(Type.Enum(affixes)),
   id: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor: a message id, itself left out.' })),
   sentAt: Type.Optional(
@@ -300,7 +300,7 @@ export const MarkInteracted = Type.Object({
 })
 
 const CursorId = Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' }))
-const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: limits.pageSizeMax, default: limits.pageSize }))
+const Limit = Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize }))
 export const ListReactions = Type.Object({
   limit: Limit,
   affix: Type.Optional(Type.Enum(affixes)),

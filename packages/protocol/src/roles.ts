@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox'
 import { JsonObject, UnixSeconds } from './entities.ts'
 import { PageQuery } from './envelopes.ts'
-import { limits } from './limits.ts'
+import { limits, upTo } from './limits.ts'
 
 /** The role of whoever has no other: it is there from the beginning, and cannot be deleted. */
 export const DEFAULT_ROLE = 'default'
@@ -29,7 +29,7 @@ export const Role = Type.Object(
 )
 export type Role = Static<typeof Role>
 
-const Name = Type.String({ minLength: 1, maxLength: limits.nameLength, pattern: '\\S' })
+const Name = Type.String({ minLength: 1, ...upTo('maxLength', 'nameLength'), pattern: '\\S' })
 const profile = {
   description: Type.Optional(Type.String({ maxLength: limits.roleDescriptionLength })),
   metadata: Type.Optional(JsonObject),

@@ -1,5 +1,5 @@
 /** The API of the server: every route with the use cases behind it, from what they are made of. */
-import { ImportGroup, ImportMember, ImportMessage, ImportUser } from '@confab/protocol'
+import { ImportGroup, ImportMember, ImportMessage, ImportUser, type Limits, withLimits } from '@confab/protocol'
 import { apiKeyRoutes } from './apps/api-keys.routes.ts'
 import { auditRoutes } from './apps/audit.routes.ts'
 import { makeListAudit } from './apps/audit.ts'
@@ -11,6 +11,9 @@ import { makeTestCallback } from './bots/test-callback.ts'
 import { makeTypeAsBot } from './bots/type-as-bot.ts'
 import { updateRoutes } from './bots/updates.routes.ts'
 import type { Teller } from './callbacks/tell.ts'
+import { callRoutes } from './calls/calls.routes.ts'
+import { makeCalls } from './calls/make-calls.ts'
+import { limitsOf } from './config/limits.ts'
 import type { Config } from './config/schema.ts'
 import { conversationRoutes } from './conversations/conversations.routes.ts'
 import { makeManageConversations } from './conversations/manage-conversations.ts'
@@ -82,12 +85,21 @@ const guardsOf = (config: Config): AddressGuards =>
 export const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
   makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })
 
-export const importChecks: RowChecks = {
-  user: makeCheck(ImportUser, 'user'),
-  group: makeCheck(ImportGroup, 'group'),
-  member: makeCheck(ImportMember, 'member'),
-  message: makeCheck(ImportMessage, 'message'),
-}
+export const makeImportChecks = (limits: Limits): RowChecks => ({
+  user: makeCheck(withLimits(ImportUser, limits), 'user'),
+  group: makeCheck(withLimits(ImportGroup, limits), 'group'),
+  member: makeCheck(withLimits(ImportMember, limits), 'member'),
+  message: makeCheck(withLimits(ImportMessage, limits), 'message'),
+})
+
+/** What is checked, and what `/openapi.json` says, is what this server takes. */
+const limited =
+  (limits: Limits) =>
+  (route: Route): Route => ({
+    ...route,
+    query: route.query && withLimits(route.query, limits),
+    body: route.body && withLimits(route.body, limits),
+  })
 
 export interface RouteParts {
   readonly store: Store
@@ -110,7 +122,8 @@ export interface RouteParts {
 export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[] => {
   const { store, kernel, send, sender, teller, live, updates, onCredentialsChanged, onResume } = parts
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
-  const shared = { store, ...kernel, teller, live }
+  const limits = limitsOf(config)
+  const shared = { store, ...kernel, teller, live, limits }
   const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotsChanged, onResume }
   const bots = makeManageBots(calling)
   const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })
@@ -123,9 +136,9 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const roles = makeManageRoles({ ...shared, onRestrictionsChanged: parts.onRestrictionsChanged })
   const members = makeManageMembers(shared)
   const settingsOf = makeSettings(config, kernel.clock)
-  const data = makeImportData({ ...shared, checks: importChecks })
+  const data = makeImportData({ ...shared, checks: makeImportChecks(limits) })
   const testCallback = makeTestCallback({ ...shared, sender, region, timeoutMs })
-  return [
+  const routes = [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
     ...auditRoutes(makeListAudit(shared)),
     ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
@@ -144,6 +157,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
       ...{ interact: makeInteract(shared), keep: makeKeepMessages(shared) },
     }),
     ...conversationRoutes(makeManageConversations({ ...shared, mark: makeMarkMessages(shared) })),
+    ...callRoutes(makeCalls(shared)),
     ...fileRoutes(parts.uploads),
     ...botRoutes({ bots, testCallback, sendMessage: send, type: makeTypeAsBot(shared) }),
     ...updateRoutes(updates),
@@ -152,6 +166,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
     ...deliveryRoutes(deliveries),
     ...webhookRoutes({ webhooks, testCallback, deliveries }),
   ]
+  return routes.map(limited(limits))
 }
 
 /** The table of routes without a server: for documents and for tests over the whole table. */

@@ -2,7 +2,7 @@
  * The only place where parts meet. Opened in the order in which they need each other, closed in reverse: first nothing
  * new comes in, then what is under way ends, then the store goes.
  */
-import { SendMessage } from '@confab/protocol'
+import { type Limits, SendMessage, withLimits } from '@confab/protocol'
 import type { FastifyInstance } from 'fastify'
 import { buildRoutes, buildSender, type Kernel } from './api.ts'
 import { makeAuditOf } from './apps/audit.ts'
@@ -15,6 +15,7 @@ import { openBus } from './bus/open-bus.ts'
 import { makePostReplies } from './callbacks/replies.ts'
 import { makeTeller, type Teller } from './callbacks/tell.ts'
 import { makeWatchStream } from './callbacks/watch-stream.ts'
+import { limitsOf } from './config/limits.ts'
 import type { Config } from './config/schema.ts'
 import { makeMarkMessages } from './conversations/mark-messages.ts'
 import type { CallbackPolicy } from './delivery/attempt.ts'
@@ -79,6 +80,7 @@ interface Parts {
   readonly kernel: Kernel
   readonly fileParts: FileParts
   readonly certificate: Certificate | undefined
+  readonly limits: Limits
 }
 
 const policyOf = (config: Config): CallbackPolicy => ({
@@ -93,8 +95,8 @@ const policyOf = (config: Config): CallbackPolicy => ({
   },
 })
 
-const buildSend = ({ store, metrics, live }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
-  makeSendMessage({ store, teller, live, asking, onAccepted: () => metrics.accepted() })
+const buildSend = ({ store, metrics, live, limits }: Parts, teller: Teller, asking: AskBefore): SendMessageAs =>
+  makeSendMessage({ store, teller, live, asking, limits, onAccepted: () => metrics.accepted() })
 
 /** The app and keys of the configuration, made or found again. */
 export const ensureConfiguredApp = async (config: Config, store: Store, clock: Clock): Promise<void> => {
@@ -139,7 +141,7 @@ class Opened {
 
 const buildDispatcher = (
   config: Config,
-  { store, live, metrics, kernel }: Parts,
+  { store, live, metrics, kernel, limits }: Parts,
   { sender, send }: { sender: Sender; send: SendMessageAs },
 ): Dispatcher =>
   new Dispatcher({
@@ -150,7 +152,7 @@ const buildDispatcher = (
     maxInFlight: config.callbackConcurrency,
     defaults: policyOf(config),
     watchStream: makeWatchStream({ store, live, log: kernel.log }),
-    postReplies: makePostReplies({ store, send, checkMessage: makeCheck(SendMessage, 'reply') }),
+    postReplies: makePostReplies({ store, send, checkMessage: makeCheck(withLimits(SendMessage, limits), 'reply') }),
     leaseMs: config.leaseMs,
   })
 
@@ -225,7 +227,7 @@ type Edge = ReturnType<typeof makeEdge>
 
 const openHttp = async (
   config: Config,
-  { store, live, metrics, kernel, fileParts, certificate }: Parts,
+  { store, live, metrics, kernel, fileParts, certificate, limits }: Parts,
   { sender, send, asking, teller, hints }: Sending,
   edge: Edge,
 ): Promise<FastifyInstance> => {
@@ -258,12 +260,13 @@ const openHttp = async (
   }
   const openApi = openApiOf(routes, { version: VERSION })
   const { isTrusted, reachedAt } = edge
-  const messageForm = makeMessageForm({ ...fileParts, ...config })
+  const messageForm = makeMessageForm({ ...fileParts, ...config, limits })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
     makeServer: certificate && ((handler) => certificate.makeServer(handler)),
     ...{ corsOrigins: config.corsOrigins, isTrusted, reachedAt },
+    bodyBytes: limits.bodyBytes,
     files: routes.length > 0 ? files : undefined,
     online: { checkPass: makeCheckPass({ store }), countOnline: makeCountOnline({ store }) },
     auditOf: makeAuditOf({ store, clock, log }),
@@ -307,13 +310,15 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
   const opened = new Opened()
   let stopping: Promise<void> | undefined
   try {
-    const { store, migration } = await openStore({ databaseUrl: config.databaseUrl, dataDir: config.dataDir, log })
+    const { databaseUrl, dataDir } = config
+    const limits = limitsOf(config)
+    const { store, migration } = await openStore({ databaseUrl, dataDir, limits, log })
     opened.add(() => store.close())
     if (migration.before !== migration.after) log.info({ ...migration, engine: store.engine }, 'store.migrated')
     const vault = await openSecrets(config, { store, clock, log })
     const kernel: Kernel = { clock, ids, log, random, vault }
     await ensureConfiguredApp(config, store, clock)
-    const bus = await openBus({ busUrl: config.busUrl, databaseUrl: config.databaseUrl, log })
+    const bus = await openBus({ busUrl: config.busUrl, databaseUrl, log })
     opened.add(() => bus.close())
     const metrics = makeMetrics()
     const certificate = await openCertificate(config, { clock, log })
@@ -321,8 +326,8 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     if (certificate !== undefined) metrics.watchCertificate(() => certificate.notAfterMs / 1000)
     const files = openFileStore(config, { log })
     opened.add(() => files.close())
-    const fileParts = buildFiles(config, { store, files, ...kernel })
-    const parts = { store, bus, live: makeLive({ bus }), metrics, kernel, fileParts, certificate }
+    const fileParts = buildFiles({ ...config, limits }, { store, files, ...kernel })
+    const parts = { store, bus, live: makeLive({ bus }), metrics, kernel, fileParts, certificate, limits }
     const hints = new Hints(bus)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
@@ -341,8 +346,8 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(async () => {
       await Promise.all([http.close(), gateway?.stop(), dispatcher?.drain()])
     })
-    const heard = await http.listen({ host: config.host, port: config.port })
-    const url = certificate === undefined ? heard : heard.replace(/^http:/, 'https:')
+    const listening = await http.listen({ host: config.host, port: config.port })
+    const url = certificate === undefined ? listening : listening.replace(/^http:/, 'https:')
     dispatcher?.start()
 
     const abort = async (): Promise<void> => {

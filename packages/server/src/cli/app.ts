@@ -2,6 +2,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { type AppId, type KeyScope, keyScopes, limits } from '@confab/protocol'
 import { makeRemoveApp } from '../apps/remove-app.ts'
+import { limitsOf } from '../config/limits.ts'
 import { nearest } from '../config/nearest.ts'
 import type { Config } from '../config/schema.ts'
 import * as value from '../config/values.ts'
@@ -85,7 +86,7 @@ const remove = async (parts: Parts, { words: [text = ''] }: Line): Promise<void>
   }
   const files = openFileStore(config, { log })
   try {
-    const { keep } = buildFiles(config, { store, files, clock: systemClock, ids, log })
+    const { keep } = buildFiles({ ...config, limits: limitsOf(config) }, { store, files, clock: systemClock, ids, log })
     await makeRemoveApp({ store, keep, clock: systemClock, wait })(id)
   } finally {
     await files.close()
@@ -135,8 +136,8 @@ const problemsOf = (action: Action, { own, words, action: name }: Line): string[
   return [
     ...given.filter((key) => key !== 'json' && !action.takes.includes(key)).map((key) => `--${key} is not for ${name}`),
     ...(bad('id', (text) => value.appId.parse(text) !== undefined) ? [`--id must be ${value.appId.expects}`] : []),
-    ...(bad('name', (text) => text.length >= 1 && text.length <= limits.nameLength)
-      ? [`--name must be 1 to ${limits.nameLength} characters`]
+    ...(bad('name', (text) => text.length >= 1 && text.length <= limits.appNameLength)
+      ? [`--name must be 1 to ${limits.appNameLength} characters`]
       : []),
     ...(bad('scope', (text) => keyScopes.some((scope) => scope === text))
       ? [`--scope must be one of ${keyScopes.join(', ')}`]
@@ -161,7 +162,7 @@ const failed = (problem: string, code: ExitCode = exitCodes.failed): ExitCode =>
 
 const runIn = async (config: Config, action: Action, line: Line): Promise<ExitCode> => {
   const log = makeLog('warn')
-  const { store } = await openStore({ ...config, log })
+  const { store } = await openStore({ ...config, limits: limitsOf(config), log })
   try {
     const show: Parts['show'] = (text, json) => console.log(line.own.json === true ? JSON.stringify(json) : text)
     await action.run({ config, store, ids: makeIds(systemClock), log, show }, line)
@@ -169,7 +170,7 @@ const runIn = async (config: Config, action: Action, line: Line): Promise<ExitCo
   } catch (error) {
     if (error instanceof Refused) return failed(error.message)
     if (error instanceof AppError && error.code === 'ERR_PLAN_QUOTA_RESTRICTION')
-      return failed(`the app has ${limits.apiKeysPerApp} keys already; delete some, or leave --keep-old out`)
+      return failed(`the app has ${limitsOf(config).apiKeysPerApp} keys already; delete some, or leave --keep-old out`)
     throw error
   } finally {
     await store.close()

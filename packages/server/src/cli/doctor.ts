@@ -3,6 +3,7 @@ import { lookup } from 'node:dns/promises'
 import { createServer } from 'node:net'
 import { checkMasterKey } from '../bots/open-vault.ts'
 import { openBus } from '../bus/open-bus.ts'
+import { limitsOf } from '../config/limits.ts'
 import { printRedacted } from '../config/render.ts'
 import type { Config } from '../config/schema.ts'
 import { openFileStore } from '../files/open-file-store.ts'
@@ -32,7 +33,7 @@ const canListen = ({ host, port }: Config): Promise<string> =>
 
 const canStore = async (config: Config): Promise<string> => {
   const started = performance.now()
-  const { store, migration } = await openStore({ ...config, log: makeLog('silent') })
+  const { store, migration } = await openStore({ ...config, limits: limitsOf(config), log: makeLog('silent') })
   try {
     await checkMasterKey({ ...config, store })
     const apps = await store.apps.list({})

@@ -1,7 +1,9 @@
 import { createReadStream } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { importChecks } from '../api.ts'
+import type { Limits } from '@confab/protocol'
+import { makeImportChecks } from '../api.ts'
 import { ensureConfiguredApp } from '../compose.ts'
+import { limitsOf } from '../config/limits.ts'
 import type { Config } from '../config/schema.ts'
 import { makeImportData, newTally, type Tally } from '../imports/import-data.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -44,8 +46,12 @@ const words = ({ line, imported, existed, failed }: Tally): string =>
 const PROGRESS_MS = 2000
 
 /** Ends with the first signal, between two batches: what is told is on disk. */
-const run = async (app: App, store: Store, source: AsyncIterable<Uint8Array>, from: number): Promise<ExitCode> => {
-  const data = makeImportData({ store, clock: systemClock, checks: importChecks })
+const run = async (
+  { app, store, limits }: { app: App; store: Store; limits: Limits },
+  source: AsyncIterable<Uint8Array>,
+  from: number,
+): Promise<ExitCode> => {
+  const data = makeImportData({ store, clock: systemClock, checks: makeImportChecks(limits), limits })
   const tally = newTally()
   let stopping = false
   const stop = (): void => {
@@ -88,10 +94,11 @@ export const importFile = async (args: readonly string[], env: NodeJS.ProcessEnv
   if (config === undefined) return exitCodes.badConfig
   const source = await sourceOf(given.file)
   const log = makeLog('warn')
-  const { store } = await openStore({ ...config, log })
+  const limits = limitsOf(config)
+  const { store } = await openStore({ ...config, limits, log })
   try {
     const app = await appOf(config, store)
-    if (app !== undefined) return await run(app, store, source, given.fromLine)
+    if (app !== undefined) return await run({ app, store, limits }, source, given.fromLine)
     console.error('confab: which app? Set CONFAB_APP_ID, or --app-id.')
     return exitCodes.badConfig
   } finally {

@@ -1,5 +1,6 @@
 import { openVault } from '../bots/open-vault.ts'
 import { resealSecrets } from '../bots/reseal.ts'
+import { limitsOf } from '../config/limits.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { openStore } from '../storage/open-store.ts'
 import { readConfig } from './configuration.ts'
@@ -14,7 +15,7 @@ export const migrate = async (args: readonly string[], env: NodeJS.ProcessEnv): 
   const config = readConfig(args, env)
   if (config === undefined) return exitCodes.badConfig
   const log = makeLog('warn')
-  const { store, migration } = await openStore({ ...config, log })
+  const { store, migration } = await openStore({ ...config, limits: limitsOf(config), log })
   try {
     const { before, after } = migration
     console.log(

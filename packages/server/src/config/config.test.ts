@@ -1,7 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { inspect, parseArgs } from 'node:util'
+import {
+  CreateUser,
+  defaultLimits,
+  ListUsers,
+  limitNames,
+  limitRows,
+  ResetConversation,
+  withLimits,
+} from '@confab/protocol'
+import { Compile } from 'typebox/compile'
 import { describe, expect, test } from 'vitest'
 import { parseMasterKey } from '../kernel/vault.ts'
+import { limitsOf } from './limits.ts'
 import { type ConfigInput, flagOptions, type Problem, parseConfig } from './parse.ts'
 import { printRedacted, renderEnvExample, renderHelp, renderMarkdown } from './render.ts'
 import { type Config, developmentDefaults, flagOf, settingRows } from './schema.ts'
@@ -18,6 +29,17 @@ const problems = (env: ConfigInput['env'], rest: Omit<ConfigInput, 'env'> = {}):
 }
 
 const keys = (found: readonly Problem[]): string[] => found.map(({ key }) => key)
+
+/** Settings of limits, and what is just too little and too much for them, and just not. */
+const limitSettings = settingRows.flatMap(([name, { env, default: initial }]) => {
+  const limit = limitNames.find((known) => `limit${known.charAt(0).toUpperCase()}${known.slice(1)}` === name)
+  if (limit === undefined) return []
+  const { min, max, unit } = limitRows[limit]
+  const text = (value: number): string => `${value}${{ bytes: 'B', seconds: 's', number: '', characters: '' }[unit]}`
+  const taken = [min, max].map((value): [string, number] => [text(value), unit === 'seconds' ? value * 1000 : value])
+  return [{ name, env, initial, limit, taken, refused: [text(min - 1), text(max + 1)] }]
+})
+const limitDefaults = Object.fromEntries(limitSettings.map(({ name, initial }) => [name, initial]))
 
 test('nothing at all is a configuration', () => {
   expect(parsed({ PATH: '/bin', HOME: '/root' })).toEqual({
@@ -72,6 +94,7 @@ test('nothing at all is a configuration', () => {
     roles: ['api', 'delivery'],
     logLevel: 'info',
     shutdownGraceMs: 30_000,
+    ...limitDefaults,
   })
 })
 
@@ -158,6 +181,12 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_FILES_S3_PREFIX', 'a/b/', 's3Prefix', 'a/b/'],
   ['CONFAB_FILES_S3_PATH_STYLE', 'false', 's3PathStyle', false],
   ['CONFAB_FILES_S3_REDIRECT', 'true', 's3Redirect', true],
+  ...limitSettings.flatMap(({ env, name, taken }) =>
+    taken
+      // A message so large needs a larger body: see below.
+      .filter(([text]) => !(name === 'limitMessageDataBytes' && text === `${1024 ** 2}B`))
+      .map(([text, value]): [string, string, keyof Config, unknown] => [env, text, name, value]),
+  ),
 ]
 test.each(good)('%s=%s is taken', (env, text, name, value) => {
   expect(parsed({ ...together(env), [env]: text })[name]).toEqual(value)
@@ -262,6 +291,7 @@ const bad: readonly (readonly [env: string, text: string])[] = [
   ['CONFAB_FILES_S3_BUCKET', 'No Bucket'],
   ['CONFAB_FILES_S3_ACCESS_KEY', 'hunter 9'],
   ['CONFAB_FILES_S3_SECRET_KEY', 'hunter 10'],
+  ...limitSettings.flatMap(({ env, refused }) => refused.map((text) => [env, text] as const)),
 ]
 test.each(bad)('%s=%s is refused, by name and without its value', (env, text) => {
   const expects = settingRows.find(([, row]) => row.env === env)?.[1].type.expects
@@ -274,6 +304,44 @@ test('each setting has a value that is refused and one that is taken', () => {
   expect([...new Set(bad.map(([env]) => env))].sort()).toEqual(all)
   const withKeys = [...good.map(([env]) => env), 'CONFAB_REST_API_KEY', 'CONFAB_AUTH_KEY']
   expect([...new Set(withKeys)].sort()).toEqual(all)
+})
+
+test('a body holds the largest message', () => {
+  const data = { CONFAB_LIMIT_MESSAGE_DATA: '1MB' }
+  const wrong = [{ key: 'CONFAB_LIMIT_BODY', problem: 'must be at least twice CONFAB_LIMIT_MESSAGE_DATA' }]
+  expect(problems(data)).toEqual(wrong)
+  expect(problems({ ...data, CONFAB_LIMIT_BODY: '2047KB' })).toEqual(wrong)
+  expect(parsed({ ...data, CONFAB_LIMIT_BODY: '2MB' })).toMatchObject({ limitMessageDataBytes: 1024 ** 2 })
+})
+
+describe('limits', () => {
+  test('each has a setting, with the default of the contract', () => {
+    expect(limitSettings.map(({ limit }) => limit).sort()).toEqual([...limitNames].sort())
+    expect(limitsOf(parsed({}))).toEqual(defaultLimits)
+    expect(limitsOf(parsed({ CONFAB_LIMIT_TAGS: '3', CONFAB_LIMIT_MUID_WINDOW: '2m' }))).toEqual({
+      ...{ ...defaultLimits, tags: 3, muidWindowSeconds: 120 },
+    })
+  })
+
+  test('schemas take what is set, and are themselves where nothing is', () => {
+    const lowered = { ...defaultLimits, tags: 2, tagLength: 3, pageSizeMax: 30 }
+    expect(withLimits(CreateUser, defaultLimits)).toBe(CreateUser)
+    const user = Compile(withLimits(CreateUser, lowered))
+    const tagged = (...tags: string[]) => user.Check({ uid: 'a', name: 'A', tags })
+    expect([tagged('abc', 'b'), tagged('a', 'b', 'c'), tagged('abcd')]).toEqual([true, false, false])
+    expect([
+      user.Check({ uid: 'a', name: 'A' }),
+      user.Check({ uid: 'a' }),
+      user.Check({ uid: '!', name: 'A' }),
+    ]).toEqual([true, false, false])
+    // What stands where nothing is said is no more than may be asked for.
+    expect(withLimits(ListUsers, lowered).properties.perPage).toMatchObject({ maximum: 30, default: 30 })
+    expect(withLimits(ListUsers, { ...lowered, pageSizeMax: 5000 }).properties.perPage).toMatchObject({
+      ...{ maximum: 5000, default: 100 },
+    })
+    const nullable = Compile(withLimits(ResetConversation, lowered))
+    expect([nullable.Check(null), nullable.Check({}), nullable.Check(1)]).toEqual([true, true, false])
+  })
 })
 
 describe('sources', () => {

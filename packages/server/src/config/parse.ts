@@ -81,6 +81,13 @@ const halfOfTls = ({ tlsCert, tlsKey }: Config, refused: ReadonlySet<SettingName
     : [{ key: 'CONFAB_TLS_KEY', problem: 'is needed with CONFAB_TLS_CERT: the key of that certificate' }]
 }
 
+/** A message that may be so large must come in, with what stands around its `data`, and with characters that JSON escapes. */
+const tooSmallBody = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
+  const { limitBodyBytes: body, limitMessageDataBytes: data } = config
+  if (refused.has('limitBodyBytes') || refused.has('limitMessageDataBytes') || body >= 2 * data) return []
+  return [{ key: settings.limitBodyBytes.env, problem: `must be at least twice ${settings.limitMessageDataBytes.env}` }]
+}
+
 /** What no setting can see alone. A setting that was refused is unset here; its absence is no second problem. */
 const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Problem[] => {
   const { appId, restApiKey, authKey } = config
@@ -108,6 +115,7 @@ const crossProblems = (config: Config, refused: ReadonlySet<SettingName>): Probl
       : []),
     ...missingOfS3(config, refused),
     ...halfOfTls(config, refused),
+    ...tooSmallBody(config, refused),
     ...(isTwice ? [{ key: 'CONFAB_AUTH_KEY', problem: 'must differ from CONFAB_REST_API_KEY' }] : []),
   ]
 }

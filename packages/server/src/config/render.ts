@@ -27,7 +27,8 @@ export const renderHelp = (): string => {
     const shown = showDefault(row)
     const source = shown === undefined ? row.env : `${row.env}, default ${shown}`
     const lines = wrap(row.doc.replaceAll('`', ''), WIDTH - 6).map((line) => `      ${line}`)
-    return [`${head(row).padEnd(width)}  ${source}`, ...lines].join('\n')
+    const first = `${head(row).padEnd(width)}  ${source}`
+    return [...(first.length > WIDTH ? [head(row), `      ${source}`] : [first]), ...lines].join('\n')
   }
   return `Settings (a flag wins over the environment):\n\n${settingRows.map(([, row]) => entry(row)).join('\n')}\n`
 }

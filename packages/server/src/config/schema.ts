@@ -5,6 +5,7 @@
 import { poisonPolicies } from '@confab/protocol'
 import { defaultBreaker } from '../delivery/breaker.ts'
 import { defaultSchedule } from '../delivery/schedule.ts'
+import { limitSettings } from './limits.ts'
 import * as value from './values.ts'
 
 export interface Setting<T> {
@@ -391,6 +392,7 @@ export const settings = {
     default: 30_000,
     doc: 'How long requests and attempts under way may take to end once the server is told to stop.',
   }),
+  ...limitSettings,
 } as const
 
 export type SettingName = keyof typeof settings

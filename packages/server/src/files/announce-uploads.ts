@@ -37,8 +37,9 @@ export const makeUploads = (deps: {
   clock: Clock
   ids: Pick<Ids, 'file'>
   maxFileBytes: number
+  maxFiles: number
 }): Uploads => {
-  const { store, files, clock, ids, maxFileBytes } = deps
+  const { store, files, clock, ids, maxFileBytes, maxFiles } = deps
   const now = (): number => toSeconds(clock.now())
   const notFound = (): AppError => new AppError('ERR_FILE_NOT_FOUND')
 
@@ -50,8 +51,8 @@ export const makeUploads = (deps: {
   return {
     announce: async ({ actor, origin, body }) => {
       const given = Object.entries(body.files)
-      if (given.length > limits.attachmentsPerMessage) {
-        throw badRequest({ files: `must not be more than ${limits.attachmentsPerMessage}` })
+      if (given.length > maxFiles) {
+        throw badRequest({ files: `must not be more than ${maxFiles}` })
       }
       const expiresAt = now() + limits.uploadSeconds
       const rows: NewFile[] = []

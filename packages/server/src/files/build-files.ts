@@ -1,4 +1,5 @@
 /** The parts that have to do with files, from what they are made of. */
+import type { Limits } from '@confab/protocol'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -16,11 +17,11 @@ export interface FileParts {
 }
 
 export const buildFiles = (
-  config: { dataDir: string; maxFileBytes: number },
+  config: { dataDir: string; maxFileBytes: number; limits: Pick<Limits, 'attachmentsPerMessage'> },
   parts: { store: Pick<Store, 'files' | 'appRemoval'>; files: FileStore; clock: Clock; ids: Ids; log: Logger },
 ): FileParts => ({
   files: parts.files,
   receiver: makeReceiver({ ...config, ids: parts.ids }),
   keep: makeKeepFiles(parts),
-  uploads: makeUploads({ ...parts, maxFileBytes: config.maxFileBytes }),
+  uploads: makeUploads({ ...parts, maxFileBytes: config.maxFileBytes, maxFiles: config.limits.attachmentsPerMessage }),
 })

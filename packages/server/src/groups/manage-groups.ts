@@ -4,7 +4,7 @@ import {
   type GroupType,
   type Guid,
   groupConversationId,
-  limits,
+  type Limits,
   type MemberLists,
   parseGuid,
   parseUid,
@@ -16,7 +16,7 @@ import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
-import { jsonText } from '../kernel/json.ts'
+import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Live } from '../live/live.ts'
 import type { GroupFilter } from '../storage/sql/groups.ts'
@@ -36,11 +36,8 @@ export interface ManageGroups {
 /** Messages removed per transaction, so that nobody waits long behind the deletion of a large group. */
 const PURGE_STEP = 500
 
-const metadataText = (metadata: unknown): string | null =>
-  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
-
 /** The uids of a call, each once: admins before moderators before participants; bans stand for themselves. */
-export const memberChanges = (lists: MemberLists): MemberChange[] => {
+export const memberChanges = (lists: MemberLists, most: number): MemberChange[] => {
   const changes = new Map<string, MemberChange>()
   for (const list of ['usersToBan', 'admins', 'moderators', 'participants'] as const) {
     for (const text of lists[list] ?? []) {
@@ -48,8 +45,8 @@ export const memberChanges = (lists: MemberLists): MemberChange[] => {
       if (!changes.has(uid)) changes.set(uid, { list, uid })
     }
   }
-  if (changes.size > limits.membersPerCall) {
-    throw badRequest({ members: `must not name more than ${limits.membersPerCall} users in one call` })
+  if (changes.size > most) {
+    throw badRequest({ members: `must not name more than ${most} users in one call` })
   }
   return [...changes.values()]
 }
@@ -67,9 +64,11 @@ export const makeManageGroups = (deps: {
   clock: Clock
   teller: Teller
   live: Pick<Live, 'moved' | 'groupGone'>
+  limits: Limits
 }): ManageGroups => {
-  const { store, clock, teller, live } = deps
+  const { store, clock, teller, live, limits } = deps
   const causeOf = ({ appId }: Actor, { resource: deviceId }: Client) => ({ appId, deviceId })
+  const metadataText = makeMetadataText(limits.metadataBytes)
   const handOn = (actor: Actor, guid: Guid, told: Told): void =>
     teller.told(told, {
       appId: actor.appId,
@@ -97,7 +96,7 @@ export const makeManageGroups = (deps: {
         tags: jsonText(body.tags),
         // Who acts for somebody owns what they make: the contract ignores `owner` then.
         owner: actor.kind === 'app' && body.owner !== undefined ? parseUid(body.owner) : undefined,
-        members: memberChanges(body.members ?? {}),
+        members: memberChanges(body.members ?? {}, limits.membersPerCall),
         telling: teller.telling(client),
       })
       handOn(actor, guid, told)

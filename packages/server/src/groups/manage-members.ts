@@ -2,6 +2,7 @@ import {
   errorCodes,
   type Guid,
   groupConversationId,
+  type Limits,
   type MemberLists,
   type Scope,
   type Uid,
@@ -74,8 +75,9 @@ export const makeManageMembers = (deps: {
   store: Pick<Store, 'members'>
   teller: Teller
   live: Pick<Live, 'said' | 'moved'>
+  limits: Limits
 }): ManageMembers => {
-  const { store, teller, live } = deps
+  const { store, teller, live, limits } = deps
   const caseOf = ({ app, actor, guid, uid, client }: MemberOf & By) => ({
     actor,
     appCreatedAt: app.createdAt,
@@ -91,7 +93,7 @@ export const makeManageMembers = (deps: {
   }
   return {
     add: async ({ app, actor, guid, client }, lists) => {
-      const changes = memberChanges(lists)
+      const changes = memberChanges(lists, limits.membersPerCall)
       if (changes.length === 0) throw badRequest({ members: 'name at least one user' })
       const telling = teller.telling(client)
       const { outcomes, told } = await store.members.add({

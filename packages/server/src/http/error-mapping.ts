@@ -1,13 +1,10 @@
 /** The one place where errors become answers. */
-import { type ErrorAnswer, type ErrorCode, errorCodes, limits } from '@confab/protocol'
+import { type ErrorAnswer, type ErrorCode, errorCodes } from '@confab/protocol'
+import { tooLarge } from '../files/receive.ts'
 import { AppError } from '../kernel/app-error.ts'
 
 /** What the HTTP layer itself objects to, as our codes. */
 const ofFramework: Readonly<Record<string, { code: ErrorCode; details?: Record<string, string> }>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: {
-    code: 'ERR_PAYLOAD_TOO_LARGE',
-    details: { body: `must not be larger than ${limits.bodyBytes} bytes` },
-  },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'ERR_UNSUPPORTED_MEDIA_TYPE' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'ERR_BAD_REQUEST',
@@ -19,11 +16,16 @@ const ofFramework: Readonly<Record<string, { code: ErrorCode; details?: Record<s
   FST_ERR_MAX_PARAM_LENGTH: { code: 'ERR_API_NOT_FOUND' },
 }
 
-/** The error that the client is told: its own, or that something went wrong. */
-export const toAppError = (error: unknown): AppError => {
+/**
+ * The error that the client is told: its own, or that something went wrong.
+ *
+ * @param bodyBytes how large a body may be
+ */
+export const toAppError = (error: unknown, bodyBytes: number): AppError => {
   if (error instanceof AppError) return error
   if (error instanceof SyntaxError) return new AppError('ERR_BAD_REQUEST', { details: { body: 'must be valid JSON' } })
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge('body', bodyBytes)
   const known = ofFramework[code]
   if (known !== undefined)
     return new AppError(known.code, { cause: error, ...(known.details && { details: known.details }) })

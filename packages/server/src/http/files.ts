@@ -25,6 +25,9 @@ export interface FilesDeps {
   readonly maxUploadBytes: number
 }
 
+/** There is but the token. */
+const TOKEN_FIELD_BYTES = 16 * 1024
+
 const anyOrigin = {
   'access-control-allow-origin': '*',
   'access-control-expose-headers': 'accept-ranges, content-disposition, content-length, content-range, etag',
@@ -127,6 +130,7 @@ export const registerFiles = (app: FastifyInstance, deps: FilesDeps): void => {
         await readForm(request.raw, {
           maxBytes: maxUploadBytes,
           maxFiles: 1,
+          maxFieldBytes: TOKEN_FIELD_BYTES,
           onFile: async ({ field, chunks }, fields) => {
             const token = fields.get('token')?.at(-1) ?? ''
             const file = await uploads.expected(key, token)

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { defaultLimits } from '@confab/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 import { type FormFields, type FormOptions, readForm } from './form.ts'
 
@@ -26,7 +27,7 @@ const readBody = async (
     const onFile: FormOptions['onFile'] = async ({ field, name, chunks }) => {
       files.push(`${field} ${name}: ${await text(chunks)}`)
     }
-    readForm(request, { maxBytes: 10_000_000, maxFiles: 3, onFile, ...options })
+    readForm(request, { maxBytes: 10_000_000, maxFiles: 3, maxFieldBytes: defaultLimits.bodyBytes, onFile, ...options })
       .then((fields) => read.resolve({ fields, files }), read.reject)
       .finally(() => response.end())
   })

@@ -4,7 +4,6 @@
  */
 import type { IncomingMessage } from 'node:http'
 import type { Readable } from 'node:stream'
-import { limits } from '@confab/protocol'
 import { Busboy } from '@fastify/busboy'
 import { tooLarge } from '../files/receive.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
@@ -23,6 +22,7 @@ export interface FormOptions {
   /** Of the whole body. */
   readonly maxBytes: number
   readonly maxFiles: number
+  readonly maxFieldBytes: number
   /** Takes the file to its end. `fields`: those that came before it. */
   readonly onFile: (file: FormFile, fields: FormFields) => Promise<void>
   /** Whoever sends nothing for so long is gone. */
@@ -35,12 +35,12 @@ const IDLE_MS = 30_000
 export const isForm = (contentType: string | undefined): boolean =>
   /^multipart\/form-data\s*(;|$)/i.test(contentType ?? '')
 
-const makeParser = (contentType: string, maxFiles: number) => {
+const makeParser = (contentType: string, { maxFiles, maxFieldBytes }: FormOptions) => {
   try {
     return new Busboy({
       headers: { 'content-type': contentType },
       limits: {
-        fieldSize: limits.bodyBytes,
+        fieldSize: maxFieldBytes,
         fields: FIELDS_MAX,
         files: maxFiles,
         headerPairs: 50,
@@ -56,9 +56,9 @@ const makeParser = (contentType: string, maxFiles: number) => {
 
 /** Answers the fields when all files are taken. Rejects at the first problem, when all readers of files have ended. */
 export const readForm = async (incoming: IncomingMessage, options: FormOptions): Promise<FormFields> => {
-  const { maxBytes, maxFiles, onFile, idleMs = IDLE_MS } = options
+  const { maxBytes, maxFiles, maxFieldBytes, onFile, idleMs = IDLE_MS } = options
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge('body', maxBytes)
-  const parser = makeParser(incoming.headers['content-type'] ?? '', maxFiles)
+  const parser = makeParser(incoming.headers['content-type'] ?? '', options)
   const fields = new Map<string, string[]>()
   const readers: Promise<void>[] = []
   const open = new Set<Readable>()
@@ -87,7 +87,7 @@ export const readForm = async (incoming: IncomingMessage, options: FormOptions):
   }
 
   parser.on('field', (name, value, _nameTruncated, isTruncated) => {
-    if (isTruncated) fail(tooLarge(name, limits.bodyBytes))
+    if (isTruncated) fail(tooLarge(name, maxFieldBytes))
     else fields.set(name, [...(fields.get(name) ?? []), value])
   })
   parser.on('file', (field, chunks, name: string | undefined, _encoding, mimeType) => {

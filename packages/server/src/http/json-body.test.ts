@@ -6,7 +6,7 @@ import { acceptJson } from './json-body.ts'
 const app = Fastify({ bodyLimit: 1024 * 1024 })
 acceptJson(app)
 app.setErrorHandler((error, _request, reply) => {
-  const failure = toAppError(error)
+  const failure = toAppError(error, 1024)
   reply.code(failure.status).send(errorAnswer(failure, 'req_1'))
 })
 app.post('/', (request) => ({ body: request.body ?? null }))

@@ -1,6 +1,6 @@
 /** A message that comes as a form, with its files: made into the body of an ordinary one. */
 import type { IncomingMessage } from 'node:http'
-import { type Attachment, type ErrorCode, limits } from '@confab/protocol'
+import type { Attachment, ErrorCode, Limits } from '@confab/protocol'
 import { fileNameOf, messageTypeOf, mimeTypeOf } from '../files/file.ts'
 import type { Incoming, KeepFiles } from '../files/keep-files.ts'
 import type { Receiver } from '../files/receive.ts'
@@ -75,14 +75,16 @@ export interface MessageFormDeps {
   readonly keep: KeepFiles
   readonly maxFileBytes: number
   readonly maxUploadBytes: number
+  readonly limits: Pick<Limits, 'attachmentsPerMessage' | 'bodyBytes'>
 }
 
 /** Calls `send` with the body while its files are stored; of a message that is refused nothing stays. */
-export const makeMessageForm = ({ receiver, keep, maxFileBytes, maxUploadBytes }: MessageFormDeps) => {
+export const makeMessageForm = ({ receiver, keep, maxFileBytes, maxUploadBytes, limits }: MessageFormDeps) => {
   const receive = async (incoming: IncomingMessage, files: Incoming[]): Promise<FormFields> =>
     readForm(incoming, {
       maxBytes: maxUploadBytes,
       maxFiles: limits.attachmentsPerMessage,
+      maxFieldBytes: limits.bodyBytes,
       onFile: async ({ field, name: givenName, mimeType, chunks }) => {
         const name = fileNameOf(givenName)
         const index = files.length

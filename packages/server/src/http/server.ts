@@ -7,7 +7,7 @@
 
 import type { RequestListener, Server } from 'node:http'
 import { Readable } from 'node:stream'
-import { limits, parseUid } from '@confab/protocol'
+import { parseUid } from '@confab/protocol'
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -79,6 +79,8 @@ export interface HttpDeps {
   readonly reachedAt: ReachedAt
   readonly messageForm: MessageForm
   readonly online: OnlineMembersDeps
+  /** How large a body may be that is no form. */
+  readonly bodyBytes: number
   /** Of a node that answers requests. */
   readonly files: FilesDeps | undefined
 }
@@ -258,7 +260,7 @@ const logRequests = (app: FastifyInstance, { log, metrics }: HttpDeps): void => 
 }
 
 const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
-  const failure = toAppError(error)
+  const failure = toAppError(error, request.server.initialConfig.bodyLimit ?? 0)
   request.failure = failure
   // The serializer of the route's answer would drop what an error says.
   reply
@@ -276,7 +278,7 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const cors = { origins: deps.corsOrigins, reachedAt: deps.reachedAt }
   const app = Fastify({
     logger: false,
-    bodyLimit: limits.bodyBytes,
+    bodyLimit: deps.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
     ...(makeServer && { serverFactory: (handler: RequestListener) => makeServer(handler) }),
     trustProxy: deps.isTrusted,

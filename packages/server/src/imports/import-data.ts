@@ -1,5 +1,13 @@
 /** Data from elsewhere: a call with some rows, or a stream with any number of them. */
-import { type ErrorCode, errorCodes, type ImportedLine, type ImportKind, importKinds, limits } from '@confab/protocol'
+import {
+  type ErrorCode,
+  errorCodes,
+  type ImportedLine,
+  type ImportKind,
+  importKinds,
+  type Limits,
+  limits,
+} from '@confab/protocol'
 import { AppError, badRequest, type ErrorDetails } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { parseSafely } from '../kernel/json-text.ts'
@@ -135,9 +143,10 @@ export const makeImportData = (deps: {
   store: Pick<Store, 'imports'>
   clock: Clock
   checks: RowChecks
+  limits: Limits
 }): ImportData => {
   const { store, clock } = deps
-  const readRow = makeReadRow(deps.checks)
+  const readRow = makeReadRow(deps.checks, deps.limits)
   const now = (): number => toSeconds(clock.now())
 
   /** In their order; those that could not be read are told of beside the others. */
@@ -166,8 +175,8 @@ export const makeImportData = (deps: {
   return {
     call: async (app, kind, rows) => {
       const entries = entriesOf(kind, rows)
-      if (entries.length > limits.importRows) {
-        throw badRequest({ [`${kind}s`]: `must not hold more than ${limits.importRows} rows` })
+      if (entries.length > deps.limits.importRows) {
+        throw badRequest({ [`${kind}s`]: `must not hold more than ${deps.limits.importRows} rows` })
       }
       const read = await Promise.all(
         entries.map(async (entry): Promise<{ key: string; row: ImportRow | Outcome }> => {

@@ -7,7 +7,7 @@ import {
   type ImportMember,
   type ImportMessage,
   type ImportUser,
-  limits,
+  type Limits,
   parseGuid,
   parseUid,
   type ReceiverType,
@@ -18,7 +18,7 @@ import {
 import { hashPassword } from '../groups/password.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import { definedOf } from '../kernel/defined.ts'
-import { jsonText } from '../kernel/json.ts'
+import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import { type Draft, draftMessage, draftOfDeleted } from '../messages/draft.ts'
 import type { GroupProfile } from '../storage/sql/groups.ts'
 import type { Profile } from '../storage/sql/users.ts'
@@ -98,13 +98,19 @@ const withNumbers = (value: unknown): unknown => {
   )
 }
 
-const metadataText = (metadata: unknown): string | null =>
-  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
+/** What rows are read by: unix seconds, for times that they do not say, and what this server takes. */
+interface Reading {
+  readonly now: number
+  readonly limits: Limits
+}
 
-const userRow = (user: ImportUser, now: number): UserRow => {
+const metadataText = (metadata: unknown, { limits }: Reading): string | null =>
+  makeMetadataText(limits.metadataBytes)(metadata)
+
+const userRow = (user: ImportUser, reading: Reading): UserRow => {
   const uid = parseUid(user.uid)
   if (uid === SYSTEM_UID) throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid: 'is the app itself' } })
-  const { createdAt = now } = user
+  const { createdAt = reading.now } = user
   return {
     uid,
     name: user.name,
@@ -112,7 +118,7 @@ const userRow = (user: ImportUser, now: number): UserRow => {
     link: user.link ?? null,
     role: user.role?.toLowerCase() ?? DEFAULT_ROLE,
     statusMessage: user.statusMessage ?? null,
-    metadata: metadataText(user.metadata),
+    metadata: metadataText(user.metadata, reading),
     tags: jsonText(user.tags),
     createdAt,
     updatedAt: user.updatedAt ?? null,
@@ -121,10 +127,14 @@ const userRow = (user: ImportUser, now: number): UserRow => {
   }
 }
 
-const userOrNull = (user: ImportUser | undefined, now: number): UserRow | null =>
-  user === undefined ? null : userRow(user, now)
+const userOrNull = (user: ImportUser | undefined, reading: Reading): UserRow | null =>
+  user === undefined ? null : userRow(user, reading)
 
-const groupRow = async (group: ImportGroup, now: number, ownerDetails = group.groupOwnerDetails): Promise<GroupRow> => {
+const groupRow = async (
+  group: ImportGroup,
+  reading: Reading,
+  ownerDetails = group.groupOwnerDetails,
+): Promise<GroupRow> => {
   const { type, password } = group
   if (type === 'password' && !password) {
     throw new AppError('ERR_EMPTY_GROUP_PASS', { details: { password: 'is required for a group of type password' } })
@@ -136,30 +146,30 @@ const groupRow = async (group: ImportGroup, now: number, ownerDetails = group.gr
     passwordHash: type === 'password' && password ? await hashPassword(password) : null,
     icon: group.icon ?? null,
     description: group.description ?? null,
-    metadata: metadataText(group.metadata),
+    metadata: metadataText(group.metadata, reading),
     tags: jsonText(group.tags),
     owner: group.owner === undefined ? SYSTEM_UID : parseUid(group.owner),
-    ownerDetails: userOrNull(ownerDetails, now),
-    createdAt: group.createdAt ?? now,
+    ownerDetails: userOrNull(ownerDetails, reading),
+    createdAt: group.createdAt ?? reading.now,
     updatedAt: group.updatedAt ?? null,
   }
 }
 
-const memberRow = async (member: ImportMember, now: number): Promise<MemberRow> => ({
+const memberRow = async (member: ImportMember, reading: Reading): Promise<MemberRow> => ({
   guid: parseGuid(member.guid),
   uid: parseUid(member.uid),
   scope: member.scope ?? 'participant',
   joinedAt: member.joinedAt,
   isBanned: member.isBanned ?? false,
-  group: member.groupDetails === undefined ? null : await groupRow(member.groupDetails, now),
-  user: userOrNull(member.userDetails, now),
+  group: member.groupDetails === undefined ? null : await groupRow(member.groupDetails, reading),
+  user: userOrNull(member.userDetails, reading),
 })
 
 /** What was deleted elsewhere may have lost its content there. */
-const draftOf = ({ category, type, data, deletedAt }: ImportMessage): Draft => {
+const draftOf = ({ category, type, data, deletedAt }: ImportMessage, { limits }: Reading): Draft => {
   const isEmpty = data === undefined || data === null || Object.keys(data).length === 0
   const shape = definedOf({ category, type })
-  return deletedAt !== undefined && isEmpty ? draftOfDeleted(shape) : draftMessage({ ...shape, data })
+  return deletedAt !== undefined && isEmpty ? draftOfDeleted(shape) : draftMessage({ ...shape, data }, limits)
 }
 
 const receiverOf = ({
@@ -176,7 +186,7 @@ const receiverOf = ({
 const parentOf = ({ parentMuid: muid, parentSender }: ImportMessage): MessageRow['parent'] =>
   muid === undefined ? null : { muid, sender: parentSender === undefined ? null : parseUid(parentSender) }
 
-const messageRow = async (message: ImportMessage, now: number): Promise<MessageRow> => {
+const messageRow = async (message: ImportMessage, reading: Reading): Promise<MessageRow> => {
   const sender = parseUid(message.sender)
   const { sentAt, editedAt = null, deletedAt = null, editedBy, deletedBy, receiverGroupDetails: group } = message
   const { readAt = null } = message
@@ -184,7 +194,7 @@ const messageRow = async (message: ImportMessage, now: number): Promise<MessageR
     ...receiverOf(message),
     muid: message.muid,
     sender,
-    draft: draftOf(message),
+    draft: draftOf(message, reading),
     tags: jsonText(message.tags),
     sentAt,
     // What is read is delivered.
@@ -196,27 +206,33 @@ const messageRow = async (message: ImportMessage, now: number): Promise<MessageR
     deletedAt,
     deletedBy: deletedAt === null ? null : parseUid(deletedBy ?? sender),
     parent: parentOf(message),
-    senderDetails: userOrNull(message.senderUserDetails, now),
-    receiverUser: userOrNull(message.receiverUserDetails, now),
-    receiverGroup: group === undefined ? null : await groupRow(group, now, message.receiverGroupOwnerDetails),
+    senderDetails: userOrNull(message.senderUserDetails, reading),
+    receiverUser: userOrNull(message.receiverUserDetails, reading),
+    receiverGroup: group === undefined ? null : await groupRow(group, reading, message.receiverGroupOwnerDetails),
   }
 }
 
 /** @param now unix seconds, for times that the row does not say */
-export const makeReadRow = (checks: RowChecks) => {
-  const readers: { readonly [K in ImportKind]: (value: unknown, now: number) => Promise<ImportRow> } = {
-    user: async (value, now) => ({ kind: 'user', row: userRow(checks.user(value) as ImportUser, now) }),
-    group: async (value, now) => ({ kind: 'group', row: await groupRow(checks.group(value) as ImportGroup, now) }),
-    member: async (value, now) => ({ kind: 'member', row: await memberRow(checks.member(value) as ImportMember, now) }),
-    message: async (value, now) => ({
+export const makeReadRow = (checks: RowChecks, limits: Limits) => {
+  const readers: { readonly [K in ImportKind]: (value: unknown, reading: Reading) => Promise<ImportRow> } = {
+    user: async (value, reading) => ({ kind: 'user', row: userRow(checks.user(value) as ImportUser, reading) }),
+    group: async (value, reading) => ({
+      kind: 'group',
+      row: await groupRow(checks.group(value) as ImportGroup, reading),
+    }),
+    member: async (value, reading) => ({
+      kind: 'member',
+      row: await memberRow(checks.member(value) as ImportMember, reading),
+    }),
+    message: async (value, reading) => ({
       kind: 'message',
-      row: await messageRow(checks.message(value) as ImportMessage, now),
+      row: await messageRow(checks.message(value) as ImportMessage, reading),
     }),
   }
   return (kind: ImportKind, value: unknown, now: number): Promise<ImportRow> => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return Promise.reject(badRequest({ [kind]: 'must be an object' }))
     }
-    return readers[kind](withNumbers(value), now)
+    return readers[kind](withNumbers(value), { now, limits })
   }
 }

@@ -18,6 +18,8 @@ export interface Ids {
   signingSecret(): string
   /** 40 hexadecimal digits: who knows it was told. */
   file(): string
+  /** Of the session of a call: its unix second, and 40 hexadecimal digits. */
+  call(now: number): string
   /** 16 hexadecimal digits. */
   app(): string
 }
@@ -49,6 +51,7 @@ export const makeIds = (clock: Clock): Ids => {
     authToken: () => randomBytes(15).toString('hex'),
     signingSecret: () => printSecret(randomBytes(32)),
     file: () => randomBytes(20).toString('hex'),
+    call: (now) => `${now}${randomBytes(20).toString('hex')}`,
     app: () => randomBytes(8).toString('hex'),
   }
 }

@@ -1,5 +1,11 @@
 import { badRequest } from './app-error.ts'
 
+/** Metadata as it is stored, within the size that this server takes. */
+export const makeMetadataText =
+  (bytes: number) =>
+  (metadata: unknown): string | null =>
+    jsonText(metadata, { field: 'metadata', bytes })
+
 /** A JSON value as it is stored, within its size; nothing stays nothing. */
 export const jsonText = (value: unknown, limit?: { field: string; bytes: number }): string | null => {
   if (value === undefined || value === null) return null

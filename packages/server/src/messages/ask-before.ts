@@ -9,7 +9,7 @@ import {
   userConversationId,
 } from '@confab/protocol'
 import { AppError } from '../kernel/app-error.ts'
-import { type Draft, draftMessage } from './draft.ts'
+import { type Draft, draftMessage, type MessageLimits } from './draft.ts'
 
 export type JsonObject = Readonly<Record<string, unknown>>
 type Injected = Readonly<Record<string, JsonObject>>
@@ -49,17 +49,18 @@ export const draftAfterAsking = async (
     receiver: string
     origin: string
     now: number
+    limits: MessageLimits
   },
 ): Promise<Draft> => {
-  const { appId, body, sender, receiverType, receiver, origin, now } = input
+  const { appId, body, sender, receiverType, receiver, origin, now, limits } = input
   const conversationId =
     receiverType === 'group' ? groupConversationId(receiver as Guid) : userConversationId(sender, receiver as Uid)
   const draftWith = (injected: Injected): Draft => {
     try {
-      return draftMessage(withInjected(body, injected))
+      return draftMessage(withInjected(body, injected), limits)
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'ERR_INVALID_MESSAGE_DATA') throw error
-      return draftMessage(withInjected(body, {}))
+      return draftMessage(withInjected(body, {}), limits)
     }
   }
   const messageWith = (injected: Injected): string => {

@@ -1,7 +1,9 @@
-import { limits, type SendMessage } from '@confab/protocol'
+import { defaultLimits, type SendMessage } from '@confab/protocol'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { draftEdit, draftMessage } from './draft.ts'
+import { draftEdit, draftMessage as draftIn } from './draft.ts'
+
+const draftMessage = (body: SendMessage) => draftIn(body, defaultLimits)
 
 const dataOf = (body: SendMessage): unknown => JSON.parse(`${draftMessage(body).dataHead}}`)
 const attachment = { url: 'https://e.example/a.png', name: 'a' }
@@ -24,7 +26,7 @@ describe('what is refused', () => {
     ['null data', { data: null }, 'ERR_INVALID_MESSAGE_DATA'],
     ['a list as data', { data: [] }, 'ERR_INVALID_MESSAGE_DATA'],
     ['a string as data', { data: '{}' }, 'ERR_INVALID_MESSAGE_DATA'],
-    ['data that are too large', sized(limits.messageDataBytes + 2), 'ERR_INVALID_MESSAGE_DATA'],
+    ['data that are too large', sized(defaultLimits.messageDataBytes + 2), 'ERR_INVALID_MESSAGE_DATA'],
     ['no text', { data: {} }, 'ERR_EMPTY_MESSAGE_TEXT'],
     ['null text', { data: { text: null } }, 'ERR_EMPTY_MESSAGE_TEXT'],
     ['white text', { data: { text: ' \n\t' } }, 'ERR_EMPTY_MESSAGE_TEXT'],
@@ -42,7 +44,7 @@ describe('what is refused', () => {
     ['an attachment that is null', media([null]), 'ERR_INVALID_MEDIA_MESSAGE'],
     [
       'too many attachments',
-      media(Array(limits.attachmentsPerMessage + 1).fill(attachment)),
+      media(Array(defaultLimits.attachmentsPerMessage + 1).fill(attachment)),
       'ERR_INVALID_MEDIA_MESSAGE',
     ],
     ['custom without custom data', { category: 'custom', type: 'x', data: {} }, 'ERR_EMPTY_CUSTOM_DATA'],
@@ -76,7 +78,7 @@ describe('what is refused', () => {
     ],
     ['metadata a list', { data: { text: 'x', metadata: [] } }, 'ERR_INVALID_METADATA'],
     ['metadata a string', { data: { text: 'x', metadata: '{}' } }, 'ERR_INVALID_METADATA'],
-    ['too many mentions', { data: { text: mentions(limits.mentionsPerMessage + 1) } }, 'ERR_BAD_REQUEST'],
+    ['too many mentions', { data: { text: mentions(defaultLimits.mentionsPerMessage + 1) } }, 'ERR_BAD_REQUEST'],
   ])('%s', (_, body, code) => {
     expect(() => draftMessage(body)).toThrow(
       expect.objectContaining({ name: 'AppError', code, details: expect.anything() }),
@@ -106,7 +108,7 @@ describe('what is accepted', () => {
     const given = { attachments: [attachment], url: 'https://own' }
     expect(dataOf({ type: 'file', data: given })).toEqual(given)
     expect(draftMessage(media([attachment])).text).toBeNull()
-    expect(draftMessage(media(Array(limits.attachmentsPerMessage).fill(attachment))).type).toBe('image')
+    expect(draftMessage(media(Array(defaultLimits.attachmentsPerMessage).fill(attachment))).type).toBe('image')
   })
 
   test('custom data, under either key', () => {
@@ -131,10 +133,10 @@ describe('what is accepted', () => {
   })
 
   test('data as large as the limit, in bytes, and as many mentions', () => {
-    const draft = draftMessage(sized(limits.messageDataBytes))
-    expect(Buffer.byteLength(`${draft.dataHead}}`)).toBe(limits.messageDataBytes)
-    expect(draftMessage({ data: { text: mentions(limits.mentionsPerMessage) } }).mentions).toHaveLength(
-      limits.mentionsPerMessage,
+    const draft = draftMessage(sized(defaultLimits.messageDataBytes))
+    expect(Buffer.byteLength(`${draft.dataHead}}`)).toBe(defaultLimits.messageDataBytes)
+    expect(draftMessage({ data: { text: mentions(defaultLimits.mentionsPerMessage) } }).mentions).toHaveLength(
+      defaultLimits.mentionsPerMessage,
     )
   })
 
@@ -177,7 +179,7 @@ describe('an edit', () => {
     type: 'text',
     data: '{"text":"one","metadata":{"k":1},"resource":"r","mentions":{},"entities":{"sender":1}}',
   }
-  const edit = (change: unknown, message = stored) => draftEdit(message, change)
+  const edit = (change: unknown, message = stored) => draftEdit(message, change, defaultLimits)
   const after = (change: unknown, message = stored) => JSON.parse(`${edit(change, message).dataHead}}`)
 
   test('changes what it names; the server’s part is neither taken nor kept', () => {

@@ -1,5 +1,5 @@
 /** What a sender says, checked and brought into the shape in which it is stored. Each rule has its documented code. */
-import { type ErrorCode, interactionGoals, limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
+import { type ErrorCode, interactionGoals, type Limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
 import { mentionedUids } from '../callbacks/relay.ts'
 import { fileIdIn } from '../files/file.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
@@ -15,6 +15,9 @@ export interface Draft {
   /** Ids in the attachments' urls that look like those of files of this server, if there are any. */
   readonly files?: readonly string[]
 }
+
+/** What of the limits a message has to keep to. */
+export type MessageLimits = Pick<Limits, 'attachmentsPerMessage' | 'messageDataBytes' | 'mentionsPerMessage'>
 
 type JsonObject = Record<string, unknown>
 
@@ -55,23 +58,15 @@ const checkText = (data: JsonObject): void => {
   if ((textOf(data) ?? '').trim() === '') fail('ERR_EMPTY_MESSAGE_TEXT', 'data.text', 'must not be empty')
 }
 
-const checkAttachments = (data: JsonObject): void => {
+const checkAttachments = (data: JsonObject, most: number): void => {
   const { attachments } = data
   if (attachments === undefined || (Array.isArray(attachments) && attachments.length === 0)) {
     fail('ERR_EMPTY_MESSAGE_FILE', 'data.attachments', 'must hold at least one attachment')
   }
   const isAttachment = (item: unknown): boolean =>
     isObject(item) && typeof item.url === 'string' && /^[A-Za-z][A-Za-z0-9+.-]*:\S+$/.test(item.url)
-  if (
-    !Array.isArray(attachments) ||
-    attachments.length > limits.attachmentsPerMessage ||
-    !attachments.every(isAttachment)
-  ) {
-    fail(
-      'ERR_INVALID_MEDIA_MESSAGE',
-      'data.attachments',
-      `must be a list of at most ${limits.attachmentsPerMessage} objects, each with a url`,
-    )
+  if (!Array.isArray(attachments) || attachments.length > most || !attachments.every(isAttachment)) {
+    fail('ERR_INVALID_MEDIA_MESSAGE', 'data.attachments', `must be a list of at most ${most} objects, each with a url`)
   }
 }
 
@@ -105,7 +100,7 @@ const checkInteractive = ({ interactiveData, interactionGoal, allowSenderInterac
   }
 }
 
-const shapeOf = (category: Draft['category'], type: string, data: JsonObject): JsonObject => {
+const shapeOf = (category: Draft['category'], type: string, data: JsonObject, limits: MessageLimits): JsonObject => {
   if (category === 'custom') return withCustomData(data)
   if (category === 'interactive') {
     checkInteractive(data)
@@ -115,7 +110,7 @@ const shapeOf = (category: Draft['category'], type: string, data: JsonObject): J
     checkText(data)
     return data
   }
-  checkAttachments(data)
+  checkAttachments(data, limits.attachmentsPerMessage)
   return withFirstUrl(data)
 }
 
@@ -126,7 +121,7 @@ const fileIdsOf = (attachment: unknown): string[] => {
   return id === undefined ? [] : [id]
 }
 
-const draftOf = (category: Draft['category'], type: string, given: JsonObject): Draft => {
+const draftOf = (category: Draft['category'], type: string, given: JsonObject, limits: MessageLimits): Draft => {
   const data = { ...given }
   for (const key of SERVER_OWNED) if (Object.hasOwn(data, key)) delete data[key]
   if (data.metadata === null) delete data.metadata
@@ -134,7 +129,7 @@ const draftOf = (category: Draft['category'], type: string, given: JsonObject): 
     fail('ERR_INVALID_METADATA', 'data.metadata', 'must be an object')
   }
   const text = textOf(data)
-  const shape = shapeOf(category, type, data)
+  const shape = shapeOf(category, type, data, limits)
   const json = JSON.stringify(shape)
   if (Buffer.byteLength(json) > limits.messageDataBytes) {
     fail('ERR_INVALID_MESSAGE_DATA', 'data', `must not be larger than ${limits.messageDataBytes} bytes as JSON`)
@@ -147,11 +142,11 @@ const draftOf = (category: Draft['category'], type: string, given: JsonObject): 
   return { category, type, dataHead: json.slice(0, -1), text, mentions, ...(files.length > 0 && { files }) }
 }
 
-export const draftMessage = (body: SendMessage): Draft => {
+export const draftMessage = (body: SendMessage, limits: MessageLimits): Draft => {
   const category = categoryOf(body)
   const type = typeOf(category, body)
   if (!isObject(body.data)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')
-  return draftOf(category, type, body.data)
+  return draftOf(category, type, body.data, limits)
 }
 
 /** Of a message of which nothing is left but that it was there. */
@@ -161,12 +156,16 @@ export const draftOfDeleted = (body: SendMessage): Draft => {
 }
 
 /** An edit names what changes; what it does not name stays. `stored` is the data as stored. */
-export const draftEdit = (message: { category: string; type: string; data: string }, change: unknown): Draft => {
+export const draftEdit = (
+  message: { category: string; type: string; data: string },
+  change: unknown,
+  limits: MessageLimits,
+): Draft => {
   if (!isObject(change)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')
   const { category } = message
   if (category !== 'message' && category !== 'custom' && category !== 'interactive') {
     throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
   }
   const stored = JSON.parse(message.data) as JsonObject
-  return draftOf(category, message.type, { ...stored, ...change })
+  return draftOf(category, message.type, { ...stored, ...change }, limits)
 }

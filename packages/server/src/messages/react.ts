@@ -1,4 +1,4 @@
-import { type ListReactions, limits, type Reaction } from '@confab/protocol'
+import { type Limits, type ListReactions, limits, type Reaction } from '@confab/protocol'
 import type { Teller } from '../callbacks/tell.ts'
 import type { Actor, UserActor } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
@@ -29,19 +29,21 @@ export interface ReactionPage {
   readonly limit: number
 }
 
-const checked = (reaction: string): string => {
-  if (reaction.trim() === '' || reaction.length > limits.reactionLength) {
-    throw badRequest({ reaction: `must have 1 to ${limits.reactionLength} characters` })
+const checkedBy =
+  (most: number) =>
+  (reaction: string): string => {
+    if (reaction.trim() !== '' && reaction.length <= most) return reaction
+    throw badRequest({ reaction: `must have 1 to ${most} characters` })
   }
-  return reaction
-}
 
 export const makeReact = (deps: {
   store: Pick<Store, 'reactions'>
   teller: Teller
   live: Pick<Live, 'reacted'>
+  limits: Limits
 }): React => {
   const { store, teller, live } = deps
+  const checked = checkedBy(deps.limits.reactionLength)
   const inputOf = ({ actor, client, id, reaction }: ReactInput) => ({
     actor,
     id: messageIdOf(id),

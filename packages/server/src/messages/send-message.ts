@@ -2,7 +2,7 @@
 import {
   type ErrorCode,
   errorCodes,
-  limits,
+  type Limits,
   MemberResult,
   Message,
   type MessageId,
@@ -68,7 +68,7 @@ const singleReceiver = (body: SendMessage): Receiver => {
 }
 
 /** All receivers, each once; `receiver` counts among them if it is there too. */
-const manyReceivers = (body: SendMessage): Receiver[] => {
+const manyReceivers = (body: SendMessage, most: number): Receiver[] => {
   const { uids = [], guids = [] } = body.multipleReceivers ?? {}
   const all: Receiver[] = [
     ...(body.receiver ? [singleReceiver(body)] : []),
@@ -77,8 +77,8 @@ const manyReceivers = (body: SendMessage): Receiver[] => {
   ]
   const unique = [...new Map(all.map((receiver) => [`${receiver.type} ${receiver.id}`, receiver])).values()]
   if (unique.length === 0) throw new AppError('ERR_EMPTY_RECEIVER', { details: { multipleReceivers: 'names nobody' } })
-  if (unique.length > limits.receiversPerMessage) {
-    throw badRequest({ multipleReceivers: `must not name more than ${limits.receiversPerMessage} receivers` })
+  if (unique.length > most) {
+    throw badRequest({ multipleReceivers: `must not name more than ${most} receivers` })
   }
   return unique
 }
@@ -96,9 +96,10 @@ export const makeSendMessage = (deps: {
   teller: Teller
   live: Pick<Live, 'said'>
   asking: AskBefore
+  limits: Limits
   onAccepted?: () => void
 }): SendMessageAs => {
-  const { store, teller, live, asking } = deps
+  const { store, teller, live, asking, limits } = deps
 
   const appendFor = (input: SendInput) => {
     const { app, actor, body, client } = input
@@ -106,7 +107,7 @@ export const makeSendMessage = (deps: {
       actor,
       sender: actorUid(actor),
       appCreatedAt: app.createdAt,
-      draft: draftMessage(body),
+      draft: draftMessage(body, limits),
       tags: jsonText(body.tags),
       muid: body.muid ?? null,
       muidForEver: input.muidForEver ?? false,
@@ -121,6 +122,7 @@ export const makeSendMessage = (deps: {
             ...{ appId: app.id, body, sender: shared.sender, receiverType: receiver.type, receiver: receiver.id },
             origin: telling.origin,
             now: toSeconds(telling.nowMs),
+            limits,
           })
         : shared.draft
       const { message, quoted, isNew, told } = await store.messages.append({
@@ -148,7 +150,7 @@ export const makeSendMessage = (deps: {
       const receiver = singleReceiver(body)
       return { kind: 'one', ...(await appendFor(input)(receiver, { toMany: false })) }
     }
-    const receivers = manyReceivers(body)
+    const receivers = manyReceivers(body, limits.receiversPerMessage)
     const append = appendFor(input)
     const to = await Promise.all(
       receivers.map(async (receiver): Promise<SentTo> => {

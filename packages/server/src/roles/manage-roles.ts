@@ -4,7 +4,7 @@ import {
   type CreateRole,
   DEFAULT_ROLE,
   type Guid,
-  limits,
+  type Limits,
   type Permission,
   type RestrictedFeature,
   type Role,
@@ -15,7 +15,7 @@ import {
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
-import { jsonText } from '../kernel/json.ts'
+import { makeMetadataText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Store } from '../storage/store.ts'
 import { type FeatureKey, features, parseFeature, shownKey, shownPath } from './features.ts'
@@ -40,9 +40,6 @@ export interface ManageRoles {
   setPermissions(appId: AppId, of: PermissionsOf, values: PermissionValues): Promise<PermissionValues>
   unsetPermission(appId: AppId, of: PermissionsOf, permission: string): Promise<PermissionValues>
 }
-
-const metadataText = (metadata: unknown): string | null =>
-  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
 
 /** What is not said is `all`. */
 const allSettings = (settings: RoleSettings | undefined): string | null =>
@@ -125,10 +122,12 @@ const managePermissions = (deps: {
 export const makeManageRoles = (deps: {
   store: Pick<Store, 'roles' | 'permissions'>
   clock: Clock
+  limits: Limits
   /** Called when roles are kept from something, or are not any more. */
   onRestrictionsChanged: () => void
 }): ManageRoles => {
   const { store, clock, onRestrictionsChanged } = deps
+  const metadataText = makeMetadataText(deps.limits.metadataBytes)
   return {
     create: (appId, { role, name, description, metadata, settings }) =>
       store.roles.create({

@@ -105,6 +105,18 @@ export const maySend = (rights: Rights, message: ToSend): Denial => {
   return maySendTo(rights, message)
 }
 
+/** `other`: who is called, if it is no group. */
+export const mayCall = (
+  { settings, permissions }: Rights,
+  other: { readonly role: string; readonly isFriend: boolean } | undefined,
+): Denial => {
+  const denied = denies(permissions, 'initiateCall')
+  if (denied !== undefined || other === undefined) return denied
+  if (!other.isFriend && permissions['initiateCall.mode'] === 'friends') return 'initiateCall.mode'
+  if (!other.isFriend && settings.sendMessagesTo === 'friendsOnly') return 'sendMessagesTo'
+  return leavesOut(permissions, 'initiateCall.allowedReceiverRoles', other.role)
+}
+
 // Scopes in a group -----------------------------------------------------------------------------------------------
 
 /** Replies have a permission of their own: a group may be for announcements, with talk in threads. */
@@ -112,6 +124,22 @@ export const maySendInScope = (permissions: ScopePermissions, { isReply }: { isR
   denies(permissions, isReply ? 'sendThreadedMessage' : 'sendMessage')
 
 export const mayEditInScope = (permissions: ScopePermissions): Denial => denies(permissions, 'editMessage')
+
+/** `other`: a member who would take the call. Everybody in the group hears of it. */
+export const mayCallInScope = (
+  permissions: ScopePermissions,
+  type: string,
+  other?: { readonly scope: string; readonly isFriend: boolean },
+): Denial => {
+  const denied = denies(permissions, 'initiateCall')
+  if (denied !== undefined) return denied
+  const types = permissions['initiateCall.allowedType']
+  if (types !== undefined && !types.includes(type)) return 'initiateCall.allowedType'
+  if (other === undefined) return undefined
+  if (permissions.initiateCall === 'friends' && !other.isFriend) return 'initiateCall'
+  const scopes = permissions['initiateCall.allowedScopes']
+  return scopes === undefined || scopes.includes(other.scope) ? undefined : 'initiateCall.allowedScopes'
+}
 
 export const membersShown = (
   permissions: ScopePermissions,

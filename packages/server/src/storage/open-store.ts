@@ -1,3 +1,4 @@
+import type { Limits } from '@confab/protocol'
 import type { Logger } from '../kernel/logger.ts'
 import { openPostgresStore } from './postgres/postgres-store.ts'
 import type { MigrationReport } from './sql/migrate.ts'
@@ -8,8 +9,9 @@ import type { Store } from './store.ts'
 export const openStore = (options: {
   databaseUrl: string | undefined
   dataDir: string
+  limits: Limits
   log: Logger
 }): Promise<{ store: Store; migration: MigrationReport }> => {
-  const { databaseUrl, dataDir, log } = options
-  return databaseUrl === undefined ? openSqliteStore({ dataDir }) : openPostgresStore({ databaseUrl, log })
+  const { databaseUrl, ...shared } = options
+  return databaseUrl === undefined ? openSqliteStore(shared) : openPostgresStore({ ...shared, databaseUrl })
 }

@@ -1,6 +1,15 @@
 /** Makes what tests of the store and of what stands on it need, tersely. Every world is an app of its own. */
 import { randomUUID } from 'node:crypto'
-import type { AppId, Bot, Group, Guid, MessageId, Uid, User } from '@confab/protocol'
+import {
+  type AppId,
+  type Bot,
+  defaultLimits,
+  type Group,
+  type Guid,
+  type MessageId,
+  type Uid,
+  type User,
+} from '@confab/protocol'
 import type { Telling, Told } from '../callbacks/tell.ts'
 import type { Attempt, AttemptOutcome } from '../delivery/attempt.ts'
 import type { Actor } from '../kernel/actor.ts'
@@ -121,11 +130,14 @@ export const HOP_LIMIT = 3
 const everywhere: MessageScope = { kind: 'all' }
 
 const draftOf = (sent: Sent) =>
-  draftMessage({
-    ...(sent.category !== undefined && { category: sent.category }),
-    ...(sent.type !== undefined && { type: sent.type }),
-    data: sent.data ?? { text: sent.text ?? 'hello' },
-  })
+  draftMessage(
+    {
+      ...(sent.category !== undefined && { category: sent.category }),
+      ...(sent.type !== undefined && { type: sent.type }),
+      data: sent.data ?? { text: sent.text ?? 'hello' },
+    },
+    defaultLimits,
+  )
 
 /** What whoever does something brings along, so that bots hear of it. */
 export const tellingIn = (

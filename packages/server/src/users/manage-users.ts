@@ -1,7 +1,7 @@
 import {
   type AppId,
   type CreateUser,
-  limits,
+  type Limits,
   parseUid,
   SYSTEM_UID,
   type Uid,
@@ -13,7 +13,7 @@ import { AppError } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import type { Ids } from '../kernel/ids.ts'
-import { jsonText } from '../kernel/json.ts'
+import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Live } from '../live/live.ts'
 import type { UserFilter } from '../storage/sql/user-lists.ts'
@@ -37,20 +37,19 @@ export interface ManageUsers {
 /** Messages removed per transaction, so that nobody waits long behind a permanent deletion. */
 export const PURGE_STEP = 500
 
-const metadataText = (metadata: unknown): string | null =>
-  jsonText(metadata, { field: 'metadata', bytes: limits.metadataBytes })
-
 const uniqueUids = (uids: readonly string[]): Uid[] => [...new Set(uids.map(parseUid))]
 
 export const makeManageUsers = (deps: {
   store: Pick<Store, 'users' | 'messages' | 'conversations'>
   clock: Clock
   ids: Ids
+  limits: Limits
   /** Called when users go or are deactivated: their tokens open nothing any more. */
   onGone: () => void
   live: Pick<Live, 'stale'>
 }): ManageUsers => {
   const { store, clock, ids, onGone, live } = deps
+  const metadataText = makeMetadataText(deps.limits.metadataBytes)
   const now = (): number => toSeconds(clock.now())
   return {
     create: (appId, body) => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AppId } from '@confab/protocol'
+import { type AppId, defaultLimits } from '@confab/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openStore } from '../storage/open-store.ts'
 import type { Store } from '../storage/store.ts'
@@ -20,7 +20,7 @@ const give = (who: { appId: AppId; uid: typeof uid }, token: string) =>
   store.authTokens.create({ ...who, ...nobody, token, fresh: true, now: 1 })
 
 beforeAll(async () => {
-  ;({ store } = await openStore({ dataDir, databaseUrl: undefined, log: quiet }))
+  ;({ store } = await openStore({ dataDir, databaseUrl: undefined, limits: defaultLimits, log: quiet }))
   const [one, other] = [await makeWorld(store), await makeWorld(store)]
   await one.users('alice', 'bob')
   await other.user('alice')

@@ -124,14 +124,11 @@ export const makeMetrics = (): Metrics => {
       gauge('confab_gateway_groups', 'Groups that members with a session on this node are in.', rooms)
     },
     watchCertificate: (notAfter) => {
-      new Gauge({
-        name: 'confab_tls_certificate_expiry_timestamp_seconds',
-        help: 'When the certificate in use expires, as unix time.',
-        registers,
-        collect() {
-          this.set(notAfter())
-        },
-      })
+      gauge(
+        'confab_tls_certificate_expiry_timestamp_seconds',
+        'When the certificate in use expires, as unix time.',
+        notAfter,
+      )
     },
     watch: ({ lanes, inFlight, backlog }) => {
       gauge('confab_lanes_claimed', 'Lanes that this node works.', lanes)

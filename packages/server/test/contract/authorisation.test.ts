@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/http/route.ts'
 import { type Answer, Api, type CallOptions, type Json } from '../support/api.ts'
+import { call, callBody, sessionIn } from '../support/calling.ts'
 import { makeWorld, rightBody, rightNames, type World } from '../support/faults.ts'
 import { nameOf, routes } from '../support/routes.ts'
 import { digestOf, toGroup, toUser } from '../support/scene.ts'
@@ -124,6 +125,9 @@ const aimedAtOthers: Readonly<Record<string, string>> = {
   'DELETE /groups/:guid/conversation/read': 'ERR_GROUP_NOT_JOINED',
   'POST /groups/:guid/conversation/pin': 'ERR_GROUP_NOT_JOINED',
   'DELETE /groups/:guid/conversation/pin': 'ERR_GROUP_NOT_JOINED',
+  'POST /calls': 'ERR_GROUP_NOT_JOINED',
+  'PUT /calls/:sessionId': 'ERR_CALL_NOT_A_PART',
+  'GET /calls/:sessionId': 'ERR_CALL_NOT_A_PART',
   'POST /files/upload-url': 'nothing',
 }
 
@@ -257,7 +261,8 @@ describeEngines('authorisation', (engine) => {
       for (const of of [`users/${bob}`, `groups/${group}`]) {
         await api.ok('PUT', `/${of}/conversation`, { onBehalfOf: ann, body: { tags: [MARK] } })
       }
-      const names = { uid: ann, guid: group, id, reaction: 'x', conversationId: `${ann}_user_${bob}` }
+      const sessionId = sessionIn(await call(api, ann, callBody(group, 'group')))
+      const names = { uid: ann, guid: group, id, sessionId, reaction: 'x', conversationId: `${ann}_user_${bob}` }
       return { names, group, ann, bob, mallory }
     }
 
@@ -294,6 +299,7 @@ describeEngines('authorisation', (engine) => {
       if (route.path === '/groups') return { guid: group, name: 'mine now' }
       if (route.path.endsWith('/members') && route.method === 'POST') return { participants: [mallory] }
       if (route.path === '/blockedusers') return { blockedUids: [ann] }
+      if (route.path === '/calls') return callBody(group, 'group')
       if (route.path === '/messages') return toGroup(group, 'let me in')
       if (route.path.endsWith('/thread')) return toUser(bob, 'let me in')
       return rightBody(route, { ...world, ann, bob, group, message: others.names.id ?? '' })

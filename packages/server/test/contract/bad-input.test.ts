@@ -2,7 +2,7 @@
  * What every operation must refuse, whatever operations there are: the cases come from the table of routes. Each is
  * refused with a documented code (`Api` checks code, status and envelope), and none of them changes anything.
  */
-import { isErrorCode, limits } from '@confab/protocol'
+import { defaultLimits, isErrorCode } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/http/route.ts'
 import { type Answer, Api, type CallOptions } from '../support/api.ts'
@@ -184,7 +184,7 @@ describeEngines('bad input', (engine) => {
         const large = JSON.stringify({ x: 'x'.repeat(1024 * 1024) })
         await refuse('ERR_PAYLOAD_TOO_LARGE', '1 MB', { rawBody: large })
         await refuse('ERR_PAYLOAD_TOO_LARGE', 'a byte too large', {
-          rawBody: JSON.stringify({ x: 'x'.repeat(limits.bodyBytes - 7) }),
+          rawBody: JSON.stringify({ x: 'x'.repeat(defaultLimits.bodyBytes - 7) }),
         })
         for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'nonsense']) {
           const headers = { 'content-type': type }

@@ -1,5 +1,5 @@
 /** Conversations as their users have them: what was said last, what is unread, who has received and read what. */
-import { limits } from '@confab/protocol'
+import { defaultLimits } from '@confab/protocol'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
 import { idsOf, makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
@@ -293,20 +293,20 @@ describeEngines('conversations', (engine) => {
   test('no more than a few are pinned', async () => {
     const { ann } = scene
     const pin = (path: string, onBehalfOf?: string) => api.call('POST', `${path}/conversation/pin`, { onBehalfOf })
-    for (let n = 0; n <= limits.pinnedConversations; n++) {
+    for (let n = 0; n <= defaultLimits.pinnedConversations; n++) {
       const uid = `pal-${n}-${ann}`
       const guid = `set-${n}-${ann}`
       await api.ok('POST', '/users', { body: { uid, name: uid } })
       await api.ok('POST', '/groups', { body: { guid, name: guid, owner: ann } })
       await send(ann, toUser(uid))
       await send(ann, toGroup(guid))
-      const isLast = n === limits.pinnedConversations
+      const isLast = n === defaultLimits.pinnedConversations
       const mine = await pin(`/users/${uid}`, ann)
       expect(mine.json.error?.code).toBe(isLast ? 'ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED' : undefined)
       const all = await pin(`/groups/${guid}`)
       expect(all.json.error?.code).toBe(isLast ? 'ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED' : undefined)
     }
-    for (let n = 0; n < limits.pinnedConversations; n++) {
+    for (let n = 0; n < defaultLimits.pinnedConversations; n++) {
       await api.ok('DELETE', `/groups/set-${n}-${ann}/conversation/pin`)
     }
   })

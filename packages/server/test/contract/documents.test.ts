@@ -3,14 +3,14 @@
  * published description of the API is the one that is served.
  */
 import { readFileSync } from 'node:fs'
-import { limits } from '@confab/protocol'
+import { defaultLimits, limits } from '@confab/protocol'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/http/route.ts'
 import { expanded } from '../../src/testing/described.ts'
 import { Api, type CallOptions, type Json } from '../support/api.ts'
-import { makeWorld, requestOf, type World } from '../support/faults.ts'
+import { loweredEnv, makeWorld, requestOf, type World } from '../support/faults.ts'
 import { nameOf, routes } from '../support/routes.ts'
 import { idsOf, makeScene, type Scene, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
@@ -96,7 +96,7 @@ describeEngines('the errors of the page', (engine) => {
   let server: TestServer
   let world: World
   beforeAll(async () => {
-    server = await startServer({ engine })
+    server = await startServer({ engine, env: loweredEnv })
     world = await makeWorld(new Api(server))
   })
   afterAll(() => server?.dispose())
@@ -195,7 +195,7 @@ describeEngines('what the page says of our choices', (engine) => {
   })
 
   test('limits that stand in no table', async () => {
-    const metadata = { x: 'x'.repeat(limits.metadataBytes) }
+    const metadata = { x: 'x'.repeat(defaultLimits.metadataBytes) }
     const body = { guid: 'large', name: 'x', metadata }
     expect((await api.fails('ERR_BAD_REQUEST', 'POST', '/groups', { body })).details).toHaveProperty('metadata')
     expect((await api.ok('GET', '/users')).meta.pagination.per_page).toBe(limits.pageSize)

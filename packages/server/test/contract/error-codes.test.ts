@@ -4,7 +4,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { describeWithPostgres } from '../../src/testing/services.ts'
 import { Api } from '../support/api.ts'
-import { consumedBot, deliveryOf, keeping, pinnedGroup, pinnedGroups, pinner } from '../support/faults.ts'
+import { consumedBot, deliveryOf, failingCall, keeping, pinnedGroup, pinnedGroups, pinner } from '../support/faults.ts'
 import { makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 
@@ -26,6 +26,11 @@ const sending =
   (change: object): Producer =>
   ({ fails, ann, bob }) =>
     fails('POST', '/messages', { body: { ...toUser(bob), ...change }, onBehalfOf: ann })
+
+const calling =
+  (code: ErrorCode): Producer =>
+  async (world) =>
+    world.fails(...(await failingCall(world, code)))
 
 const producers: Readonly<Record<ErrorCode, Producer>> = {
   AUTH_ERR_EMPTY_APPID: { not: 'needs two apps: produced in addressing.test.ts' },
@@ -81,6 +86,21 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   ERR_TRIGGER_NOT_FOUND: ({ fails }) =>
     fails('DELETE', '/webhooks/twice/triggers', { body: { triggerIds: ['message_sent'] } }),
   ERR_BLOCKED_BY_WEBHOOK: { not: 'needs a webhook that answers: produced in delivery/before-message.test.ts' },
+  ERR_CALLING_SELF: calling('ERR_CALLING_SELF'),
+  ERR_CALL_BUSY_SELF: calling('ERR_CALL_BUSY_SELF'),
+  ERR_CALL_BUSY_USER: calling('ERR_CALL_BUSY_USER'),
+  ERR_CALL_BUSY_GROUP: calling('ERR_CALL_BUSY_GROUP'),
+  ERR_EMPTY_CALL_SESSION_ID: calling('ERR_EMPTY_CALL_SESSION_ID'),
+  ERR_CALL_SESSION_NOT_FOUND: calling('ERR_CALL_SESSION_NOT_FOUND'),
+  ERR_CALL_NOT_A_PART: calling('ERR_CALL_NOT_A_PART'),
+  ERR_CALL_TERMINATED: calling('ERR_CALL_TERMINATED'),
+  ERR_CALL_NOT_STARTED: calling('ERR_CALL_NOT_STARTED'),
+  ERR_CALL_INVALID_INIT: calling('ERR_CALL_INVALID_INIT'),
+  ERR_CALL_ONGOING_TO_INVALID: calling('ERR_CALL_ONGOING_TO_INVALID'),
+  ERR_CALL_USER_ALREADY_JOINED: calling('ERR_CALL_USER_ALREADY_JOINED'),
+  ERR_CALL_GROUP_ALREADY_JOINED: calling('ERR_CALL_GROUP_ALREADY_JOINED'),
+  ERR_CALL_GROUP_ALREADY_LEFT: calling('ERR_CALL_GROUP_ALREADY_LEFT'),
+  ERR_CALL_GROUP_INVALID_STATUS: calling('ERR_CALL_GROUP_INVALID_STATUS'),
   ERR_DELIVERY_NOT_FOUND: ({ fails }) => fails('GET', '/deliveries/dlv_unknown'),
   ERR_DELIVERY_NOT_PENDING: async (world) =>
     world.fails('POST', `/deliveries/${await deliveryOf(world, 'cancelled')}/cancel`),
@@ -95,6 +115,7 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   },
   ERR_ALREADY_JOINED: ({ fails, group, ann }) =>
     fails('POST', `/groups/${group}/members`, { onBehalfOf: ann, body: {} }),
+  ERR_NO_VACANCY: { not: 'needs a lower limit: produced in limits.test.ts' },
   ERR_WRONG_GROUP_PASS: async ({ fails, api, ann }) => {
     await api.ok('POST', '/groups', { body: { guid: 'locked', name: 'x', type: 'password', password: 'sesame' } })
     await fails('POST', '/groups/locked/members', { onBehalfOf: ann, body: { password: 'x' } })

@@ -1,6 +1,6 @@
 /** Imports: what comes from elsewhere is here as it was there, once, and nobody is told of it. */
 import { readFileSync } from 'node:fs'
-import { limits } from '@confab/protocol'
+import { defaultLimits, limits } from '@confab/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
 import { importLines } from '../support/importing.ts'
@@ -79,7 +79,7 @@ describeEngines('imports', (engine) => {
       fine: 'ERR_BAD_REQUEST',
     })
     await api.fails('ERR_UID_NOT_FOUND', 'GET', '/users/fine')
-    const many = Array.from({ length: limits.importRows + 1 }, (_, n) => ({ uid: `n${n}`, name: 'x' }))
+    const many = Array.from({ length: defaultLimits.importRows + 1 }, (_, n) => ({ uid: `n${n}`, name: 'x' }))
     const error = await api.fails('ERR_BAD_REQUEST', 'POST', '/data_import/users', { body: { users: many } })
     expect(error.details).toHaveProperty('users')
   })

@@ -1,5 +1,5 @@
 /** What is done to messages without changing what they say: reactions, interactions, pins, saves, quotes. */
-import { limits } from '@confab/protocol'
+import { defaultLimits } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
 import { idsOf, makeScene, type Scene, toGroup, toUser } from '../support/scene.ts'
@@ -93,10 +93,12 @@ describeEngines('a message', (engine) => {
     test('have limits, and are for those who take part', async () => {
       const { ann, bob } = scene
       const id = await say()
-      for (let n = 0; n < limits.reactionsPerMessage; n++) await react(ann, id, `r${n}`)
+      for (let n = 0; n < defaultLimits.reactionsPerMessage; n++) await react(ann, id, `r${n}`)
       await react(bob, id, 'r0')
       await api.fails('ERR_BAD_REQUEST', 'POST', path(id, 'one more'), { onBehalfOf: bob })
-      await api.fails('ERR_BAD_REQUEST', 'POST', path(id, 'x'.repeat(limits.reactionLength + 1)), { onBehalfOf: bob })
+      await api.fails('ERR_BAD_REQUEST', 'POST', path(id, 'x'.repeat(defaultLimits.reactionLength + 1)), {
+        onBehalfOf: bob,
+      })
       await api.fails('ERR_BAD_REQUEST', 'POST', path(id, ' '), { onBehalfOf: bob })
       await api.fails('ERR_BAD_REQUEST', 'POST', path(id, 'x'))
       await api.ok('POST', '/users', { body: { uid: 'stranger', name: 'x' } })
@@ -205,7 +207,7 @@ describeEngines('a message', (engine) => {
       await api.ok('POST', '/groups', { body: { guid: 'pins', name: 'Pins', members: { participants: [ann, cara] } } })
       const send = async () =>
         (await api.ok('POST', '/messages', { onBehalfOf: ann, body: toGroup('pins') })).data.id as string
-      for (let n = 0; n < limits.pinnedPerConversation; n++) {
+      for (let n = 0; n < defaultLimits.pinnedPerConversation; n++) {
         const id = await send()
         await api.ok('POST', `/messages/${id}/pin`)
         await api.ok('POST', `/messages/${id}/save`, { onBehalfOf: cara })
@@ -215,7 +217,7 @@ describeEngines('a message', (engine) => {
       await api.fails('ERR_SAVED_MESSAGES_LIMIT_EXCEEDED', 'POST', `/messages/${id}/save`, { onBehalfOf: cara })
       expect(
         (await api.ok('GET', '/messages', { onBehalfOf: cara, query: { saved: 1, limit: 1000 } })).data,
-      ).toHaveLength(limits.savedPerUser)
+      ).toHaveLength(defaultLimits.savedPerUser)
       await api.ok('POST', `/messages/${id}/save`, { onBehalfOf: ann })
     })
   })

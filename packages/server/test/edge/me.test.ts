@@ -1,4 +1,5 @@
 /** How a client SDK logs in, changes its user and logs out. */
+import { defaultLimits } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStore } from '../../src/storage/open-store.ts'
 import { makeCheckPass } from '../../src/users/pass.ts'
@@ -204,7 +205,7 @@ describeEngines('me', (engine) => {
     await server.stop()
     const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
     const { dataDir = '', databaseUrl } = server
-    const { store } = await openStore({ dataDir, databaseUrl, log })
+    const { store } = await openStore({ dataDir, databaseUrl, limits: defaultLimits, log })
     try {
       const check = makeCheckPass({ store })
       expect(await check(passes.ann)).toEqual({ appId: server.appId, uid: 'ann', authToken: ann })

@@ -1,5 +1,5 @@
 /** Files that are announced, uploaded by a form, and then sent. */
-import { limits } from '@confab/protocol'
+import { defaultLimits, limits } from '@confab/protocol'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
 import { makeScene, type Scene, toUser } from '../support/scene.ts'
@@ -137,7 +137,7 @@ describeEngines('announced uploads', (engine) => {
     for (const size of [-1, 1.5, '1', null])
       await api.fails('ERR_BAD_REQUEST', 'POST', path, { body: { files: { f: { name: 'a', size } } } })
     const many = Object.fromEntries(
-      Array.from({ length: limits.attachmentsPerMessage + 1 }, (_, n) => [`f${n}`, files.f]),
+      Array.from({ length: defaultLimits.attachmentsPerMessage + 1 }, (_, n) => [`f${n}`, files.f]),
     )
     await api.fails('ERR_BAD_REQUEST', 'POST', path, { body: { files: many } })
     expect(await announce({})).toEqual({})

@@ -1,5 +1,5 @@
 /** Messages that come as forms, with their files. */
-import { limits } from '@confab/protocol'
+import { defaultLimits } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Api, type Json } from '../support/api.ts'
 import { makeScene, type Scene, toUser } from '../support/scene.ts'
@@ -178,7 +178,7 @@ describeEngines('messages as forms', (engine) => {
       ],
       [
         'too many files',
-        ({ bob }) => formOf(to(bob), Array(limits.attachmentsPerMessage + 1).fill(note)),
+        ({ bob }) => formOf(to(bob), Array(defaultLimits.attachmentsPerMessage + 1).fill(note)),
         'ERR_INVALID_MEDIA_MESSAGE',
       ],
     ]
@@ -195,9 +195,9 @@ describeEngines('messages as forms', (engine) => {
       const { ann, bob } = scene
       const large = formOf(to(bob), [{ name: 'l', bytes: 'x'.repeat(MAX_FILE) }])
       expect((await sendForm(api, '/messages', large, { onBehalfOf: ann })).data.attachments[0].size).toBe(MAX_FILE)
-      const many = formOf(to(bob), Array(limits.attachmentsPerMessage).fill(note))
+      const many = formOf(to(bob), Array(defaultLimits.attachmentsPerMessage).fill(note))
       const sent = await sendForm(api, '/messages', many, { onBehalfOf: ann })
-      expect(sent.data.attachments).toHaveLength(limits.attachmentsPerMessage)
+      expect(sent.data.attachments).toHaveLength(defaultLimits.attachmentsPerMessage)
     })
 
     test('callers who may not, before anything is read; forms where none is taken', async () => {

@@ -1,8 +1,9 @@
 /** Every error of every route, produced: a request that would be right, and what makes it fail. */
-import { limits } from '@confab/protocol'
+import { defaultLimits, type ErrorCode } from '@confab/protocol'
 import type { Route } from '../../src/http/route.ts'
 import { type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
 import type { Api, CallOptions, Json } from './api.ts'
+import { call, callBody, change, makeCaller, type Status, sessionIn } from './calling.ts'
 import { sampleOf } from './cases.ts'
 import { openStream } from './pulling.ts'
 import { nameOf } from './routes.ts'
@@ -26,6 +27,8 @@ export interface World extends Scene {
   readonly action: string
   readonly image: string
   readonly custom: string
+  /** A call of two who are not of the scene. */
+  readonly session: string
 }
 
 const attachments = [{ url: 'https://x.example/a' }]
@@ -36,7 +39,9 @@ export const makeWorld = async (api: Api): Promise<World> => {
   await makeFetcher(api)
   const { ann, bob, group } = scene
   const [outsider, banned, quiet, shunned, shunner] = ['outsider', 'banned', 'quiet', 'shunned', 'shunner']
-  for (const uid of [outsider, banned, shunned, shunner]) await api.ok('POST', '/users', { body: { uid, name: uid } })
+  const quietOne = 'quiet-one'
+  for (const uid of [outsider, banned, shunned, shunner, quietOne])
+    await api.ok('POST', '/users', { body: { uid, name: uid } })
   await api.ok('POST', `/groups/${group}/bannedusers/${banned}`)
   for (const uid of [ann, scene.bot]) {
     await api.ok('POST', `/users/${uid}/blockedusers`, { body: { blockedUids: [shunned] } })
@@ -54,6 +59,7 @@ export const makeWorld = async (api: Api): Promise<World> => {
     reply: await send(toUser(bob, 'x', { parentMessageId: message })),
     action: (await api.ok('PUT', `/messages/${message}`, { body: { tags: ['x'] } })).data.id,
     image: await send({ ...toUser(bob), type: 'image', data: { attachments } }),
+    session: sessionIn(await call(api, outsider, callBody(quietOne))),
     custom: await send({ ...toUser(bob), category: 'custom', type: 'x', data: { customData: {} } }),
   }
 }
@@ -113,7 +119,7 @@ interface Fault {
   readonly body?: object
 }
 
-const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread|typing)$/.test(path)
+const sends = ({ path, method }: Route): boolean => method === 'POST' && /\/(messages|thread|calls|typing)$/.test(path)
 const isEdit = (route: Route): boolean => nameOf(route) === 'PUT /messages/:id'
 
 export const rightBody = (route: Route, { ann, bob, cara, bot, message }: World): unknown => {
@@ -136,7 +142,18 @@ export const rightNames = ({ path }: Route, world: World): Readonly<Record<strin
   const uid = path.startsWith('/bots') ? bot : path.startsWith('/groups') ? cara : isOfTwo ? bob : ann
   const fixed = { role: 'default', scope: 'participant', permission: 'sendMessage', reaction: 'x', webhookId: HOOK }
   const appId = world.api.server.appId
-  return { uid, guid: group, id: message, apiKey, authToken, conversationId: `${ann}_user_${bob}`, appId, ...fixed }
+  const { session: sessionId } = world
+  return {
+    uid,
+    guid: group,
+    id: message,
+    sessionId,
+    apiKey,
+    authToken,
+    conversationId: `${ann}_user_${bob}`,
+    appId,
+    ...fixed,
+  }
 }
 
 const said =
@@ -211,7 +228,66 @@ const hookDelivery = async ({ api, ann, bob }: World): Promise<string> => {
   return delivery.id
 }
 
-const overQuota = async (world: World, { path }: Route): Promise<Fault> => {
+/** With which the server runs that is asked for every error: else they would not come. */
+export const loweredLimits = { groupSize: 30, groupsPerUser: 30, usersPerApp: 200 }
+export const loweredEnv = {
+  CONFAB_LIMIT_GROUP_SIZE: String(loweredLimits.groupSize),
+  CONFAB_LIMIT_GROUPS_PER_USER: String(loweredLimits.groupsPerUser),
+  CONFAB_LIMIT_USERS_PER_APP: String(loweredLimits.usersPerApp),
+}
+
+const uidsOf = (what: string, count: number): string[] => Array.from({ length: count }, (_, n) => `${what}-${n}`)
+
+/** An import asks for no quota. */
+const importUsers = async (api: Api, uids: readonly string[]): Promise<void> => {
+  for (let start = 0; start < uids.length; start += defaultLimits.importRows) {
+    const users = uids.slice(start, start + defaultLimits.importRows).map((uid) => ({ uid, name: uid }))
+    await api.ok('POST', '/data_import/users', { body: { users } })
+  }
+}
+
+/** What a fault leaves behind that others would stumble over: undone before the next one. */
+const undoing = new WeakMap<Api, () => Promise<void>>()
+
+const fullApp = async ({ api }: World): Promise<Fault> => {
+  const { total } = (await api.ok('GET', '/users', { query: { withDeactivated: true } })).meta.pagination
+  const uids = uidsOf('crowd', loweredLimits.usersPerApp - total)
+  await importUsers(api, uids)
+  undoing.set(api, async () => {
+    for (const uid of uids) await api.ok('DELETE', `/users/${uid}`)
+  })
+  return { body: { uid: 'one-more', name: 'x' } }
+}
+
+/** A group in which nobody has room any more. */
+const fullGroup = async ({ api, outsider }: World, { method }: Route): Promise<Fault> => {
+  const guid = `full-${++away}`
+  const uids = uidsOf('packed', loweredLimits.groupSize)
+  await importUsers(api, uids)
+  await api.ok('POST', '/groups', { body: { guid, name: guid } })
+  for (const some of [uids.slice(0, 20), uids.slice(20)]) {
+    await api.ok('POST', `/groups/${guid}/members`, { body: { participants: some } })
+  }
+  if (method === 'PUT') return { isApp: true, names: { guid }, body: { owner: outsider } }
+  return { names: { guid }, onBehalfOf: outsider, body: {} }
+}
+
+/** Somebody who is in as many groups as they may be. */
+const joiner = async ({ api, quiet }: World, { method, path }: Route): Promise<Fault> => {
+  const uid = `joiner-${++away}`
+  await api.ok('POST', '/users', { body: { uid, name: uid } })
+  for (const guid of uidsOf(`of-${uid}`, loweredLimits.groupsPerUser)) {
+    await api.ok('POST', '/groups', { body: { guid, name: guid, owner: uid } })
+  }
+  if (path === '/groups') return { isApp: true, body: { guid: 'one-more', name: 'x', owner: uid } }
+  if (method === 'PUT') return { isApp: true, names: { guid: quiet }, body: { owner: uid } }
+  return { names: { guid: quiet }, onBehalfOf: uid, body: {} }
+}
+
+const overQuota = async (world: World, route: Route): Promise<Fault> => {
+  const { path } = route
+  if (path === '/users') return fullApp(world)
+  if (path.startsWith('/groups')) return joiner(world, route)
   if (path === '/roles') {
     const make = (api: Api, number: number) => api.ok('POST', path, { body: { role: `filler-${number}`, name: 'x' } })
     return { ...(await filling(path, make)(world)), body: { role: 'one-more', name: 'x' } }
@@ -251,9 +327,9 @@ export const pinnedGroup = async (world: Pick<World, 'api' | 'ann'>): Promise<st
 export const pinnedGroups = async (world: Pick<World, 'api' | 'ann'>): Promise<string> => {
   const { api, ann } = world
   await unpinAll(world)
-  for (let n = 0; n <= limits.pinnedConversations; n++) {
+  for (let n = 0; n <= defaultLimits.pinnedConversations; n++) {
     await makeTalking(api, `pinned-${++away}`, ann)
-    if (n < limits.pinnedConversations) await api.ok('POST', `/groups/pinned-${away}/conversation/pin`)
+    if (n < defaultLimits.pinnedConversations) await api.ok('POST', `/groups/pinned-${away}/conversation/pin`)
   }
   return `pinned-${away}`
 }
@@ -272,7 +348,7 @@ export const pinner = async ({ api, bob, group }: Pick<World, 'api' | 'bob' | 'g
 
 /** As many as may be pinned. */
 const talkingTo = async ({ api }: Pick<World, 'api'>, onBehalfOf: string): Promise<readonly string[]> => {
-  const uids = Array.from({ length: limits.pinnedConversations }, () => `pal-${++away}`)
+  const uids = Array.from({ length: defaultLimits.pinnedConversations }, () => `pal-${++away}`)
   for (const uid of uids) {
     await api.ok('POST', '/users', { body: { uid, name: uid } })
     await api.ok('POST', '/messages', { onBehalfOf, body: toUser(uid) })
@@ -285,7 +361,7 @@ export const keeping = async ({ api, bob }: Pick<World, 'api' | 'bob'>, what: 'p
   const onBehalfOf = `keeper-${++away}`
   await api.ok('POST', '/users', { body: { uid: onBehalfOf, name: 'x' } })
   const send = async () => (await api.ok('POST', '/messages', { onBehalfOf, body: toUser(bob) })).data.id as string
-  const max = what === 'pin' ? limits.pinnedPerConversation : limits.savedPerUser
+  const max = what === 'pin' ? defaultLimits.pinnedPerConversation : defaultLimits.savedPerUser
   for (let n = 0; n < max; n++) await api.ok('POST', `/messages/${await send()}/${what}`, { onBehalfOf })
   return { onBehalfOf, names: { id: await send() } }
 }
@@ -308,11 +384,14 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
     path.startsWith('/users') ? { body: { uid: 'fresh', name: 'x', role: 'none' } } : { names: { role: 'none' } },
   ERR_ROLE_ALREADY_EXISTS: () => ({ body: { role: 'default', name: 'x' } }),
   ERR_ROLE_DELETE_DENIED: () => ({}),
+  ERR_NO_VACANCY: fullGroup,
   ERR_NOT_A_FRIEND: ({ bob }) => ({ body: { friends: [bob] } }),
   ERR_CANNOT_FORM_SELF_RELATION: ({ ann }) => ({ body: { accepted: [ann], friends: [ann] } }),
   ERR_CANNOT_BLOCK_SELF: ({ ann }) => ({ onBehalfOf: ann, body: { blockedUids: [ann] } }),
-  ERR_BLOCKED_RECEIVER: ({ shunned }) => ({ body: toUser(shunned) }),
-  ERR_BLOCKED_SENDER: ({ shunner }) => ({ body: toUser(shunner) }),
+  ERR_BLOCKED_RECEIVER: (world, { method }) =>
+    method === 'PUT' ? blockedSince(world, 'bob') : { body: toUser(world.shunned) },
+  ERR_BLOCKED_SENDER: (world, { method }) =>
+    method === 'PUT' ? blockedSince(world, 'ann') : { body: toUser(world.shunner) },
   ERR_UID_ALREADY_EXISTS: ({ ann }) => ({ body: { uid: ann, name: 'x' } }),
   ERR_UID_NOT_FOUND: (_, route) => {
     if (route.onBehalfOf !== 'none') return { onBehalfOf: 'nobody' }
@@ -376,7 +455,7 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_EMPTY_RECEIVER: said({ receiver: '' }),
   ERR_INVALID_RECEIVER_TYPE: said({ receiverType: 'room' }),
   ERR_EMPTY_MESSAGE_CATEGORY: said({ category: '' }),
-  ERR_INVALID_MESSAGE_CATEGORY: said({ category: 'call' }),
+  ERR_INVALID_MESSAGE_CATEGORY: said({ category: 'other' }),
   ERR_EMPTY_MESSAGE_TYPE: said({ type: '' }),
   ERR_INVALID_MESSAGE_TYPE: said({ type: 'x' }),
   ERR_INVALID_MESSAGE_DATA: content({ data: 'x' }, editing('x')),
@@ -419,17 +498,110 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_WRONG_MESSAGE_THREAD_CATEGORY: replying(({ action }) => action),
 }
 
+/** A call between two, or in a group, as it is after these steps; then somebody wants something of it. */
+const calling =
+  (
+    to: 'user' | 'group',
+    steps: readonly (readonly ['ann' | 'bob' | 'cara', Status])[],
+    [who, status]: readonly ['ann' | 'bob' | 'cara', Status],
+  ) =>
+  async ({ api }: CallWorld): Promise<Fault> => {
+    const caller = await makeCaller(api)
+    const receiver = to === 'group' ? caller.group : caller.bob
+    const sessionId = sessionIn(await call(api, caller.ann, callBody(receiver, to)))
+    for (const [name, step] of steps) await change(api, sessionId, caller[name], step)
+    return { onBehalfOf: caller[who], names: { sessionId }, body: { status } }
+  }
+
+/** Whoever is called has blocked who calls, or is blocked by them, since it rings. */
+const blockedSince = async (world: World, by: 'ann' | 'bob'): Promise<Fault> => {
+  const { api } = world
+  const caller = await makeCaller(api)
+  const sessionId = sessionIn(await call(api, caller.ann, callBody(caller.bob)))
+  const blockedUids = [by === 'ann' ? caller.bob : caller.ann]
+  await api.ok('POST', `/users/${caller[by]}/blockedusers`, { body: { blockedUids } })
+  return { onBehalfOf: caller.bob, names: { sessionId }, body: { status: 'ongoing' } }
+}
+
+/** In a call, and wants to come into another. */
+const busyWith = async ({ api }: CallWorld, { method }: Pick<Route, 'method'>): Promise<Fault> => {
+  const { ann, bob, cara } = await makeCaller(api)
+  const first = sessionIn(await call(api, ann, callBody(bob)))
+  await change(api, first, bob, 'ongoing')
+  if (method === 'POST') return { onBehalfOf: ann, body: callBody(cara) }
+  // Bob is in a call by now, and was called by cara before that.
+  await change(api, first, bob, 'ended')
+  const other = sessionIn(await call(api, cara, callBody(bob)))
+  const mine = sessionIn(await call(api, ann, callBody(bob)))
+  await change(api, mine, bob, 'ongoing')
+  return { onBehalfOf: bob, names: { sessionId: other }, body: { status: 'ongoing' } }
+}
+
+type CallWorld = Pick<World, 'api' | 'ann' | 'bob'>
+
+const callFaults: Readonly<Record<string, (world: CallWorld, route: Pick<Route, 'method'>) => Fault | Promise<Fault>>> =
+  {
+    ERR_CALLING_SELF: ({ ann }) => ({ body: callBody(ann) }),
+    ERR_CALL_BUSY_SELF: busyWith,
+    ERR_CALL_BUSY_USER: async ({ api }) => {
+      const { ann, bob, cara } = await makeCaller(api)
+      await call(api, ann, callBody(bob))
+      return { onBehalfOf: cara, body: callBody(ann) }
+    },
+    ERR_CALL_BUSY_GROUP: async ({ api }) => {
+      const { ann, bob, group } = await makeCaller(api)
+      await call(api, ann, callBody(group, 'group'))
+      return { onBehalfOf: bob, body: callBody(group, 'group') }
+    },
+    ERR_EMPTY_CALL_SESSION_ID: () => ({ names: { sessionId: '%20' } }),
+    ERR_CALL_SESSION_NOT_FOUND: () => ({ names: { sessionId: 'unknown' } }),
+    ERR_CALL_NOT_A_PART: ({ ann }) => ({ onBehalfOf: ann }),
+    ERR_CALL_TERMINATED: calling('user', [['bob', 'rejected']], ['bob', 'ongoing']),
+    ERR_CALL_NOT_STARTED: calling('user', [], ['ann', 'ended']),
+    ERR_CALL_INVALID_INIT: async (world, route) =>
+      route.method === 'POST'
+        ? { body: callBody(world.bob, 'user', { status: 'ongoing' }) }
+        : calling('user', [], ['bob', 'cancelled'])(world),
+    ERR_CALL_ONGOING_TO_INVALID: calling('user', [['bob', 'ongoing']], ['ann', 'cancelled']),
+    ERR_CALL_USER_ALREADY_JOINED: calling('user', [], ['ann', 'ongoing']),
+    ERR_CALL_GROUP_ALREADY_JOINED: calling('group', [['bob', 'ongoing']], ['bob', 'ongoing']),
+    ERR_CALL_GROUP_ALREADY_LEFT: calling(
+      'group',
+      [
+        ['bob', 'ongoing'],
+        ['bob', 'ended'],
+      ],
+      ['bob', 'ended'],
+    ),
+    ERR_CALL_GROUP_INVALID_STATUS: calling('group', [], ['bob', 'cancelled']),
+  }
+
+/** A request about a call that is answered with the code. */
+export const failingCall = async (world: CallWorld, code: ErrorCode): Promise<[string, string, CallOptions]> => {
+  const method = /CALLING_SELF|_BUSY_/.test(code) ? 'POST' : 'PUT'
+  const fault = await callFaults[code]?.(world, { method })
+  if (fault === undefined) throw new Error(`nothing here produces ${code}`)
+  const { onBehalfOf = world.ann, body = { status: 'ended' }, names } = fault
+  if (method === 'POST') return [method, '/calls', { onBehalfOf, body }]
+  const { ann, bob } = await makeCaller(world.api)
+  const sessionId = names?.sessionId ?? sessionIn(await call(world.api, ann, callBody(bob)))
+  return [method, `/calls/${sessionId}`, { onBehalfOf, body }]
+}
+
 /** Who acts in a request that would be right. */
 const rightActor = (route: Route, { ann }: World): string | undefined =>
   route.onBehalfOf === 'required' || (route.onBehalfOf !== 'none' && sends(route)) ? ann : undefined
 
 /** A request of the route that is answered with the code. */
 export const requestOf = async (route: Route, code: string, world: World): Promise<[string, CallOptions]> => {
-  const fault = await faults[code]?.(world, route)
+  await undoing.get(world.api)?.()
+  undoing.delete(world.api)
+  const fault = await (callFaults[code] ?? faults[code])?.(world, route)
   if (fault === undefined) throw new Error(`nothing here produces ${code}`)
   const names: Readonly<Record<string, string>> = { ...rightNames(route, world), ...fault.names }
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => names[name] ?? '')
-  const body = fault.body ?? rightBody(route, world)
+  const wanted = fault.body ?? rightBody(route, world)
+  const body = route.path === '/calls' ? { type: 'audio', ...(wanted as object) } : wanted
   return [
     path,
     {

@@ -47,32 +47,32 @@ export const idsOf = (list: Json): string[] =>
   list.data.map((row: Json) => row.id ?? row.authToken ?? row.apiKey ?? row.guid ?? row.uid)
 
 /** Everything that can be listed: what changed nothing leaves it as it was. */
-export const digestOf = async (api: Api): Promise<string> => {
-  const all = { perPage: 1000, withTags: true }
+export const digestOf = async (api: Api, { perPage = 1000 } = {}): Promise<string> => {
+  const all = { perPage, withTags: true }
   const users = await api.ok('GET', '/users', { query: { ...all, withDeactivated: true } })
   const groups = await api.ok('GET', '/groups', { query: all })
   const parts: Json[] = [users, groups]
   for (const guid of idsOf(groups)) {
-    parts.push(await api.ok('GET', `/groups/${guid}/members`, { query: { perPage: 1000 } }))
-    parts.push(await api.ok('GET', `/groups/${guid}/bannedusers`, { query: { perPage: 1000 } }))
+    parts.push(await api.ok('GET', `/groups/${guid}/members`, { query: { perPage } }))
+    parts.push(await api.ok('GET', `/groups/${guid}/bannedusers`, { query: { perPage } }))
   }
   for (const user of users.data) {
     if (user.deactivatedAt !== undefined) continue
     for (const of of ['auth_tokens', 'friends', 'blockedusers']) {
-      parts.push(await api.ok('GET', `/users/${user.uid}/${of}`, { query: { perPage: 1000 } }))
+      parts.push(await api.ok('GET', `/users/${user.uid}/${of}`, { query: { perPage } }))
     }
   }
-  const roles = await api.ok('GET', '/roles', { query: { perPage: 1000 } })
+  const roles = await api.ok('GET', '/roles', { query: { perPage } })
   parts.push(roles)
   for (const { role } of roles.data) {
     for (const of of ['restrictedfeatures', 'permissions']) parts.push(await api.ok('GET', `/roles/${role}/${of}`))
   }
-  parts.push(await api.ok('GET', '/bots', { query: { perPage: 1000 } }))
-  const hooks = await api.ok('GET', '/webhooks', { query: { perPage: 1000 } })
+  parts.push(await api.ok('GET', '/bots', { query: { perPage } }))
+  const hooks = await api.ok('GET', '/webhooks', { query: { perPage } })
   parts.push(hooks)
   for (const id of idsOf(hooks)) parts.push(await api.ok('GET', `/webhooks/${id}/triggers`))
-  parts.push(await api.ok('GET', '/apikeys', { query: { perPage: 1000 } }))
-  parts.push(await api.ok('GET', '/messages', { query: { limit: 1000, withTags: true } }))
+  parts.push(await api.ok('GET', '/apikeys', { query: { perPage } }))
+  parts.push(await api.ok('GET', '/messages', { query: { limit: perPage, withTags: true } }))
   expect(parts[0].data.length).toBeGreaterThan(0)
   return JSON.stringify(parts)
 }

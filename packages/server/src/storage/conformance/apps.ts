@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type AppId, limits } from '@confab/protocol'
+import { type AppId, defaultLimits } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
@@ -85,12 +85,12 @@ export const appsConformance = (subject: Subject): void => {
     const { store, peer } = subject()
     const { appId } = await worldOf(subject)
     const made = await Promise.allSettled(
-      Array.from({ length: limits.apiKeysPerApp + 5 }, (_, n) =>
+      Array.from({ length: defaultLimits.apiKeysPerApp + 5 }, (_, n) =>
         (n % 2 ? store : peer).apiKeys.create({ appId, key: freshKey(), name: `k${n}`, scope: 'authOnly', now: n }),
       ),
     )
     expect(made.filter(({ status }) => status === 'rejected')).toHaveLength(5)
-    expect((await store.apiKeys.list({ appId, page })).total).toBe(limits.apiKeysPerApp)
+    expect((await store.apiKeys.list({ appId, page })).total).toBe(defaultLimits.apiKeysPerApp)
     const oneMore = { appId, key: freshKey(), name: 'x', scope: 'authOnly' as const, now: 1 }
     await expectCode(store.apiKeys.create(oneMore), 'ERR_PLAN_QUOTA_RESTRICTION')
   })

@@ -1,4 +1,4 @@
-import { limits } from '@confab/protocol'
+import { defaultLimits } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { uidOf } from '../../testing/builders.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
@@ -53,7 +53,7 @@ export const botsConformance = (subject: Subject): void => {
 
   test('no more bots than the limit', async () => {
     const w = await worldOf(subject)
-    for (let n = 0; n < limits.botsPerApp; n++) await w.bot(`b${n}`)
+    for (let n = 0; n < defaultLimits.botsPerApp; n++) await w.bot(`b${n}`)
     await expectCode(w.bot('one-more'), 'ERR_PLAN_QUOTA_RESTRICTION')
   })
 

@@ -1,4 +1,4 @@
-import { type ConversationId, limits, type MessageId } from '@confab/protocol'
+import { type ConversationId, defaultLimits, type MessageId } from '@confab/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
@@ -219,12 +219,12 @@ export const conversationsConformance = (subject: Subject): void => {
 
   test('no more than a few are pinned', async () => {
     const { w, say, sayIn, pin, pinForAll } = await made(subject)
-    for (let n = 0; n <= limits.pinnedConversations; n++) {
+    for (let n = 0; n <= defaultLimits.pinnedConversations; n++) {
       await w.user(`u${n}`)
       await w.group(`g${n}`, { members: { ann: 'admin' } })
       await say('ann', `u${n}`)
       await sayIn('ann', `g${n}`)
-      if (n === limits.pinnedConversations) {
+      if (n === defaultLimits.pinnedConversations) {
         await expectCode(pin('ann', withUser(`u${n}`)), 'ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED')
         await expectCode(pinForAll(`g${n}`), 'ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED')
       } else {

@@ -1,11 +1,12 @@
-import type { ImportKind } from '@confab/protocol'
+import { defaultLimits, type ImportKind } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { type ImportRow, makeReadRow } from '../../imports/import-row.ts'
 import { uidOf, type World } from '../../testing/builders.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 const unchecked = (value: unknown): unknown => value
-const readRow = makeReadRow({ user: unchecked, group: unchecked, member: unchecked, message: unchecked })
+const unlooked = { user: unchecked, group: unchecked, member: unchecked, message: unchecked }
+const readRow = makeReadRow(unlooked, defaultLimits)
 
 const importsOf = (w: World, store = w.store) => {
   const add = async (kind: ImportKind, ...values: readonly object[]) => {

@@ -1,4 +1,4 @@
-import { type FlagReason, groupConversationId, limits, type MessageId } from '@confab/protocol'
+import { defaultLimits, type FlagReason, groupConversationId, type MessageId } from '@confab/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
@@ -81,7 +81,7 @@ export const messageMarksConformance = (subject: Subject): void => {
     const { w, id, react } = await made(subject)
     await expectCode(react('stranger', id, 'x'), 'ERR_MESSAGE_NO_ACCESS')
     await expectCode(react('ann', '999999' as MessageId, 'x'), 'ERR_MESSAGE_ID_NOT_FOUND')
-    for (let n = 0; n < limits.reactionsPerMessage; n++) await react('ann', id, `r${n}`)
+    for (let n = 0; n < defaultLimits.reactionsPerMessage; n++) await react('ann', id, `r${n}`)
     await expectCode(react('bob', id, 'more'), 'ERR_BAD_REQUEST')
     await react('bob', id, 'r0')
     await w.store.messages.remove({
@@ -97,7 +97,7 @@ export const messageMarksConformance = (subject: Subject): void => {
   test('interactions count once each; with the last one that is needed the goal is reached', async () => {
     const { w, use } = await made(subject)
     const send = async (data: object) => {
-      const draft = draftMessage({ category: 'interactive', type: 'form', data })
+      const draft = draftMessage({ category: 'interactive', type: 'form', data }, defaultLimits)
       const { category, type } = draft
       return (await w.send({ from: 'ann', toGroup: guidOf('g'), category, type, data })).message.id
     }
@@ -138,14 +138,14 @@ export const messageMarksConformance = (subject: Subject): void => {
     expect((await unsave('bob', id)).isNew).toBe(true)
     expect((await unsave('bob', id)).isNew).toBe(false)
     const next = async () => (await w.send({ from: 'ann', toGroup: guidOf('g') })).message.id
-    for (let n = 0; n < limits.pinnedPerConversation; n++) {
+    for (let n = 0; n < defaultLimits.pinnedPerConversation; n++) {
       const more = await next()
       await pin(more)
       await save('bob', more)
     }
     await expectCode(pin(await next()), 'ERR_PINNED_MESSAGES_LIMIT_EXCEEDED')
     await expectCode(save('bob', await next()), 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED')
-    expect(await saved('bob')).toHaveLength(limits.savedPerUser)
+    expect(await saved('bob')).toHaveLength(defaultLimits.savedPerUser)
     await save('cara', await next())
   })
 

@@ -1,4 +1,4 @@
-import { limits, type MessageId } from '@confab/protocol'
+import { defaultLimits, type MessageId } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { messageJson } from '../../messages/message.ts'
 import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
@@ -133,7 +133,7 @@ export const messagesConformance = (subject: Subject): void => {
     const w = await worldOf(subject)
     await w.users('a', 'b')
     const first = await w.send({ from: 'a', to: 'b', text: 'one', muid: 'm' })
-    w.clock.advance((limits.muidWindowSeconds - 1) * 1000)
+    w.clock.advance((defaultLimits.muidWindowSeconds - 1) * 1000)
     const again = await w.send({ from: 'a', to: 'b', text: 'two', muid: 'm' })
     expect(again).toMatchObject({ isNew: false, claims: [], waiting: 0, message: { id: first.message.id } })
     expect(JSON.parse(again.message.data).text).toBe('one')

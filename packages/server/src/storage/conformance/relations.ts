@@ -1,4 +1,4 @@
-import { limits, SYSTEM_UID } from '@confab/protocol'
+import { defaultLimits, SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import type { UserFilter } from '../sql/user-lists.ts'
@@ -68,7 +68,7 @@ export const relationsConformance = (subject: Subject): void => {
   test('nobody has more friends than the limit, from either side', async () => {
     const w = await worldOf(subject)
     const r = relationsOf(w)
-    const uids = Array.from({ length: limits.friendsPerUser + 1 }, (_, n) => `u${String(n).padStart(4, '0')}`)
+    const uids = Array.from({ length: defaultLimits.friendsPerUser + 1 }, (_, n) => `u${String(n).padStart(4, '0')}`)
     await w.users('ann')
     await Promise.all(uids.map((uid) => w.user(uid)))
     const outcomes = await r.befriend('ann', uids)

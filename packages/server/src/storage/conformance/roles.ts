@@ -1,4 +1,4 @@
-import { limits } from '@confab/protocol'
+import { defaultLimits } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { guidOf, uidOf, type World } from '../../testing/builders.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
@@ -65,12 +65,12 @@ export const rolesConformance = (subject: Subject): void => {
     const w = await worldOf(subject)
     const { appId } = w
     const made = await Promise.allSettled(
-      Array.from({ length: limits.rolesPerApp + 3 }, (_, n) =>
+      Array.from({ length: defaultLimits.rolesPerApp + 3 }, (_, n) =>
         (n % 2 ? subject().store : subject().peer).roles.create({ ...plain, appId, role: `r${n}`, now: n }),
       ),
     )
     expect(made.filter(({ status }) => status === 'rejected')).toHaveLength(4)
-    expect(await rolesOf(w).names()).toHaveLength(limits.rolesPerApp)
+    expect(await rolesOf(w).names()).toHaveLength(defaultLimits.rolesPerApp)
     await expectCode(rolesOf(w).create('more'), 'ERR_PLAN_QUOTA_RESTRICTION')
     await expectCode(rolesOf(w).create('default'), 'ERR_ROLE_ALREADY_EXISTS')
   })

@@ -12,6 +12,7 @@ import { auditConformance } from './audit.ts'
 import { botsConformance } from './bots.ts'
 import { botSecretsConformance } from './bots-secrets.ts'
 import { breakersConformance } from './breakers.ts'
+import { callsConformance } from './calls.ts'
 import { conversationsConformance } from './conversations.ts'
 import { deliveriesConformance } from './deliveries.ts'
 import { filesConformance } from './files.ts'
@@ -21,6 +22,7 @@ import { importsConformance } from './imports.ts'
 import { laneOrderConformance } from './lane-order.ts'
 import { lanesConformance } from './lanes.ts'
 import { leasesConformance } from './leases.ts'
+import { limitsConformance } from './limits.ts'
 import { membersConformance } from './members.ts'
 import { messageChangesConformance } from './message-changes.ts'
 import { messageListsConformance } from './message-lists.ts'
@@ -77,7 +79,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     let watchedPair: ReturnType<Subject>
     beforeAll(async () => {
       opened = await open()
-      watchedPair = { store: watched(opened.store, seen), peer: watched(opened.peer, seen) }
+      watchedPair = { store: watched(opened.store, seen), peer: watched(opened.peer, seen), lowered: opened.lowered }
     })
     afterAll(() => opened.close())
     const subject: Subject = () => watchedPair
@@ -92,6 +94,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('presence', () => presenceConformance(subject))
     describe('groups', () => groupsConformance(subject))
     describe('members', () => membersConformance(subject))
+    describe('limits', () => limitsConformance(subject))
     describe('messages', () => messagesConformance(subject))
     describe('messages: edit, delete, purge', () => messageChangesConformance(subject))
     describe('messages: which bots hear them', () => messageRelayConformance(subject))
@@ -100,6 +103,7 @@ export const storeConformance = (name: string, open: () => Promise<Opened>): voi
     describe('messages: reactions, interactions, pins', () => messageMarksConformance(subject))
     describe('threads', () => threadsConformance(subject))
     describe('conversations', () => conversationsConformance(subject))
+    describe('calls', () => callsConformance(subject))
     describe('files', () => filesConformance(subject))
     describe('imports and statistics', () => importsConformance(subject))
     describe('bots', () => botsConformance(subject))

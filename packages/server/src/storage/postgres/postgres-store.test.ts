@@ -4,6 +4,7 @@ import { makeWorld } from '../../testing/builders.ts'
 import { freshDatabase } from '../../testing/postgres.ts'
 import { describeWithPostgres } from '../../testing/services.ts'
 import { storeConformance } from '../conformance/store-conformance.ts'
+import { loweredLimits } from '../conformance/subject.ts'
 import { openPostgresStore } from './postgres-store.ts'
 
 const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
@@ -13,11 +14,15 @@ describeWithPostgres('the PostgreSQL store', (adminUrl) => {
     const database = await freshDatabase(adminUrl)
     const { store } = await openPostgresStore({ databaseUrl: database.url, log })
     const { store: peer } = await openPostgresStore({ databaseUrl: database.url, log })
+    const limited = { databaseUrl: database.url, limits: loweredLimits, log }
+    const { store: low } = await openPostgresStore(limited)
+    const { store: lowPeer } = await openPostgresStore(limited)
     return {
       store,
       peer,
+      lowered: { store: low, peer: lowPeer },
       close: async () => {
-        await Promise.all([store.close(), peer.close()])
+        await Promise.all([store, peer, low, lowPeer].map((one) => one.close()))
         await database.drop()
       },
     }

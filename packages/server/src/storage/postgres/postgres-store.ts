@@ -6,6 +6,7 @@
  * are run again, since nothing of them has happened. Shutdown: `close` waits for calls under way.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
+import { defaultLimits, type Limits } from '@confab/protocol'
 import type { CompiledQuery } from 'kysely'
 import pg from 'pg'
 import { AppError } from '../../kernel/app-error.ts'
@@ -38,10 +39,12 @@ const types = {
 class PostgresTx implements Tx {
   readonly dialect = 'postgres'
   readonly build = builder
+  readonly limits: Limits
   readonly #client: pg.ClientBase
 
-  constructor(client: pg.ClientBase) {
+  constructor(client: pg.ClientBase, limits: Limits) {
     this.#client = client
+    this.limits = limits
   }
 
   async all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]> {
@@ -84,11 +87,13 @@ const isConnectionLoss = (error: unknown): boolean =>
 
 class PostgresEngine {
   readonly #pool: pg.Pool
+  readonly #limits: Limits
   readonly #underWay = new Set<Promise<unknown>>()
   #closed: Promise<void> | undefined
 
-  constructor(pool: pg.Pool) {
+  constructor(pool: pg.Pool, limits: Limits) {
     this.#pool = pool
+    this.#limits = limits
   }
 
   execute(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
@@ -124,10 +129,10 @@ class PostgresEngine {
     const client = await this.#pool.connect()
     let broken = false
     try {
-      if (operation.kind === 'read') return await operation.run(new PostgresTx(client), input)
+      if (operation.kind === 'read') return await operation.run(new PostgresTx(client, this.#limits), input)
       await client.query('BEGIN')
       try {
-        const value = await operation.run(new PostgresTx(client), input)
+        const value = await operation.run(new PostgresTx(client, this.#limits), input)
         await client.query('COMMIT')
         return value
       } catch (error) {
@@ -145,6 +150,7 @@ class PostgresEngine {
 export const openPostgresStore = async (options: {
   databaseUrl: string
   maxConnections?: number
+  limits?: Limits
   log: Logger
 }): Promise<{ store: Store; migration: MigrationReport }> => {
   const pool = new pg.Pool({
@@ -159,7 +165,7 @@ export const openPostgresStore = async (options: {
   pool.on('connect', (client) => client.on('error', () => {}))
   try {
     const migration = await migratePostgres(pool)
-    const engine = new PostgresEngine(pool)
+    const engine = new PostgresEngine(pool, options.limits ?? defaultLimits)
     const store: Store = {
       ...makePort(operations, (_path, operation, input) => engine.execute(operation, input)),
       engine: 'postgres',

@@ -106,6 +106,35 @@ CREATE TABLE bots (
   CONSTRAINT bots_pkey PRIMARY KEY (app_id, uid)
 );
 
+CREATE TABLE call_participants (
+  app_id text COLLATE "C" NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  uid text COLLATE "C" NOT NULL,
+  joined_at bigint NOT NULL,
+  left_at bigint,
+  CONSTRAINT call_participants_pkey PRIMARY KEY (app_id, session_id, uid)
+);
+
+CREATE INDEX call_participants_by_user ON public.call_participants USING btree (app_id, uid);
+
+CREATE TABLE calls (
+  app_id text COLLATE "C" NOT NULL,
+  session_id text COLLATE "C" NOT NULL,
+  type text NOT NULL,
+  initiator text COLLATE "C" NOT NULL,
+  receiver_type text NOT NULL,
+  receiver text COLLATE "C" NOT NULL,
+  conversation_id text COLLATE "C" NOT NULL,
+  status text NOT NULL,
+  data text NOT NULL,
+  initiated_at bigint NOT NULL,
+  started_at bigint,
+  ended_at bigint,
+  CONSTRAINT calls_pkey PRIMARY KEY (app_id, session_id)
+);
+
+CREATE INDEX calls_by_conversation ON public.calls USING btree (app_id, conversation_id);
+
 CREATE TABLE consumers (
   app_id text COLLATE "C" NOT NULL,
   bot_uid text COLLATE "C" NOT NULL,

@@ -31,6 +31,8 @@ const going = {
   message_flags: ['message_id', 'uid'],
   receipts: ['app_id', 'conversation_id', 'uid', 'kind', 'up_to_id'],
   user_conversations: ['app_id', 'conversation_id', 'uid'],
+  call_participants: ['app_id', 'session_id', 'uid'],
+  calls: ['app_id', 'session_id'],
   conversations: ['app_id', 'id'],
   members: ['app_id', 'guid', 'uid'],
   banned_users: ['app_id', 'guid', 'uid'],

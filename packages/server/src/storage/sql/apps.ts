@@ -1,7 +1,8 @@
-import { type ApiKey, type AppId, DEFAULT_ROLE, type KeyScope, limits } from '@confab/protocol'
+import { type ApiKey, type AppId, DEFAULT_ROLE, type KeyScope } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
+import { assertQuota } from './quotas.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 
 export interface App {
@@ -120,8 +121,7 @@ const insert = async (tx: Tx, input: NewApp): Promise<boolean> => {
 const requireRoomForKey = async (tx: Tx, app: AppId): Promise<void> => {
   await tx.first(lockApp, { id: app })
   const count = await tx.first(countKeys, { app })
-  if ((count?.n ?? 0) < limits.apiKeysPerApp) return
-  throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details: { apikeys: `at most ${limits.apiKeysPerApp} per app` } })
+  assertQuota(tx, 'apiKeysPerApp', count?.n ?? 0)
 }
 
 export const apps = {

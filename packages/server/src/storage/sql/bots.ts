@@ -1,12 +1,13 @@
 /**
  * Bots. Secrets and passwords are opaque here: whoever writes them has sealed them, whoever uses them opens them.
  */
-import { type AppId, type Bot, type BotSettingChanges, type GroupChatSetting, limits, type Uid } from '@confab/protocol'
+import type { AppId, Bot, BotSettingChanges, GroupChatSetting, Uid } from '@confab/protocol'
 import type { StoredCallback } from '../../delivery/attempt.ts'
 import { AppError, badRequest } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { type BotRow, findBotRow, pulls, requireBot, requireCalled, settingsOf, toBot, toCallback } from './bot-rows.ts'
 import { countOf, pageOf, prefix } from './lists.ts'
+import { assertQuota } from './quotas.ts'
 import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireUser } from './user-rows.ts'
@@ -128,9 +129,7 @@ export const bots = {
       await requireUser(tx, app, uid)
       if ((await findBotRow(tx, app, uid)) !== undefined)
         throw new AppError('ERR_BOT_ALREADY_EXISTS', { details: { uid } })
-      if (((await tx.first(countCalled, { app, kind: 'bot' }))?.n ?? 0) >= limits.botsPerApp) {
-        throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details: { bots: `at most ${limits.botsPerApp} per app` } })
-      }
+      assertQuota(tx, 'botsPerApp', (await tx.first(countCalled, { app, kind: 'bot' }))?.n ?? 0)
       const { secret, now, nowMs, username, password } = input
       // With PostgreSQL a message may have been accepted for the bot before this one while that was being deleted.
       await cancelBacklog(tx, app, uid, nowMs)

@@ -52,6 +52,15 @@ const deleteReceipts = statement<{ app: string; conversation: string }>(
   'receipts.delete_all',
   'DELETE FROM receipts WHERE app_id = :app AND conversation_id = :conversation',
 )
+const deleteCallers = statement<{ app: string; conversation: string }>(
+  'call_participants.delete_all',
+  `DELETE FROM call_participants WHERE app_id = :app AND session_id IN
+     (SELECT session_id FROM calls WHERE app_id = :app AND conversation_id = :conversation)`,
+)
+const deleteCalls = statement<{ app: string; conversation: string }>(
+  'calls.delete_all',
+  'DELETE FROM calls WHERE app_id = :app AND conversation_id = :conversation',
+)
 const deleteConversation = statement<{ app: string; conversation: string }>(
   'conversations.delete',
   'DELETE FROM conversations WHERE app_id = :app AND id = :conversation',
@@ -81,6 +90,8 @@ export const stopReading = async (tx: Tx, app: AppId, guid: Guid, uid: Uid): Pro
 export const dropConversation = async (tx: Tx, app: AppId, conversation: ConversationId): Promise<void> => {
   await tx.run(deleteStates, { app, conversation })
   await tx.run(deleteReceipts, { app, conversation })
+  await tx.run(deleteCallers, { app, conversation })
+  await tx.run(deleteCalls, { app, conversation })
   await tx.run(deleteConversation, { app, conversation })
 }
 

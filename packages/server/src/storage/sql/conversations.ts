@@ -5,7 +5,6 @@ import {
   type ErrorCode,
   type Guid,
   groupConversationId,
-  limits,
   type MessageId,
   type ReceiverType,
   SYSTEM_UID,
@@ -152,8 +151,8 @@ const findOf = async (tx: Tx, actor: Actor, appCreatedAt: number, id: Conversati
   return conversation
 }
 
-const assertRoomFor = (pinned: { n: number } | undefined, code: ErrorCode): void => {
-  const limit = limits.pinnedConversations
+const assertRoomFor = (tx: Tx, pinned: { n: number } | undefined, code: ErrorCode): void => {
+  const limit = tx.limits.pinnedConversations
   if ((pinned?.n ?? 0) >= limit) throw new AppError(code, { details: { limit: String(limit) } })
 }
 
@@ -233,7 +232,7 @@ export const conversations = {
     if (before.pinnedBy === 'system') throw new AppError('ERR_SYSTEM_PINNED_CONVERSATION')
     if ((now === null) === (before.pinnedAt === undefined)) return before
     const pinned = now === null ? undefined : await tx.first(countPinned, { app, uid })
-    assertRoomFor(pinned, 'ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED')
+    assertRoomFor(tx, pinned, 'ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED')
     await tx.run(setPinned, { app, conversation, uid, at: now })
     return findOf(tx, actor, appCreatedAt, conversation)
   }),
@@ -250,7 +249,7 @@ export const conversations = {
       const before = await findOf(tx, { kind: 'app', appId: app }, appCreatedAt, conversation)
       if ((now === null) === (before.pinnedAt === undefined)) return before
       const pinned = now === null ? undefined : await tx.first(countPinnedForAll, { app })
-      assertRoomFor(pinned, 'ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED')
+      assertRoomFor(tx, pinned, 'ERR_SYSTEM_PINNED_CONVERSATIONS_LIMIT_EXCEEDED')
       await tx.run(setPinnedForAll, { app, conversation, at: now })
       return findOf(tx, { kind: 'app', appId: app }, appCreatedAt, conversation)
     },

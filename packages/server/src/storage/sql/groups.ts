@@ -30,7 +30,8 @@ import {
   toGroup,
 } from './group-rows.ts'
 import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
-import { type MemberChange, type MemberOutcome, putMembers } from './members.ts'
+import { type MemberChange, type MemberOutcome, putMembers, refusalOf } from './members.ts'
+import { assertRoomInApp } from './quotas.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireUser, toUser } from './user-rows.ts'
@@ -110,11 +111,12 @@ export const groups = {
       const by = await requireActor(tx, actor)
       if (by !== undefined) assertPermitted(mayCreateGroup(await rightsOf(tx, app, by), profile.type))
       if (owner !== SYSTEM_UID) await requireUser(tx, app, owner, 'owner')
+      await assertRoomInApp(tx, app, 'groupsPerApp')
       if ((await tx.run(insertGroup, { app, guid, owner, now, ...profile })) === 0) {
         throw new AppError('ERR_GUID_ALREADY_EXISTS', { details: { guid } })
       }
       const owners: MemberChange[] = owner === SYSTEM_UID ? [] : [{ list: 'admins', uid: owner }]
-      await putMembers(tx, { app, guid, changes: owners, now })
+      await putOwner(tx, { app, guid, changes: owners, now })
       const others = members.filter(({ uid }) => uid !== owner)
       const outcomes = await putMembers(tx, { app, guid, changes: others, now })
       const group = toGroup(await requireGroup(tx, app, guid), await membershipOfActor(tx, actor, guid))
@@ -271,11 +273,20 @@ const setScope = statement<{ app: string; guid: string; uid: string; scope: stri
   'UPDATE members SET scope = :scope WHERE app_id = :app AND guid = :guid AND uid = :uid',
 )
 
+/** A group has its owner, or is not made and not handed over. */
+const putOwner = async (tx: Tx, input: Parameters<typeof putMembers>[1]): Promise<void> => {
+  for (const { failure } of await putMembers(tx, input)) {
+    if (failure === 'ERR_NO_VACANCY' || failure === 'ERR_PLAN_QUOTA_RESTRICTION') {
+      throw refusalOf(tx, failure, input.guid)
+    }
+  }
+}
+
 /** An owner is an admin of the group. */
 const becomeOwner = async (tx: Tx, app: AppId, guid: Guid, owner: Uid, now: number): Promise<void> => {
   if (owner === SYSTEM_UID) return
   await requireUser(tx, app, owner, 'owner')
   const membership = await membershipOf(tx, app, guid, owner)
-  if (membership === undefined) await putMembers(tx, { app, guid, changes: [{ list: 'admins', uid: owner }], now })
+  if (membership === undefined) await putOwner(tx, { app, guid, changes: [{ list: 'admins', uid: owner }], now })
   else await tx.run(setScope, { app, guid, uid: owner, scope: 'admin' })
 }

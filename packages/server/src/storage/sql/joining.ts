@@ -9,8 +9,9 @@ import type { StoredMessage } from '../../messages/message.ts'
 import { mayJoinGroup } from '../../roles/permission.policy.ts'
 import { tellWebhooks } from './announce.ts'
 import { assertAllowed, type GroupRow, groupEntity, lockGroup, membershipOf, requireGroup } from './group-rows.ts'
-import { leaveGroup, putMember, tellOfMembers } from './members.ts'
+import { leaveGroup, putMember, refusalOf, tellOfMembers } from './members.ts'
 import { writeGroupAction } from './message-rows.ts'
+import { holdMemberships } from './quotas.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireUser, type UserRow } from './user-rows.ts'
@@ -82,8 +83,9 @@ export const joining = {
       throw new AppError('ERR_ALREADY_JOINED', { details: { guid } })
     }
     assertOpenTo(group, input.passwordHash)
+    await holdMemberships(tx, app, [uid])
     const failure = await putMember(tx, app, guid, { list: 'participants', uid }, toSeconds(telling.nowMs))
-    if (failure !== undefined) throw new AppError(failure, { details: { guid } })
+    if (failure !== undefined) throw refusalOf(tx, failure, guid)
     return tell(tx, input, { user, group, joined: true })
   }),
 

@@ -37,6 +37,7 @@ import {
 import { contains, countOf, oneOf, pageIn, prefix } from './lists.ts'
 import { writeGroupAction } from './message-rows.ts'
 import { botOf, subscribersIn } from './outbox.ts'
+import { hasAllGroups, holdMemberships, quotaReached } from './quotas.ts'
 import { shownTo, viewerOf } from './relation-rows.ts'
 import { assertPermitted, scopePermissionsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
@@ -65,8 +66,7 @@ const SCOPE_OF: Readonly<Record<Exclude<MemberList, 'usersToBan'>, Scope>> = {
 type Key = { app: AppId; guid: Guid; uid: Uid }
 const insertMember = statement<Key & { scope: string; now: number }>(
   'members.insert',
-  `INSERT INTO members (app_id, guid, uid, scope, joined_at) VALUES (:app, :guid, :uid, :scope, :now)
-   ON CONFLICT (app_id, guid, uid) DO NOTHING`,
+  `INSERT INTO members (app_id, guid, uid, scope, joined_at) VALUES (:app, :guid, :uid, :scope, :now)`,
 )
 const deleteMember = statement<Key>(
   'members.delete',
@@ -76,9 +76,15 @@ const updateScope = statement<Key & { scope: string }>(
   'members.update_scope',
   'UPDATE members SET scope = :scope WHERE app_id = :app AND guid = :guid AND uid = :uid',
 )
-const countMembers = statement<{ app: string; guid: string; by: number }>(
-  'members.count',
-  'UPDATE groups SET members_count = members_count + :by WHERE app_id = :app AND guid = :guid',
+const leavePlace = statement<{ app: string; guid: string }>(
+  'members.leave_place',
+  'UPDATE groups SET members_count = members_count - 1 WHERE app_id = :app AND guid = :guid',
+)
+/** Changes nothing where the group is full. */
+const takePlace = statement<{ app: string; guid: string; max: number }>(
+  'members.take_place',
+  `UPDATE groups SET members_count = members_count + 1
+   WHERE app_id = :app AND guid = :guid AND (:max = 0 OR members_count < :max)`,
 )
 const findBan = statement<Key, { banned_at: number }>(
   'bans.find',
@@ -98,11 +104,29 @@ const isBanned = async (tx: Tx, key: Key): Promise<boolean> => (await tx.first(f
 export const leaveGroup = async (tx: Tx, key: Key): Promise<boolean> => {
   if ((await tx.run(deleteMember, key)) === 0) return false
   await stopReading(tx, key.app, key.guid, key.uid)
-  await tx.run(countMembers, { app: key.app, guid: key.guid, by: -1 })
+  await tx.run(leavePlace, { app: key.app, guid: key.guid })
   return true
 }
 
-/** Joins or bans one user; answers what stands in the way. */
+/** Whoever holds the group counts: of two that want the last place, one gets it. */
+const joinGroup = async (tx: Tx, key: Key, scope: Scope, now: number): Promise<ErrorCode | undefined> => {
+  const { app, guid, uid } = key
+  if ((await membershipOf(tx, app, guid, uid)) !== undefined) return 'ERR_ALREADY_JOINED'
+  if (await hasAllGroups(tx, app, uid)) return 'ERR_PLAN_QUOTA_RESTRICTION'
+  if ((await tx.run(takePlace, { app, guid, max: tx.limits.groupSize })) === 0) return 'ERR_NO_VACANCY'
+  await tx.run(insertMember, { ...key, scope, now })
+  await startReading(tx, app, guid, uid)
+  return undefined
+}
+
+/** What a refusal names. */
+export const refusalOf = (tx: Tx, failure: ErrorCode, guid: Guid): AppError => {
+  if (failure === 'ERR_PLAN_QUOTA_RESTRICTION') return quotaReached(tx, 'groupsPerUser')
+  const full = failure === 'ERR_NO_VACANCY' && { members: `at most ${tx.limits.groupSize}` }
+  return new AppError(failure, { details: { guid, ...full } })
+}
+
+/** Joins or bans one user; answers what stands in the way. The caller holds the group, and the memberships of the user. */
 export const putMember = async (
   tx: Tx,
   app: AppId,
@@ -120,11 +144,10 @@ export const putMember = async (
     return undefined
   }
   if (banned) return 'ERR_BANNED_GROUPMEMBER'
-  if ((await tx.run(insertMember, { ...key, scope: SCOPE_OF[change.list], now })) === 0) return 'ERR_ALREADY_JOINED'
-  await startReading(tx, app, guid, change.uid)
-  await tx.run(countMembers, { app, guid, by: 1 })
-  return undefined
+  return joinGroup(tx, key, SCOPE_OF[change.list], now)
 }
+
+const uidsOf = (changes: readonly MemberChange[]): Uid[] => changes.map(({ uid }) => uid)
 
 /** Joins and bans without telling the group: for its creation. */
 export const putMembers = async (
@@ -132,6 +155,7 @@ export const putMembers = async (
   input: { app: AppId; guid: Guid; changes: readonly MemberChange[]; now: number },
 ): Promise<MemberOutcome[]> => {
   const outcomes: MemberOutcome[] = []
+  await holdMemberships(tx, input.app, uidsOf(input.changes))
   for (const change of input.changes) {
     const failure = await putMember(tx, input.app, input.guid, change, input.now)
     outcomes.push({ ...change, failure, action: undefined })
@@ -263,6 +287,7 @@ export const members = {
       const by = await requireActor(tx, actor)
       const group = await lockGroup(tx, app, guid)
       assertAllowed(mayAddMembers(await standingOf(tx, actor, guid)))
+      await holdMemberships(tx, app, uidsOf(input.changes))
       const outcomes: MemberOutcome[] = []
       const added: UserRow[] = []
       const banned: UserRow[] = []

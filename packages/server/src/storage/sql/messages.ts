@@ -3,7 +3,6 @@ import {
   type ConversationId,
   type Guid,
   groupConversationId,
-  limits,
   type MessageId,
   type ReceiverType,
   SYSTEM_UID,
@@ -218,7 +217,7 @@ const sentBefore = async (tx: Tx, input: AppendMessage, now: number): Promise<St
   if (muid === null) return undefined
   const app = input.actor.appId
   if (tx.dialect === 'postgres') await tx.first(lockMuid, { key: JSON.stringify([app, sender, muid]) })
-  const key = { app, sender, muid, since: muidForEver ? 0 : now - limits.muidWindowSeconds }
+  const key = { app, sender, muid, since: muidForEver ? 0 : now - tx.limits.muidWindowSeconds }
   const row = await (input.toMany
     ? tx.first(firstOfMuidTo, { ...key, receiverType, receiver })
     : tx.first(firstOfMuid, key))
@@ -355,7 +354,7 @@ export const messages = {
       const now = toSeconds(input.telling.nowMs)
       const { message, by } = await openForChange(tx, actor, id, 'edit')
       if (message.deletedAt !== null) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
-      const draft = draftEdit(message, input.data ?? {})
+      const draft = draftEdit(message, input.data ?? {}, tx.limits)
       const data = await editedData(tx, app, message, draft)
       const tags = input.tags ?? message.tags
       const editor = actorUid(actor)

@@ -4,6 +4,7 @@ import { apiKeys, apps } from './apps.ts'
 import { audit } from './audit.ts'
 import { bots } from './bots.ts'
 import { breakers } from './breakers.ts'
+import { calls } from './calls.ts'
 import { conversations } from './conversations.ts'
 import { deliveries } from './deliveries.ts'
 import { files } from './files.ts'
@@ -52,6 +53,7 @@ export const operations = {
   interactions,
   flags,
   threads,
+  calls,
   conversations,
   marks,
   files,

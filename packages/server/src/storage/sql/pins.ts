@@ -1,5 +1,5 @@
 /** Messages that are pinned, for everybody in their conversation, and those that a user has saved, for that user alone. */
-import { type ErrorCode, limits, type MessageId } from '@confab/protocol'
+import type { ErrorCode, MessageId } from '@confab/protocol'
 import { type Actor, actorUid, type UserActor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { StoredMessage } from '../../messages/message.ts'
@@ -52,7 +52,7 @@ export const pins = {
     if (message.pinnedAt !== null) return answer(tx, actor, message, false)
     const { conversationId: conversation } = message
     const pinned = await tx.first(countPinned, { app: actor.appId, conversation })
-    assertRoom(pinned, limits.pinnedPerConversation, 'ERR_PINNED_MESSAGES_LIMIT_EXCEEDED')
+    assertRoom(pinned, tx.limits.pinnedPerConversation, 'ERR_PINNED_MESSAGES_LIMIT_EXCEEDED')
     const pin = { pinnedAt: now, pinnedBy: actorUid(actor) }
     await tx.run(setPinned, { id: Number(id), at: pin.pinnedAt, by: pin.pinnedBy })
     return answer(tx, actor, { ...message, ...pin }, true)
@@ -72,7 +72,7 @@ export const pins = {
     const isNew = (await tx.run(insertSaved, { app, uid, message: Number(id), now })) > 0
     // One more than the limit is there by now, if there is one too many.
     const saved = isNew ? await tx.first(countSaved, { app, uid }) : undefined
-    assertRoom(saved, limits.savedPerUser + 1, 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED')
+    assertRoom(saved, tx.limits.savedPerUser + 1, 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED')
     return answer(tx, actor, message, isNew)
   }),
 

@@ -1,5 +1,5 @@
 /** Reactions to messages, one of each kind per user; the counts stand with the message. */
-import { type Affix, limits, type MessageId, type Reaction } from '@confab/protocol'
+import type { Affix, MessageId, Reaction } from '@confab/protocol'
 import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import type { Actor, UserActor } from '../../kernel/actor.ts'
 import { badRequest } from '../../kernel/app-error.ts'
@@ -42,12 +42,12 @@ export interface Reacted extends ViewedMessage {
   readonly told: Told
 }
 
-const plusOne = (counts: readonly ReactionCount[], reaction: string): readonly ReactionCount[] => {
+const plusOne = (tx: Tx, counts: readonly ReactionCount[], reaction: string): readonly ReactionCount[] => {
   if (counts.some((known) => known.reaction === reaction)) {
     return counts.map((known) => (known.reaction === reaction ? { reaction, count: known.count + 1 } : known))
   }
-  if (counts.length >= limits.reactionsPerMessage) {
-    throw badRequest({ reaction: `a message has at most ${limits.reactionsPerMessage} different reactions` })
+  if (counts.length >= tx.limits.reactionsPerMessage) {
+    throw badRequest({ reaction: `a message has at most ${tx.limits.reactionsPerMessage} different reactions` })
   }
   return [...counts, { reaction, count: 1 }]
 }
@@ -104,7 +104,7 @@ export const reactions = {
     const key = { message: Number(id), reaction, uid: actor.uid }
     const row = await tx.first(insertReaction, { ...key, app: actor.appId, now })
     if (row === undefined) return { ...(await answer(tx, input, message)), change: undefined, told: nobodyTold }
-    const changed = await setCounts(tx, message, plusOne(reactionsOf(message), reaction))
+    const changed = await setCounts(tx, message, plusOne(tx, reactionsOf(message), reaction))
     const change = toReaction({ id: row.id, message_id: Number(id), reaction, uid: actor.uid, reacted_at: now }, by)
     return { ...(await answer(tx, input, changed)), change, told: await tell(tx, input, changed, change, false) }
   }),

@@ -4,7 +4,6 @@ import {
   type AppId,
   type BlockDirection,
   type ErrorCode,
-  limits,
   type Uid,
   type User,
   userConversationId,
@@ -17,6 +16,7 @@ import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { userEntity } from '../../users/user.ts'
 import { tellWebhooks, userKey } from './announce.ts'
 import { contains, prefix } from './lists.ts'
+import { isFull } from './quotas.ts'
 import { blockedBy, blockersOf, friendsOf, pageSeenBy, usersOf } from './relation-rows.ts'
 import { areFriends } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
@@ -73,13 +73,13 @@ const assertOthers = ({ uid, others }: Related, code: ErrorCode): void => {
   if (others.includes(uid)) throw new AppError(code, { details: { uid } })
 }
 
-const isFull = async (tx: Tx, app: AppId, uid: Uid): Promise<boolean> =>
-  ((await tx.first(countFriends, { app, uid }))?.n ?? 0) >= limits.friendsPerUser
+const hasAll = async (tx: Tx, app: AppId, uid: Uid): Promise<boolean> =>
+  isFull(tx, 'friendsPerUser', (await tx.first(countFriends, { app, uid }))?.n ?? 0)
 
 const befriend = async (tx: Tx, app: AppId, uid: Uid, other: Uid, now: number): Promise<ErrorCode | undefined> => {
   if ((await findActive(tx, app, other)) === undefined) return 'ERR_UID_NOT_FOUND'
   if (await areFriends(tx, app, uid, other)) return 'ERR_ALREADY_FRIEND'
-  if ((await isFull(tx, app, uid)) || (await isFull(tx, app, other))) return 'ERR_PLAN_QUOTA_RESTRICTION'
+  if ((await hasAll(tx, app, uid)) || (await hasAll(tx, app, other))) return 'ERR_PLAN_QUOTA_RESTRICTION'
   await tx.run(insertFriend, { app, uid, other, now })
   await tx.run(insertFriend, { app, uid: other, other: uid, now })
   return undefined

@@ -1,8 +1,9 @@
-import { type AppId, DEFAULT_ROLE, limits, type Role, type RoleSettings, type Uid } from '@confab/protocol'
+import { type AppId, DEFAULT_ROLE, type Role, type RoleSettings, type Uid } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { lockApp } from './apps.ts'
 import { countOf, pageOf } from './lists.ts'
+import { assertQuota } from './quotas.ts'
 import { type RoleRow, requireRole, toRole } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive } from './user-rows.ts'
@@ -85,9 +86,7 @@ export const roles = {
     if ((await tx.run(insertRole, { app, role, ...profile })) === 0) {
       throw new AppError('ERR_ROLE_ALREADY_EXISTS', { details: { role } })
     }
-    if (((await tx.first(countRoles, { app }))?.n ?? 0) > limits.rolesPerApp) {
-      throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details: { roles: `at most ${limits.rolesPerApp} per app` } })
-    }
+    assertQuota(tx, 'rolesPerApp', ((await tx.first(countRoles, { app }))?.n ?? 0) - 1)
     return toRole(await requireRole(tx, app, role))
   }),
 

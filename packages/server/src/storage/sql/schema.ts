@@ -4,6 +4,8 @@
  */
 import type {
   AppId,
+  CallStatus,
+  CallType,
   ConversationId,
   DeliveryId,
   DeliveryState,
@@ -23,6 +25,21 @@ import type { Generated } from 'kysely'
 export type Bit = 0 | 1
 
 export interface Schema {
+  calls: {
+    app_id: AppId
+    session_id: string
+    type: CallType
+    initiator: Uid
+    receiver_type: ReceiverType
+    receiver: string
+    conversation_id: ConversationId
+    status: CallStatus
+    data: string
+    initiated_at: number
+    started_at: number | null
+    ended_at: number | null
+  }
+  call_participants: { app_id: AppId; session_id: string; uid: Uid; joined_at: number; left_at: number | null }
   apps: { id: AppId; name: string; created_at: number }
   api_keys: { key: string; app_id: AppId; name: string; scope: KeyScope; created_at: number }
   users: {

@@ -6,6 +6,7 @@
  * transaction of its thread. Hot queries are prepared statements; dynamic lists are built with `tx.build` (Kysely,
  * which here only compiles).
  */
+import type { Limits } from '@confab/protocol'
 import type { CompiledQuery, Kysely } from 'kysely'
 import { badRequest } from '../../kernel/app-error.ts'
 import type { Schema } from './schema.ts'
@@ -99,6 +100,8 @@ export const bind = (statement: AnyStatement, dialect: DialectName, params: Para
 
 export interface Tx {
   readonly dialect: DialectName
+  /** What this store was opened with. */
+  readonly limits: Limits
   /** Builds queries for this dialect; run them with `query`. */
   readonly build: Kysely<Schema>
   all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]>

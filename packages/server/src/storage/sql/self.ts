@@ -1,5 +1,5 @@
 /** What users change of themself, in one transaction: their profile, and what a token of theirs says of its device. */
-import { type AppId, limits, type Uid } from '@confab/protocol'
+import type { AppId, Uid } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import { jsonText } from '../../kernel/json.ts'
 import { statement, type Tx, write } from './seam.ts'
@@ -42,7 +42,7 @@ const describe = async (
   // Deleted a moment ago, while it was still believed.
   if (row === undefined) throw new AppError('AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
   const known = row.app_info === null ? {} : (JSON.parse(row.app_info) as Record<string, unknown>)
-  const text = jsonText({ ...known, ...appInfo }, { field: 'appInfo', bytes: limits.metadataBytes })
+  const text = jsonText({ ...known, ...appInfo }, { field: 'appInfo', bytes: tx.limits.metadataBytes })
   await tx.run(describeToken, { token, platform: platform ?? row.platform, appInfo: text })
 }
 

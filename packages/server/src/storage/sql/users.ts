@@ -3,6 +3,7 @@ import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import { dropBot } from './bots.ts'
 import { countOf, pageOf } from './lists.ts'
+import { assertRoomInApp } from './quotas.ts'
 import { assertRoleExists } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
@@ -67,8 +68,10 @@ const deleteTokens = statement<{ app: string; uid: string }>(
   'DELETE FROM auth_tokens WHERE app_id = :app AND uid = :uid',
 )
 
-/** What is the user's alone: how their conversations stand, what they saved and follow. */
-const OWN_TABLES = ['user_conversations', 'saved_messages', 'thread_followers', 'presences'] as const
+/** What is the user's alone: how their conversations stand, what they saved and follow, the calls that they are in, where they are. */
+const OWN_TABLES = [
+  ...(['user_conversations', 'saved_messages', 'thread_followers', 'call_participants', 'presences'] as const),
+] as const
 
 /** Profile fields as they are stored; JSON fields as text. */
 export interface Profile {
@@ -101,6 +104,7 @@ export const users = {
     async (tx, input: Profile & { appId: AppId; uid: Uid; authToken?: string; now: number }): Promise<User> => {
       const { appId: app, authToken, uid, now, ...profile } = input
       await assertRoleExists(tx, app, profile.role)
+      await assertRoomInApp(tx, app, 'usersPerApp')
       if ((await tx.run(insertUser, { app, uid, now, ...profile })) === 0) {
         throw new AppError('ERR_UID_ALREADY_EXISTS', { details: { uid } })
       }

@@ -5,7 +5,6 @@
 import {
   type AppId,
   type BotSettingChanges,
-  limits,
   type Uid,
   type Webhook,
   type WebhookTrigger,
@@ -18,6 +17,7 @@ import { triggersOf, webhooksOf } from './announce.ts'
 import { type BotRow, findBotRow, requireWebhook, settingsOf, toCallback } from './bot-rows.ts'
 import { bit, cancelBacklog, countCalled, dropBot, isNewReceiver, lockApp, rotateSecretOf, settled } from './bots.ts'
 import { contains, countOf, pageOf } from './lists.ts'
+import { assertQuota } from './quotas.ts'
 import type { Bit } from './schema.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 
@@ -93,10 +93,7 @@ export const webhooks = {
       const id = webhookIdOf(uid) ?? uid
       if ((await findBotRow(tx, app, uid)) !== undefined)
         throw new AppError('ERR_WEBHOOK_ALREADY_EXISTS', { details: { id } })
-      if (((await tx.first(countCalled, { app, kind: 'webhook' }))?.n ?? 0) >= limits.webhooksPerApp) {
-        const details = { webhooks: `at most ${limits.webhooksPerApp} per app` }
-        throw new AppError('ERR_PLAN_QUOTA_RESTRICTION', { details })
-      }
+      assertQuota(tx, 'webhooksPerApp', (await tx.first(countCalled, { app, kind: 'webhook' }))?.n ?? 0)
       // What was owed to one that had this id before is not owed to this one.
       await cancelBacklog(tx, app, uid, nowMs)
       await tx.run(insertWebhook, {

@@ -1,5 +1,6 @@
 /** One SQLite file as the thread that owns it sees it: pragmas, statements, the seam. */
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { defaultLimits, type Limits } from '@confab/protocol'
 import type { CompiledQuery } from 'kysely'
 import { makeBuilder } from '../sql/builder.ts'
 import {
@@ -46,12 +47,14 @@ const writtenTable = (sql: string): string | undefined => {
 export class SqliteDatabase implements Tx {
   readonly dialect = 'sqlite'
   readonly build = makeBuilder('sqlite')
+  readonly limits: Limits
   readonly #db: DatabaseSync
   readonly #prepared = new Map<AnyStatement, Prepared>()
   readonly #dynamic = new Map<string, Prepared>()
   readonly #remembered = new Remembered()
 
-  constructor(path: string) {
+  constructor(path: string, limits: Limits = defaultLimits) {
+    this.limits = limits
     this.#db = new DatabaseSync(path)
     for (const pragma of PRAGMAS) this.#db.exec(pragma)
   }

@@ -2,7 +2,7 @@
  * What the store and its thread say to each other. Calls and answers travel in batches, as
  * JSON: for batches of small objects that costs half of a structured clone.
  */
-import type { ErrorCode } from '@confab/protocol'
+import type { ErrorCode, Limits } from '@confab/protocol'
 import type { ErrorDetails } from '../../kernel/app-error.ts'
 import type { MigrationReport } from '../sql/migrate.ts'
 
@@ -30,4 +30,5 @@ export type ToThread = { readonly kind: 'calls'; readonly calls: readonly Call[]
 
 export interface ThreadData {
   readonly path: string
+  readonly limits: Limits
 }

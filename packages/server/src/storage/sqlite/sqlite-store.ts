@@ -8,13 +8,14 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { defaultLimits, type Limits } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import { type MigrationReport, SchemaTooNewError } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
 import { makePort } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
 import { lockDirectory } from './directory-lock.ts'
-import type { Answer, Call, Failure, FromThread, ToThread } from './messages.ts'
+import type { Answer, Call, Failure, FromThread, ThreadData, ToThread } from './messages.ts'
 
 /** The sources run as they are; a build has JavaScript in their place. */
 const threadFile = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url)
@@ -47,17 +48,17 @@ class StoreThread {
   #nextId = 1
   #closed = false
 
-  private constructor(path: string) {
+  private constructor(data: ThreadData) {
     this.#worker = new Worker(threadFile, {
-      workerData: { path },
+      workerData: data,
       name: 'confab-store',
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     })
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
-  static async start(path: string): Promise<{ thread: StoreThread; migration: MigrationReport }> {
-    const thread = new StoreThread(path)
+  static async start(data: ThreadData): Promise<{ thread: StoreThread; migration: MigrationReport }> {
+    const thread = new StoreThread(data)
     const migration = await new Promise<MigrationReport>((resolve, reject) => {
       thread.#worker.on('message', (text: string) => {
         const message = JSON.parse(text) as FromThread
@@ -124,12 +125,14 @@ class StoreThread {
 
 export const openSqliteStore = async (options: {
   dataDir: string
+  limits?: Limits
 }): Promise<{ store: Store; migration: MigrationReport }> => {
+  const { limits = defaultLimits } = options
   const directory = resolve(options.dataDir)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(directory)
   try {
-    const { thread, migration } = await StoreThread.start(join(directory, 'confab.sqlite'))
+    const { thread, migration } = await StoreThread.start({ path: join(directory, 'confab.sqlite'), limits })
     let closed: Promise<void> | undefined
     const store: Store = {
       ...makePort(operations, (path, _operation, input) => thread.call(path, input)),

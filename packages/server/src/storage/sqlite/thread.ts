@@ -19,10 +19,10 @@ import { migrateSqlite } from './migrate.ts'
 const GROUP_MAX = 64
 
 const port = parentPort as MessagePort
-const { path } = workerData as ThreadData
+const { path, limits } = workerData as ThreadData
 const table: OperationTable = operations
 
-const db = new SqliteDatabase(path)
+const db = new SqliteDatabase(path, limits)
 const say = (message: FromThread): void => port.postMessage(JSON.stringify(message))
 
 const operationOf = (call: Call): Operation<unknown, unknown> => {
