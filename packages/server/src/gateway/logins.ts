@@ -12,7 +12,7 @@ const BEGINS_WITHIN_MS = 250
 /** No socket waits longer. */
 const ANSWERED_WITHIN_MS = 5000
 /** Whoever has been answered so recently has just logged in, and opens the socket because of it. */
-const FRESH_MS = 5000
+const FRESH_MS = 1500
 /** What the answer may take on its way. */
 const ON_ITS_WAY_MS = 60
 /** How long a `PUT /me` may take to come after its preflight. */
