@@ -73,18 +73,19 @@ test('every metric has its row', async () => {
   const metrics = makeMetrics()
   metrics.watch({ lanes: () => 0, inFlight: () => 0, backlog: async () => ({ pending: 0, oldestAgeSeconds: 0 }) })
   metrics.watchCertificate(() => 0)
+  metrics.watchSessions({ sessions: () => 0, rooms: () => 0 })
   const all = [...(await metrics.render()).matchAll(/^# TYPE (confab_\w+) /gm)].map(([, name = '']) => name)
   expect(all.length).toBeGreaterThan(8)
   expect(rowsOf(sectionOf(operations, 'Watching it'), /^confab_/).toSorted()).toEqual(all.toSorted())
 })
 
 test('every event that the features leave in the log has its row', () => {
-  const folders = '{apps,bots,callbacks,delivery,webhooks,files,files/s3,imports,tls,workers}'
+  const folders = '{apps,bots,callbacks,delivery,webhooks,files,files/s3,gateway,imports,tls,workers}'
   const sources = [...globSync(`packages/server/src/${folders}/*.ts`, { cwd: root }), 'packages/server/src/compose.ts']
     .filter((file) => !file.endsWith('.test.ts'))
     .map(read)
   // Subjects of the bus look the same; they have names.
-  const event = /(?<!= )'((?:audit|bot|callback|clock|delivery|files|import|tls|updates|webhook)\.[a-z_]+)'/g
+  const event = /(?<!= )'((?:audit|bot|callback|clock|delivery|files|gateway|import|tls|updates|webhook)\.[a-z_]+)'/g
   const all = new Set(sources.flatMap((source) => [...source.matchAll(event)].map(([, name = '']) => name)))
   expect(all.size).toBeGreaterThan(10)
   const rows = rowsOf(sectionOf(operations, 'Watching it'), /^[a-z]+\.[a-z_]+$/).filter((row) => row !== 'http.request')

@@ -91,7 +91,11 @@ test('nothing at all is a configuration', () => {
     s3Prefix: undefined,
     s3PathStyle: true,
     s3Redirect: false,
-    roles: ['api', 'delivery'],
+    gatewayMaxFrame: 65_536,
+    gatewayMaxBuffered: 1_048_576,
+    gatewayFramesPerSecond: 20,
+    gatewayPresenceUsers: 1000,
+    roles: ['api', 'delivery', 'gateway'],
     logLevel: 'info',
     shutdownGraceMs: 30_000,
     ...limitDefaults,
@@ -169,6 +173,10 @@ const good: readonly [env: string, text: string, name: keyof Config, value: unkn
   ['CONFAB_TLS_CERT', '/etc/cert.pem', 'tlsCert', '/etc/cert.pem'],
   ['CONFAB_TLS_KEY', 'key.pem', 'tlsKey', 'key.pem'],
   ['CONFAB_GATEWAY_PATH', '/a/ws', 'gatewayPath', '/a/ws'],
+  ['CONFAB_GATEWAY_MAX_FRAME', '1KB', 'gatewayMaxFrame', 1024],
+  ['CONFAB_GATEWAY_MAX_BUFFERED', '2MB', 'gatewayMaxBuffered', 2 * 1024 ** 2],
+  ['CONFAB_GATEWAY_FRAMES_PER_SECOND', '100', 'gatewayFramesPerSecond', 100],
+  ['CONFAB_GATEWAY_PRESENCE_USERS', '0', 'gatewayPresenceUsers', 0],
   ['CONFAB_EXTENSION_DOMAIN', 'ext.example', 'extensionDomain', 'ext.example'],
   ['CONFAB_MAX_FILE_SIZE', '1GB', 'maxFileBytes', 1024 ** 3],
   ['CONFAB_MAX_FILE_SIZE', '1B', 'maxFileBytes', 1],
@@ -255,7 +263,11 @@ const bad: readonly (readonly [env: string, text: string])[] = [
   ['CONFAB_CALLBACK_TIMEOUT', '61s'],
   ['CONFAB_CALLBACK_CONCURRENCY', '0'],
   ['CONFAB_BOT_CONCURRENCY', 'many'],
-  ['CONFAB_ROLES', 'api,gateway'],
+  ['CONFAB_ROLES', 'api,gate'],
+  ['CONFAB_GATEWAY_MAX_FRAME', '100B'],
+  ['CONFAB_GATEWAY_MAX_BUFFERED', '1KB'],
+  ['CONFAB_GATEWAY_FRAMES_PER_SECOND', '0'],
+  ['CONFAB_GATEWAY_PRESENCE_USERS', 'all'],
   ['CONFAB_LOG_LEVEL', 'INFO'],
   ['CONFAB_SHUTDOWN_GRACE', '2h'],
   ['CONFAB_RETRY_SCHEDULE', '5s,'],
@@ -443,7 +455,7 @@ describe('print', () => {
 
   test('shows what is in force', () => {
     expect(lines).toEqual(
-      expect.arrayContaining(['CONFAB_PORT=4000', 'CONFAB_CALLBACK_TIMEOUT=5s', 'CONFAB_ROLES=api,delivery']),
+      expect.arrayContaining(['CONFAB_PORT=4000', 'CONFAB_CALLBACK_TIMEOUT=5s', 'CONFAB_ROLES=api,delivery,gateway']),
     )
     expect(printRedacted(parsed({}))).toContain('CONFAB_REST_API_KEY=(unset)\n')
   })
