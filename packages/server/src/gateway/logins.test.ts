@@ -39,8 +39,20 @@ describe('a socket', () => {
   test('of somebody who has just logged in opens at once', async () => {
     logins.begun('a')
     logins.answered('a')
+    await pass(300)
     const socket = asks()
     await pass(0)
+    expect(socket.isOpen).toBe(true)
+  })
+
+  test('that comes just behind an answer waits until that has been read', async () => {
+    logins.begun('a')
+    logins.answered('a')
+    await pass(50)
+    const socket = asks()
+    await pass(100)
+    expect(socket.isOpen).toBe(false)
+    await pass(100)
     expect(socket.isOpen).toBe(true)
   })
 
@@ -48,15 +60,15 @@ describe('a socket', () => {
     logins.begun('a')
     logins.answered('a')
     const [first, second] = [asks(), asks()]
-    await pass(100)
+    await pass(220)
     expect([first.isOpen, second.isOpen]).toEqual([true, false])
     logins.begun('a')
     logins.answered('a')
-    await pass(70)
+    await pass(210)
     expect(second.isOpen).toBe(true)
     // The answer that it has waited for is used up by that.
     const third = asks()
-    await pass(100)
+    await pass(220)
     expect(third.isOpen).toBe(false)
   })
 
@@ -75,9 +87,9 @@ describe('a socket', () => {
     await pass(1000)
     expect(socket.isOpen).toBe(false)
     logins.answered('a')
-    await pass(30)
+    await pass(150)
     expect(socket.isOpen).toBe(false)
-    await pass(40)
+    await pass(60)
     expect(socket.isOpen).toBe(true)
   })
 
@@ -88,7 +100,7 @@ describe('a socket', () => {
     await pass(1000)
     expect(socket.isOpen).toBe(false)
     logins.answered('a')
-    await pass(70)
+    await pass(210)
     expect(socket.isOpen).toBe(true)
   })
 
@@ -109,7 +121,7 @@ describe('a socket', () => {
     await pass(1900)
     expect(socket.isOpen).toBe(false)
     logins.answered('a')
-    await pass(70)
+    await pass(210)
     expect(socket.isOpen).toBe(true)
   })
 
@@ -130,7 +142,7 @@ describe('a socket', () => {
     await pass(500)
     expect(socket.isOpen).toBe(false)
     logins.answered('a')
-    await pass(70)
+    await pass(210)
     expect(socket.isOpen).toBe(true)
   })
 })

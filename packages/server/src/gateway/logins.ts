@@ -12,9 +12,9 @@ const BEGINS_WITHIN_MS = 250
 /** No socket waits longer. */
 const ANSWERED_WITHIN_MS = 5000
 /** Whoever has been answered so recently has just logged in, and opens the socket because of it. */
-const FRESH_MS = 5000
-/** What the answer may take on its way. */
-const ON_ITS_WAY_MS = 60
+const FRESH_MS = 1500
+/** What the answer may take on its way, and the page to read it: no socket opens sooner after it. */
+const ON_ITS_WAY_MS = 200
 /** How long a `PUT /me` may take to come after its preflight. */
 const ANNOUNCED_MS = 2000
 /** Kept of one address. */
@@ -59,7 +59,11 @@ export class Logins {
   /** Resolves when a socket from there may be opened. */
   mayOpen(address: string): Promise<void> {
     const visitor = this.#visitor(address)
-    if (visitor.under === 0 && this.#takesAnswer(visitor)) return Promise.resolve()
+    const answeredAtMs = visitor.under === 0 ? this.#takeAnswer(visitor) : undefined
+    if (answeredAtMs !== undefined) {
+      const left = answeredAtMs + ON_ITS_WAY_MS - this.#clock.now()
+      return left <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, left))
+    }
     return new Promise((resolve) => {
       const timers: NodeJS.Timeout[] = []
       const open = (): void => {
@@ -91,10 +95,10 @@ export class Logins {
    * Only one socket per answer: whoever comes next from the same address may be somebody else behind it, or the same page
    * that is loaded again, and has yet to be answered.
    */
-  #takesAnswer(visitor: Visitor): boolean {
+  #takeAnswer(visitor: Visitor): number | undefined {
     const since = this.#clock.now() - FRESH_MS
     visitor.answers = visitor.answers.filter((atMs) => atMs > since)
-    return visitor.answers.shift() !== undefined
+    return visitor.answers.shift()
   }
 
   #visitor(address: string): Visitor {

@@ -105,7 +105,7 @@ describeEngines('sessions of the gateway', (engine) => {
       const client = await clients.connect({ uid: 'nobody' })
       client.send({ type: 'message', body: {} })
       client.send('no json')
-      expect(await client.until('the close', () => client.closed, 15_000)).toEqual({
+      expect(await client.until('the close', () => client.closed, 6000)).toEqual({
         code: 1008,
         reason: 'not authenticated in time',
       })

@@ -1,5 +1,6 @@
 /** Logging in and out, and what becomes of a session when pages, wires and servers do what they do. */
 import { beforeAll, describe, expect, test } from 'vitest'
+import type { Json } from '../support/api.ts'
 import { history, list, sendText, textsOf } from './support/scripts.ts'
 import type { Tab } from './support/tab.ts'
 import { describeInterop } from './support/world.ts'
@@ -102,6 +103,14 @@ describeInterop('sessions', (world) => {
     }
     const asked = await tab.fails('askBot', (sdk) => sdk.askBot('bob', 'user', 'cara', 'why?'))
     expect(asked).toMatch(/^[A-Z_]+$/)
+    for (const method of ['fetchPreferences', 'fetchPushPreferences', 'getMutedConversations']) {
+      const refused = await tab.fails(
+        method,
+        (_, name: string) => (globalThis as Json).CometChatNotifications[name](),
+        method,
+      )
+      expect(refused, method).toMatch(/^[A-Z_]+$/)
+    }
     expect(await tab.call('getLoggedinUser')).toMatchObject({ uid: 'ann' })
     await tab.close()
   })

@@ -67,7 +67,7 @@ export const threadsConformance = (subject: Subject): void => {
     expect(await ids(list('ann'))).toEqual(roots)
     expect(await ids(list('ann', {}, { limit: 2, id: Number(roots[1]) }))).toEqual(roots.slice(1, 3))
     expect(await ids(list('ann', {}, { affix: 'append', id: Number(roots[1]) }))).toEqual([roots[1], roots[0]])
-    expect(await ids(list('ann', { participatedByMe: true }))).toEqual([])
+    expect(await ids(list('ann', { participatedByMe: true }))).toEqual(roots)
     expect(await ids(list('bob', { participatedByMe: true }))).toEqual(roots)
     expect(await ids(list('cara'))).toEqual([])
     const partner = { kind: 'group' as const, guid: guidOf('g') }

@@ -144,7 +144,8 @@ const since = (id: number, forwards: boolean): Range => {
     : { upTo: sql<number>`coalesce(${edge}, 0)` }
 }
 
+/** Who began it, has replied to it, or follows it. */
 const takesPartIn = ({ appId, uid }: UserActor): Expression<SqlBool> =>
-  sql<SqlBool>`EXISTS (SELECT 1 FROM thread_followers
-    WHERE thread_followers.app_id = ${appId} AND thread_followers.uid = ${uid}
-      AND thread_followers.root_id = messages.id AND thread_followers.participated = 1)`
+  sql<SqlBool>`(messages.sender = ${uid} OR EXISTS (SELECT 1 FROM thread_followers
+    WHERE thread_followers.app_id = ${appId} AND thread_followers.uid = ${uid} AND thread_followers.root_id = messages.id
+      AND (thread_followers.participated = 1 OR thread_followers.subscribed = 1)))`

@@ -65,8 +65,10 @@ export const pages = (
   tab.run(
     `${kind} ${JSON.stringify(setters)} ${steps}`,
     async (sdk, { kind, setters, steps }) => {
-      const builder = new sdk[`${kind}RequestBuilder`]()
-      for (const [setter, value] of Object.entries(setters)) builder[setter](value)
+      // The older SDK takes the group here, and here alone.
+      const builder = new sdk[`${kind}RequestBuilder`](setters.setGuid)
+      for (const [setter, value] of Object.entries(setters))
+        if (setter !== 'setGuid' || builder[setter]) builder[setter](value)
       const request = builder.build()
       const answers = []
       for (const step of steps) answers.push(await request[step]())

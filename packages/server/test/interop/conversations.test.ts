@@ -1,0 +1,207 @@
+/** Conversations and what is unread in them; and the messages of one, page by page and by every filter. */
+import { beforeAll, describe, expect, test } from 'vitest'
+import type { Json } from '../support/api.ts'
+import { createGroup, history, list, mark, pages, sendCustom, sendFiles, sendText, textsOf } from './support/scripts.ts'
+import type { Tab } from './support/tab.ts'
+import { describeInterop } from './support/world.ts'
+
+describeInterop('conversations', (world) => {
+  let ann: Tab
+  let bob: Tab
+  const said: Json[] = []
+
+  beforeAll(async () => {
+    await world().users('ann', 'bob', 'cara')
+    await world().admin('PUT', '/users/bob', { tags: ['vip'] })
+    ann = await world().enter('ann')
+    bob = await world().enter('bob')
+    await createGroup(bob, 'g')
+    await ann.call('joinGroup', 'g', 'public', '')
+    for (let n = 1; n <= 5; n++) said.push(await sendText(bob, { user: 'ann' }, `message ${n}`))
+    said.push(await sendText(bob, { user: 'ann' }, 'see https://x.example', { setTags: ['link'] }))
+    said.push(await sendText(bob, { user: 'ann' }, 'hello <@uid:ann>'))
+    said.push(await sendCustom(bob, { user: 'ann' }, 'location', { lat: 1 }))
+    const file = { name: 'notes.txt', type: 'text/plain', text: 'some notes' }
+    said.push(await sendFiles(bob, { user: 'ann' }, 'file', file))
+    // Conversations are in the order of the seconds of what was said last.
+    await new Promise((resolve) => setTimeout(resolve, 1100))
+    await sendText(bob, { group: 'g' }, 'in the group')
+    for (const one of said.slice(0, 2)) await ann.event('onTextMessageReceived', { id: one.id })
+  })
+
+  const withBob = { setUID: 'bob' }
+  const counts = async (tab: Tab) => {
+    const rows = await list(tab, 'Conversations', { setLimit: 30 })
+    return Object.fromEntries(
+      rows.map(({ conversationWith, unreadMessageCount }) => [
+        conversationWith.uid ?? conversationWith.guid,
+        Number(unreadMessageCount),
+      ]),
+    )
+  }
+
+  describe('MessagesRequest', () => {
+    test('backwards, page by page', async () => {
+      const answers = await pages(ann, 'Messages', { ...withBob, setLimit: 4 }, Array(4).fill('fetchPrevious'))
+      expect(answers.map((page) => page.length)).toEqual([4, 4, 1, 0])
+      expect(
+        answers
+          .map((page) => page.map(({ id }) => id))
+          .reverse()
+          .flat(),
+      ).toEqual(said.map(({ id }) => id))
+    })
+
+    test('forwards from a message', async () => {
+      const setters = { ...withBob, setLimit: 4, setMessageId: said[0]?.id }
+      const answers = await pages(ann, 'Messages', setters, Array(3).fill('fetchNext'))
+      expect(answers.flat().map(({ id }) => id)).toEqual(said.slice(1).map(({ id }) => id))
+      const after = await pages(ann, 'Messages', { ...withBob, setLimit: 30, setTimestamp: said[0]?.sentAt - 1 }, [
+        'fetchNext',
+      ])
+      expect(after.flat()).toHaveLength(said.length)
+      expect(
+        await ann.fails('fetchNext', (sdk) =>
+          new sdk.MessagesRequestBuilder().setUID('bob').setLimit(2).build().fetchNext(),
+        ),
+      ).toBe('NOT_ENOUGH_PARAMETERS')
+    })
+
+    test.each([
+      [{ setCategories: ['custom'] }, 1],
+      [{ setCategory: 'custom' }, 1],
+      [{ setTypes: ['file'] }, 1],
+      [{ setType: 'text' }, 7],
+      [{ setCategories: ['message'], setTypes: ['text', 'file'] }, 8],
+      [{ setTags: ['link'], withTags: true }, 1],
+      [{ setSearchKeyword: 'message 3' }, 1],
+      [{ hasLinks: true }, 1],
+      [{ hasMentions: true }, 1],
+      [{ setMentionedUIDs: ['ann'] }, 1],
+      [{ mentionsWithTagInfo: true, mentionsWithBlockedInfo: true }, 9],
+      [{ hasAttachments: true }, 1],
+      [{ setAttachmentTypes: ['file'] }, 1],
+      [{ setAttachmentTypes: ['image'] }, 0],
+      [{ hasReactions: true }, 0],
+      [{ hideReplies: true, hideDeletedMessages: true, hideQuotedMessages: true }, 9],
+      [{ hideMessagesFromBlockedUsers: true, withParent: true }, 9],
+    ])('%o', async (setters, expected) => {
+      expect(await history(ann, { ...withBob, ...setters })).toHaveLength(expected)
+    })
+
+    test('of all conversations, the unread ones', async () => {
+      expect((await history(ann, { setUnread: true })).length).toBeGreaterThanOrEqual(10)
+      expect(textsOf(await history(ann, { setGUID: 'g', setCategories: ['message'] }))).toEqual(['in the group'])
+    })
+
+    test('what was changed since', async () => {
+      await new Promise((resolve) => setTimeout(resolve, 1100))
+      const { id, sentAt } = said[2] as Json
+      await bob.run(
+        'editMessage',
+        (sdk, id) => {
+          const message = new sdk.TextMessage('ann', 'message three', 'user')
+          message.setId(id)
+          return sdk.editMessage(message)
+        },
+        id,
+      )
+      const setters = { ...withBob, setLimit: 30, setUpdatedAfter: sentAt - 10, updatesOnly: true }
+      expect((await list(ann, 'Messages', setters, 'fetchNext')).map((one) => one.text)).toEqual(['message three'])
+    })
+  })
+
+  describe('ConversationsRequest', () => {
+    test('what each is, the newest first', async () => {
+      const rows = await list(ann, 'Conversations', { setLimit: 30 })
+      expect(rows.map(({ conversationId }) => conversationId)).toEqual(['group_g', 'ann_user_bob'])
+      expect(rows[1]).toMatchObject({
+        ...{ conversationType: 'user', conversationWith: { uid: 'bob' }, lastMessage: { id: said.at(-1)?.id } },
+      })
+    })
+
+    test.each([
+      [{ setConversationType: 'user' }, ['ann_user_bob']],
+      [{ setConversationType: 'group' }, ['group_g']],
+      [{ setUserTags: ['vip'], withUserAndGroupTags: true }, ['ann_user_bob']],
+      [{ setGroupTags: ['none'] }, []],
+      [{ setSearchKeyword: 'Bob' }, ['ann_user_bob']],
+      [{ setUnread: true }, ['group_g', 'ann_user_bob']],
+      [{ setIncludeBlockedUsers: true, setWithBlockedInfo: true }, ['group_g', 'ann_user_bob']],
+      [{ setHideAgentic: true }, ['group_g', 'ann_user_bob']],
+    ])('%o', async (setters, expected) => {
+      const rows = await list(ann, 'Conversations', { setLimit: 30, ...setters })
+      expect(rows.map(({ conversationId }) => conversationId)).toEqual(expected)
+    })
+
+    test('pages', async () => {
+      const answers = await pages(ann, 'Conversations', { setLimit: 1 }, Array(3).fill('fetchNext'))
+      expect(answers.map((page) => page.length)).toEqual([1, 1, 0])
+    })
+  })
+
+  test('getConversation, tagConversation', async () => {
+    expect(await ann.call('getConversation', 'bob', 'user')).toMatchObject({ conversationId: 'ann_user_bob' })
+    expect(await ann.call('tagConversation', 'g', 'group', ['work'])).toMatchObject({ tags: ['work'] })
+    const rows = await list(ann, 'Conversations', { setLimit: 30, setTags: ['work'], withTags: true })
+    expect(rows.map(({ conversationId, tags }) => [conversationId, tags])).toEqual([['group_g', ['work']]])
+    expect(await ann.fails('getConversation', (sdk) => sdk.getConversation('cara', 'user'))).toMatch(
+      /^ERR_CONVERSATION/,
+    )
+  })
+
+  test('what is unread', async () => {
+    expect(await counts(ann)).toEqual({ bob: 9, g: 1 })
+    const [users, groups] = [{ bob: 9 }, { g: 1 }]
+    expect(await ann.call('getUnreadMessageCount')).toEqual({ users, groups })
+    expect(await ann.call('getUnreadMessageCountForAllUsers')).toEqual(users)
+    expect(await ann.call('getUnreadMessageCountForAllGroups', true)).toEqual(groups)
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob')).toEqual(users)
+    expect(await ann.call('getUnreadMessageCountForGroup', 'g')).toEqual(groups)
+  })
+
+  test('what is read, and made unread again', async () => {
+    const fifth = (await history(ann, withBob))[4]
+    await mark(ann, 'markAsRead', fifth, { user: 'bob' })
+    await bob.event('onMessagesRead', { messageId: fifth.id })
+    expect(await counts(ann)).toMatchObject({ bob: 4 })
+    expect(await ann.call('markConversationAsDelivered', 'bob', 'user')).toEqual(expect.any(String))
+    expect(await ann.call('markConversationAsRead', 'bob', 'user')).toEqual(expect.any(String))
+    // Up to the newest there is, what tells of the edit included.
+    await bob.event('onMessagesRead', { messageId: (id: string) => Number(id) >= Number(said.at(-1)?.id) })
+    expect(await counts(ann)).toMatchObject({ bob: 0 })
+    const unread = (method: string) =>
+      ann.run(method, async (sdk, [method, id]: string[]) => sdk[method ?? ''](await sdk.getMessageDetails(id)), [
+        method,
+        said[7]?.id,
+      ])
+    expect(await unread('markMessageAsUnread')).toMatchObject({ conversationId: 'ann_user_bob' })
+    expect(await counts(ann)).toMatchObject({ bob: 2 })
+    await ann.call('markConversationAsRead', 'bob', 'user')
+    expect(await unread('markAsUnread')).toEqual(expect.anything())
+    expect(await counts(ann)).toMatchObject({ bob: 2 })
+    // Of a conversation that has not begun.
+    expect(await ann.call('markConversationAsRead', 'cara', 'user')).toEqual(expect.any(String))
+  })
+
+  test('pinConversation, unpinConversation', async () => {
+    const other = await world().enter('ann')
+    expect(await ann.call('pinConversation', 'bob', 'user')).toMatchObject({
+      conversationId: 'ann_user_bob',
+      isPinned: true,
+    })
+    expect(await other.event('onConversationPinned')).toMatchObject({ conversationId: 'ann_user_bob' })
+    const pinned = await list(ann, 'Conversations', { setLimit: 30, setPinnedBy: ['me'] })
+    expect(pinned.map(({ conversationId }) => conversationId)).toEqual(['ann_user_bob'])
+    expect(await ann.call('unpinConversation', 'bob', 'user')).toMatchObject({ isPinned: false })
+    expect(await other.event('onConversationUnpinned')).toMatchObject({ conversationId: 'ann_user_bob' })
+    await other.close()
+  })
+
+  test('deleteConversation', async () => {
+    expect(await ann.call('deleteConversation', 'bob', 'user')).toEqual(expect.any(String))
+    expect(await history(ann, withBob)).toEqual([])
+    expect(await history(bob, { setUID: 'ann' })).toHaveLength(said.length)
+    expect(Object.keys(await counts(ann))).toEqual(['g'])
+  })
+})
