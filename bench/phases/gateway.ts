@@ -1,4 +1,5 @@
 /** Sockets: what an idle session costs, how soon everybody in a group has a message, and how fast many come back. */
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BareSocketsVerbs } from '../lib/bare-sockets.process.ts'
 import { machineMs } from '../lib/now.ts'
@@ -109,10 +110,14 @@ export const gateway: Phase = {
     await bareClients('signIn', { port: barePort, first, atOnce: 200 })
     const fullBare = await settledMb(() => residentMb(barePid))
 
-    const server = await startServer()
+    // Seeded by another run of it, so that nothing is left of that in its memory.
+    const dataDir = join(children.directory(), 'data')
+    const seeding = await startServer({ dataDir })
     const uids = Array.from({ length: sessions }, (_, i) => `u${i}`)
-    const frames = await makeUsers(server, uids)
-    await joinAll(server, uids.slice(0, members))
+    const frames = await makeUsers(seeding, uids)
+    await joinAll(seeding, uids.slice(0, members))
+    await seeding.stop()
+    const server = await startServer({ dataDir })
     const clients = await children.fork<SocketsVerbs>('./sockets.process.ts')
     const idleOurs = await settledMb(server.residentMb)
     const allInMs = await clients('signIn', { port: server.port, first: frames, atOnce: 200 })
@@ -123,10 +128,14 @@ export const gateway: Phase = {
       bare('broadcast', { text: `{"body":{"data":{"text":"sent-at:$NOW ${filler}"}}}`, to: members }),
     )
     const ourFan = await fanOut(clients, { members, seconds, cpu: () => server.cpuMs().all }, () =>
-      server.call('POST', '/messages', {
-        ...{ receiver: GROUP, receiverType: 'group', category: 'message', type: 'text' },
-        data: { text: `sent-at:${machineMs()} Good morning, everybody!` },
-      }),
+      fetch(`http://127.0.0.1:${server.port}/v3/messages`, {
+        method: 'POST',
+        headers: { ...seeding.headers, 'content-type': 'application/json' },
+        body: JSON.stringify({
+          ...{ receiver: GROUP, receiverType: 'group', category: 'message', type: 'text' },
+          data: { text: `sent-at:${machineMs()} Good morning, everybody!` },
+        }),
+      }).then((answer) => answer.text()),
     )
     await clients('closeAll', null)
     await bareClients('closeAll', null)

@@ -44,7 +44,10 @@ export const meRoutes = ({ me, settingsOf }: { me: ManageMe; settingsOf: Setting
     forUsers: true,
     onBehalfOf: 'required',
     answer: one(Success),
-    handle: async () => succeeded('The user has been logged out successfully.'),
+    handle: async (request) => {
+      await me.get(askingOf(request))
+      return succeeded('The user has been logged out successfully.')
+    },
   }),
   route({
     method: 'GET',

@@ -6,6 +6,7 @@ import { defaultLimits, isErrorCode } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Route } from '../../src/http/route.ts'
 import { type Answer, Api, type CallOptions } from '../support/api.ts'
+import { sessionIn } from '../support/calling.ts'
 import { BAD_NAMES, badBodies, badQueries, nested, sampleOf } from '../support/cases.ts'
 import { nameOf, routes } from '../support/routes.ts'
 import { digestOf, makeScene, type Scene, toUser } from '../support/scene.ts'
@@ -24,6 +25,8 @@ const makeWorld = async (api: Api): Promise<World> => {
   const { data: key } = await api.ok('POST', '/apikeys', { body: { name: 'Spare' } })
   const { data: message } = await api.ok('POST', '/messages', { body: toUser(scene.bot), onBehalfOf: scene.ann })
   await api.ok('POST', '/messages', { body: { ...toUser(scene.group), receiverType: 'group' }, onBehalfOf: scene.ann })
+  const call = { receiver: scene.bob, receiverType: 'user', type: 'audio' }
+  const { data: called } = await api.ok('POST', '/calls', { body: call, onBehalfOf: scene.ann })
   const hook = { id: 'hook', name: 'Hook', webhookURL: 'https://hook.example' }
   await api.ok('POST', '/webhooks', { body: hook })
   await api.ok('POST', '/webhooks/hook/triggers', { body: { triggerIds: ['group_created'] } })
@@ -40,6 +43,7 @@ const makeWorld = async (api: Api): Promise<World> => {
     permission: 'sendMessage',
     reaction: 'x',
     conversationId: `${scene.ann}_user_${scene.bob}`,
+    sessionId: sessionIn(called),
   }
   return { api, scene, names }
 }
@@ -218,6 +222,7 @@ describeEngines('bad input', (engine) => {
 const bodyOf = (route: Route, scene: Scene): unknown => {
   const sample = sampleOf(route.body as Parameters<typeof sampleOf>[0]) as Record<string, unknown>
   if (/\/(messages|thread)$/.test(route.path)) return toUser(scene.bob)
+  if (route.path === '/calls') return { receiver: scene.bob, receiverType: 'user', type: 'audio' }
   if (route.path === '/messages/:id' && route.method === 'PUT') return { data: { text: 'edited' } }
   if (route.path.endsWith('/members')) return { participants: [scene.cara] }
   return sample

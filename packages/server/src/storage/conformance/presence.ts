@@ -1,6 +1,10 @@
 import { expect, test } from 'vitest'
+import type { UserActor } from '../../kernel/actor.ts'
 import { guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import { type Subject, worldOf } from './subject.ts'
+import type { Partner } from '../sql/conversation-rows.ts'
+import { expectCode, type Subject, worldOf } from './subject.ts'
+
+const asUser = (w: World, uid: string): UserActor => ({ kind: 'user', appId: w.appId, uid: uidOf(uid) })
 
 const presenceOf = (w: World) => {
   const { store, appId } = w
@@ -129,5 +133,24 @@ export const presenceConformance = (subject: Subject): void => {
     expect([...(arrival?.blocked ?? [])].sort()).toEqual(['bob', 'cara'])
     await w.store.users.setDeactivated({ appId: w.appId, uids: [uidOf('ann')], at: 1 })
     expect(await w.store.sessions.arrive({ appId: w.appId, uid: uidOf('ann') })).toBeUndefined()
+  })
+
+  test('who speaks reaches whom a message of theirs would reach', async () => {
+    const w = await worldOf(subject)
+    await w.users('ann', 'bob', 'cara')
+    await w.group('g', { members: { ann: 'admin' } })
+    const reach = (uid: string, partner: Partner) => w.store.sessions.reach({ actor: asUser(w, uid), partner })
+    const user = (uid: string): Partner => ({ kind: 'user', uid: uidOf(uid) })
+    const group = (guid: string): Partner => ({ kind: 'group', guid: guidOf(guid) })
+    expect(await reach('ann', user('bob'))).toMatchObject({ uid: 'ann' })
+    expect(await reach('ann', group('g'))).toMatchObject({ uid: 'ann' })
+    await expectCode(reach('bob', group('g')), 'ERR_GROUP_NOT_JOINED')
+    await expectCode(reach('ann', group('none')), 'ERR_GUID_NOT_FOUND')
+    await expectCode(reach('ann', user('nobody')), 'ERR_UID_NOT_FOUND')
+    await expectCode(reach('nobody', user('ann')), 'ERR_UID_NOT_FOUND')
+    const blocks = { appId: w.appId, actor: w.app, telling: tellingIn(w) }
+    await w.store.blocks.add({ ...blocks, uid: uidOf('cara'), others: [uidOf('ann')] })
+    await expectCode(reach('ann', user('cara')), 'ERR_BLOCKED_SENDER')
+    await expectCode(reach('cara', user('ann')), 'ERR_BLOCKED_RECEIVER')
   })
 }
