@@ -6,7 +6,7 @@
  */
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { AuthFrame, Uid } from '@confab/protocol'
+import type { AuthFrame, MessageId, Uid } from '@confab/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
 import type { Bus } from '../bus/bus.ts'
 import type { Teller } from '../callbacks/tell.ts'
@@ -25,7 +25,7 @@ import { makeHear } from './hear.ts'
 import { Here, type Person, type PresenceWish } from './here.ts'
 import type { Logins } from './logins.ts'
 import { Presence } from './presence.ts'
-import { type Missed, type MissedBy, makeMissedBy } from './resume.ts'
+import { type MissedBy, makeMissedBy } from './resume.ts'
 import { type Closing, Session, type SessionDeps } from './session.ts'
 
 export interface GatewayOptions {
@@ -70,8 +70,6 @@ const DEAD_AFTER_MS = 75_000
 /** What was believed of a pass is looked at again, in case that news of its end were lost. */
 const RECHECK_AFTER_MS = 300_000
 const CLOSE_WITHIN_MS = 1000
-
-const nothing: Missed = { ids: new Set(), frames: [] }
 
 const wishOf = ({ presenceSubscription, roles = [] }: AuthFrame['body']): PresenceWish => {
   if (presenceSubscription === 'ALL_USERS') return { kind: 'everybody' }
@@ -127,7 +125,11 @@ export class Gateway {
     await this.#presence.start()
     http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       socket.on('error', () => socket.destroy())
-      ignoring(this.#upgrade(request, socket, head), 'the client tries again', this.#deps.log)
+      const letIn = this.#upgrade(request, socket, head).catch((error: unknown) => {
+        refuse(socket, '500 Internal Server Error')
+        throw error
+      })
+      ignoring(letIn, 'the client tries again', this.#deps.log)
     })
     this.#deps.metrics.watchSessions({ sessions: () => this.#sessions.size, rooms: () => this.#here.rooms })
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
@@ -201,9 +203,17 @@ export class Gateway {
       },
       '{"code":"200","status":"OK"}',
     )
+    session.greet(welcome)
+    const seen = new Set<MessageId>()
     const { confab } = body
-    const missed = confab?.since === undefined ? nothing : await this.#missedBy(person, confab)
-    session.open([welcome, ...missed.frames], missed.ids)
+    if (confab?.since !== undefined) {
+      for await (const { ids, frames } of this.#missedBy(person, confab)) {
+        for (const id of ids) seen.add(id)
+        await session.catchUp(frames)
+        if (session.state !== 'opening') break
+      }
+    }
+    session.open(seen)
     return undefined
   }
 

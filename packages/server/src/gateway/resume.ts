@@ -15,8 +15,9 @@ import type { Person } from './here.ts'
 
 export type Wanted = NonNullable<AuthFrame['body']['confab']>
 
+/** A page of it. */
 export interface Missed {
-  readonly ids: ReadonlySet<MessageId>
+  readonly ids: readonly MessageId[]
   readonly frames: readonly string[]
 }
 
@@ -44,32 +45,33 @@ const resumed = (person: Person, upTo: number, isCut: boolean): string =>
     JSON.stringify({ upTo: String(upTo), isComplete: !isCut }),
   )
 
-export type MissedBy = (person: Person, wanted: Wanted) => Promise<Missed>
+/** Page by page, for clients that read slowly. */
+export type MissedBy = (person: Person, wanted: Wanted) => AsyncGenerator<Missed>
 
-export const makeMissedBy =
-  ({ store }: { store: Pick<Store, 'messages'> }): MissedBy =>
-  async (person, { since, seen }) => {
+export const makeMissedBy = ({ store }: { store: Pick<Store, 'messages'> }): MissedBy =>
+  async function* missedBy(person, { since, seen }) {
     const from = Number(since)
-    if (!Number.isSafeInteger(from) || from < 0) return { ids: new Set(), frames: [] }
-    const ids = new Set<MessageId>()
-    const frames: string[] = []
+    if (!Number.isSafeInteger(from) || from < 0) return
     const actor = { kind: 'user' as const, appId: person.appId, uid: person.uid }
     const start = seen === undefined ? from : Math.max(0, from - LOOK_BACK)
     const isMissed = ({ message: { id, conversationId } }: ViewedMessage): boolean =>
       Number(id) > Number(seen?.[conversationId] ?? start)
     let after = start
-    for (let hasMore = true; hasMore && frames.length < MAX_MISSED; ) {
+    let count = 0
+    for (let hasMore = true; hasMore && count < MAX_MISSED; ) {
       const page = await store.messages.list({
         ...{ actor, scope: { kind: 'all' }, filter: { withEdits: true }, options: {} },
         cursor: { affix: 'append', id: after, limit: STEP },
       })
-      for (const row of page.rows.filter(isMissed)) {
-        ids.add(row.message.id)
-        frames.push(frame(person, row))
-      }
+      const rows = page.rows.filter(isMissed)
+      yield { ids: rows.map(({ message }) => message.id), frames: rows.map((row) => frame(person, row)) }
+      count += rows.length
       after = Number(page.rows.at(-1)?.message.id ?? after)
       hasMore = page.hasMore
-      if (frames.length >= MAX_MISSED && hasMore) return { ids, frames: [...frames, resumed(person, after, true)] }
+      if (hasMore && count >= MAX_MISSED) {
+        yield { ids: [], frames: [resumed(person, after, true)] }
+        return
+      }
     }
-    return { ids, frames: [...frames, resumed(person, Math.max(after, from), false)] }
+    yield { ids: [], frames: [resumed(person, Math.max(after, from), false)] }
   }

@@ -47,6 +47,8 @@ const isOneOf = (messages: ReadonlySet<string>, frame: Buffer): boolean => {
 const PONG = '{"action":"pong"}'
 const asText = { binary: false } as const
 const BURST_SECONDS = 5
+/** Frames of what was missed that may be on their way at a time. */
+const CATCH_UP_STEP = 32
 /** Frames that may come before the first one is answered. */
 const MAX_EARLY = 32
 
@@ -98,16 +100,31 @@ export class Session implements Ear {
     })
   }
 
-  /**
-   * @param first what goes out before what has been kept
-   * @param messages which messages these are: they do not go out twice
-   */
-  open(first: readonly string[], messages: ReadonlySet<string>): void {
+  /** Says that it is let in; what happens goes on being kept until it is `open`. */
+  greet(frame: string): void {
+    this.#socket.send(frame)
+  }
+
+  /** What it has missed, as fast as the client reads. */
+  async catchUp(frames: readonly string[]): Promise<void> {
+    for (let at = 0; at < frames.length && this.state === 'opening'; at += CATCH_UP_STEP) {
+      const step = frames.slice(at, at + CATCH_UP_STEP)
+      this.sent += step.length
+      this.#deps.onSent(step.length)
+      await new Promise<void>((resolve) => {
+        // Called with an error, too, if the socket closes before.
+        for (const [n, frame] of step.entries())
+          this.#socket.send(frame, n === step.length - 1 ? () => resolve() : undefined)
+      })
+    }
+  }
+
+  /** @param messages those that have gone out already: they do not go out twice */
+  open(messages: ReadonlySet<string>): void {
     if (this.state !== 'opening') return
     this.state = 'open'
     const kept = this.#kept ?? []
     this.#kept = undefined
-    for (const frame of first) this.send(Buffer.from(frame))
     for (const frame of kept) if (messages.size === 0 || !isOneOf(messages, frame)) this.send(frame)
     for (const text of this.#early.splice(0)) this.#handle(text)
   }

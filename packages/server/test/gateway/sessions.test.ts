@@ -190,6 +190,22 @@ describeEngines('sessions of the gateway', (engine) => {
       await closeOf(stalled)
     }, 60_000)
 
+    test('a client that comes back gets more than may wait for it, as fast as it reads', async () => {
+      const { ann, bob } = await makeScene(api)
+      const text = 'x'.repeat(4000)
+      for (let n = 0; n < 300; n += 20) {
+        await Promise.all(
+          Array.from({ length: 20 }, () => api.ok('POST', '/messages', { body: toUser(bob, text), onBehalfOf: ann })),
+        )
+      }
+      const client = await clients.signIn({ uid: bob, confab: { since: 0 } })
+      await client.frame('resumed')
+      expect(client.messages).toHaveLength(300)
+      const ids = client.messages.map(({ id }) => Number(id))
+      expect(ids).toEqual(ids.toSorted((a, b) => a - b))
+      expect(client.closed).toBeUndefined()
+    }, 30_000)
+
     test('an auth token that is deleted ends its sessions, and no others', async () => {
       const { ann: uid } = await makeScene(api)
       const client = await clients.signIn({ uid })
