@@ -9,7 +9,6 @@ import type { AppId, Uid } from '@confab/protocol'
 import type { Teller } from '../callbacks/tell.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
-import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { SERVER_DEVICE } from '../live/frames.ts'
 import type { Live } from '../live/live.ts'
@@ -45,13 +44,20 @@ const MOVE_MS = 15_000
 const SWEEP_STEP = 100
 const COUNT_MS = 1000
 
+const keyOf = ({ appId, uid }: Person): string => `${appId} ${uid}`
+
 export class Presence {
   readonly #deps: PresenceDeps
   readonly #here: Here
   readonly #leaving = new Map<Person, NodeJS.Timeout>()
+  /** Those whose last session has ended, until that is written. */
+  readonly #departing = new Map<string, Promise<void>>()
+  /** Of whom that could not be written: it is tried again. */
+  readonly #unwritten = new Map<string, Person>()
   readonly #crowds = new Map<AppId, { readonly users: Promise<number>; readonly untilMs: number }>()
   #timer: NodeJS.Timeout | undefined
   #working: Promise<void> = Promise.resolve()
+  #isStopped = false
 
   constructor(deps: PresenceDeps, here: Here) {
     this.#deps = deps
@@ -67,6 +73,7 @@ export class Presence {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+    this.#isStopped = true
     for (const timer of this.#leaving.values()) clearTimeout(timer)
     this.#leaving.clear()
     await this.#working
@@ -79,18 +86,34 @@ export class Presence {
     const timer = this.#leaving.get(person)
     clearTimeout(timer)
     if (this.#leaving.delete(person)) return
+    // Whoever is just being signed off is signed on after that.
+    await this.#departing.get(keyOf(person))
+    this.#unwritten.delete(keyOf(person))
     await this.#tell(await this.#deps.store.presence.enter(this.#of(person)), true)
   }
 
   /** The last session of the user has ended. */
   went(person: Person): void {
+    if (this.#isStopped) return
     const timer = setTimeout(() => {
       this.#leaving.delete(person)
       if (person.ears.size > 0) return
       this.#here.forget(person)
-      ignoring(this.#leave(person), 'the sweep finds who is not there', this.#deps.log)
+      this.#depart(person)
     }, AWAY_MS)
     this.#leaving.set(person, timer)
+  }
+
+  #depart(person: Person): void {
+    const key = keyOf(person)
+    const left = this.#leave(person).catch((error: unknown) => {
+      this.#unwritten.set(key, person)
+      this.#deps.log.warn({ err: error, consequence: 'somebody looks online for now' }, 'gateway.presence_failed')
+    })
+    this.#departing.set(key, left)
+    void left.then(() => {
+      if (this.#departing.get(key) === left) this.#departing.delete(key)
+    })
   }
 
   #of({ appId, uid }: { appId: AppId; uid: Uid }, node = this.#deps.node) {
@@ -127,6 +150,10 @@ export class Presence {
   async #beat(): Promise<void> {
     try {
       if (!(await this.#renew(false))) await this.#enterAll()
+      for (const [key, person] of this.#unwritten) {
+        await this.#leave(person)
+        this.#unwritten.delete(key)
+      }
       await this.#sweep()
     } catch (error) {
       this.#deps.log.warn({ err: error, consequence: 'who is online may be wrong for now' }, 'gateway.presence_failed')

@@ -15,6 +15,7 @@ import {
 import type { Bus } from '../bus/bus.ts'
 import { type Conversation, conversationJson } from '../conversations/conversation.ts'
 import { messageJson, type StoredMessage } from '../messages/message.ts'
+import { userEntity } from '../users/user.ts'
 import { type Envelope, type FrameType, frameOf, SERVER_DEVICE } from './frames.ts'
 import { encodeNews, type Head, newsOfGroup, newsOfPresence, newsOfUser, type Stale } from './news.ts'
 
@@ -270,7 +271,7 @@ export const makeLive = ({ bus }: { bus: Pick<Bus, 'publish'> }): Live => {
       bus.publish(newsOfPresence(appId), () => {
         const body = {
           action: isOnline ? 'online' : 'offline',
-          user: { ...user, status: isOnline ? 'online' : 'offline' },
+          user: { ...userEntity(user), status: isOnline ? 'online' : 'offline' },
           timestamp: now,
         }
         const envelope: Envelope = {

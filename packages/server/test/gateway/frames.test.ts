@@ -346,7 +346,8 @@ describeEngines('frames of the gateway', (engine) => {
       const { ann, bob, cara, clients: c } = await setTheScene()
       const uid = `eve-${ann}`
       await api.ok('POST', '/roles', { body: { role: `r${uid}`, name: 'R' } })
-      await api.ok('POST', '/users', { body: { uid, name: 'Eve', role: `r${uid}` } })
+      const metadata = { open: 1, '@private': { email: 'eve@example.com' } }
+      await api.ok('POST', '/users', { body: { uid, name: 'Eve', role: `r${uid}`, metadata, tags: ['x'] } })
       await api.ok('POST', `/users/${bob}/friends`, { body: { accepted: [uid] } })
       const everybody = await clients.signIn({ uid: ann, presence: 'ALL_USERS' })
       const friends = await clients.signIn({ uid: bob, presence: 'FRIENDS' })
@@ -359,8 +360,10 @@ describeEngines('frames of the gateway', (engine) => {
         const frame = await client.frame('presence', ofEve)
         expect(frame.body).toMatchObject({
           ...{ action: 'online', timestamp: expect.any(Number) },
-          user: { uid, status: 'online' },
+          user: { uid, status: 'online', metadata: { open: 1 } },
         })
+        expect(frame.body.user.metadata).toEqual({ open: 1 })
+        expect(frame.body.user.tags).toBeUndefined()
       }
       const { data } = await api.ok('GET', `/users/${uid}`)
       expect(data.status).toBe('available')
