@@ -24,7 +24,7 @@ describe('help', () => {
       env,
       flag,
     ])
-    const shown = [...stdout.matchAll(/^ {2}(--[a-z-]+) <\w+> +(CONFAB_\w+)/gm)].map(([, flag, env]) => [env, flag])
+    const shown = [...stdout.matchAll(/^ {2}(--[a-z-]+) <\w+>\s+(CONFAB_\w+)/gm)].map(([, flag, env]) => [env, flag])
     expect(shown.length).toBeGreaterThan(15)
     expect(shown).toEqual(documented)
   })
@@ -76,7 +76,7 @@ describe('a configuration with many faults', () => {
     CONFAB_RETRY_SCHEDULE: 'now and then',
     CONFAB_LOG_LEVEL: 'chatty',
   }
-  const args = ['--roles', 'gateway', '--auth-kee', 'sesame-sesame-sesame', '--callback-allow-cidrs=10/8']
+  const args = ['--roles', 'postman', '--auth-kee', 'sesame-sesame-sesame', '--callback-allow-cidrs=10/8']
 
   test('names all of them at once, each once, and no secret', async () => {
     const { code, stdout, stderr } = await runConfab(['serve', ...args], env)
