@@ -52,11 +52,17 @@ export class SqliteDatabase implements Tx {
   readonly #prepared = new Map<AnyStatement, Prepared>()
   readonly #dynamic = new Map<string, Prepared>()
   readonly #remembered = new Remembered()
+  #writes = 0
 
   constructor(path: string, limits: Limits = defaultLimits) {
     this.limits = limits
     this.#db = new DatabaseSync(path)
     for (const pragma of PRAGMAS) this.#db.exec(pragma)
+  }
+
+  /** How many statements that write have been run, or begun. */
+  get writes(): number {
+    return this.#writes
   }
 
   /** The log may be all that fills the disk: what stands in it goes to its place. */
@@ -132,7 +138,10 @@ export class SqliteDatabase implements Tx {
   }
 
   #aboutToRun(prepared: Prepared): Prepared {
-    if (prepared.writes !== undefined) this.#remembered.written(prepared.writes)
+    if (prepared.writes !== undefined) {
+      this.#writes++
+      this.#remembered.written(prepared.writes)
+    }
     return prepared
   }
 
