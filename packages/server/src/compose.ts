@@ -258,7 +258,7 @@ const openHttp = async (
       await store.apps.list({})
     },
   }
-  const openApi = openApiOf(routes, { version: VERSION })
+  const openApi = (): object => openApiOf(routes, { version: VERSION })
   const { isTrusted, reachedAt } = edge
   const messageForm = makeMessageForm({ ...fileParts, ...config, limits })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }

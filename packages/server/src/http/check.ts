@@ -6,6 +6,7 @@
 import type { TSchema } from 'typebox'
 import { Compile, type Validator } from 'typebox/compile'
 import { badRequest, type ErrorDetails } from '../kernel/app-error.ts'
+import { lazily } from '../kernel/lazily.ts'
 
 interface Problem {
   readonly instancePath: string
@@ -66,11 +67,11 @@ const onlyNamed = (schema: Node): Check => {
 /** @param part how problems of the value as a whole are called: `body`, `query`, … */
 export const makeCheck = (schema: TSchema | undefined, part: string): Check => {
   if (schema === undefined) return () => undefined
-  const validator: Validator = Compile(schema)
+  const validator = lazily((): Validator => Compile(schema))
   const pick = onlyNamed(schema as Node)
   return (value) => {
-    if (validator.Check(value)) return pick(value)
-    throw badRequest(detailsOf(validator.Errors(value) as unknown as Problem[], part))
+    if (validator().Check(value)) return pick(value)
+    throw badRequest(detailsOf(validator().Errors(value) as unknown as Problem[], part))
   }
 }
 

@@ -1,6 +1,7 @@
 /** What operators ask of the server: is it alive, is it ready, what does it count. */
 import type { FastifyInstance } from 'fastify'
 import { AppError } from '../kernel/app-error.ts'
+import { lazily } from '../kernel/lazily.ts'
 import type { Metrics } from '../workers/metrics.ts'
 
 export interface Health {
@@ -24,7 +25,7 @@ const inTime = async (work: Promise<void>): Promise<void> => {
 
 export const registerOperations = (
   app: FastifyInstance,
-  deps: { health: Health; metrics: Metrics; openApi: object },
+  deps: { health: Health; metrics: Metrics; openApi: () => object },
 ): void => {
   app.get('/healthz', () => ({ status: 'ok' }))
   app.get('/readyz', async () => {
@@ -37,8 +38,8 @@ export const registerOperations = (
     reply.type(deps.metrics.contentType)
     return deps.metrics.render()
   })
-  const openApi = JSON.stringify(deps.openApi)
+  const openApi = lazily(() => JSON.stringify(deps.openApi()))
   app.get('/openapi.json', (_request, reply) => {
-    reply.type('application/json').send(openApi)
+    reply.type('application/json').send(openApi())
   })
 }

@@ -8,6 +8,7 @@
 import type { RequestListener, Server } from 'node:http'
 import { Readable } from 'node:stream'
 import { parseUid } from '@confab/protocol'
+import makeSerializer, { type Schema } from 'fast-json-stringify'
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -20,6 +21,7 @@ import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
+import { lazily } from '../kernel/lazily.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Metrics } from '../workers/metrics.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
@@ -69,7 +71,7 @@ export interface HttpDeps {
   readonly log: Logger
   readonly metrics: Metrics
   readonly health: Health
-  readonly openApi: object
+  readonly openApi: () => object
   /** Makes what speaks https; without it we speak http. */
   readonly makeServer: ((handler: RequestListener) => Server) | undefined
   /** Which web pages may call. */
@@ -297,6 +299,10 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
       allowOrigin(request.raw, reply, cors)
       fail(request, reply, error)
     },
+  })
+  app.setSerializerCompiler(({ schema }) => {
+    const serializer = lazily(() => makeSerializer(schema as Schema))
+    return (answer) => serializer()(answer)
   })
   app.decorateRequest('caller', null)
   app.decorateRequest('failure', null)

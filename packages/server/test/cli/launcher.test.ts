@@ -1,6 +1,6 @@
 /** What somebody with an old Node.js sees. It must be a sentence, not a stack. */
 import { execFileSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { Script } from 'node:vm'
 import { describe, expect, test } from 'vitest'
@@ -56,6 +56,27 @@ describe('the launcher', () => {
   test.each(['24.0.0', '100.0.0'])('starts on Node.js %s', async (version) => {
     const { code, stdout } = await runConfab(['--version'], {}, pretending(version))
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${manifest.version}\n` })
+  })
+
+  test('keeps what was compiled, for the next start', async () => {
+    const folder = join(temporaryFolder(), 'compiled')
+    const { code } = await runConfab(['--version'], { NODE_COMPILE_CACHE: folder })
+    expect(code).toBe(0)
+    const kept = (): number => readdirSync(folder, { recursive: true }).length
+    expect(kept()).toBeGreaterThan(100)
+    const before = kept()
+    await runConfab(['--version'], { NODE_COMPILE_CACHE: folder })
+    expect(kept()).toBe(before)
+  })
+
+  test('starts where nothing can be kept', async () => {
+    const folder = join(temporaryFolder(), 'a-file')
+    writeFileSync(folder, '')
+    expect(await runConfab(['--version'], { NODE_COMPILE_CACHE: folder })).toEqual({
+      code: 0,
+      stdout: `${manifest.version}\n`,
+      stderr: '',
+    })
   })
 
   test('asks for what the package asks for', () => {
