@@ -3,7 +3,7 @@
  *
  *   npm run bench [-- [phase …] [--quick] [--no-require] [--profile=<folder>]]
  */
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Children } from './lib/children.ts'
 import { printProfiles } from './lib/cpu-profile.ts'
@@ -81,7 +81,7 @@ const children = new Children(process.env.CONFAB_BENCH_DIR)
 let first: FirstStore | undefined
 
 const benchOf = (phase: Phase): { bench: Bench; profileDir: string | undefined } => {
-  const profileDir = flags.profile === undefined ? undefined : join(process.cwd(), flags.profile, phase.name)
+  const profileDir = flags.profile === undefined ? undefined : join(resolve(flags.profile), phase.name)
   let tags = 0
   const bench: Bench = {
     scale: flags.quick ? scales.quick : scales.full,

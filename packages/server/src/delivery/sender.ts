@@ -52,7 +52,7 @@ export interface Sender {
   close(options?: { readonly abort?: boolean }): Promise<void>
 }
 
-const DEFAULT_MAX_IDLE_PER_ORIGIN = 128
+const DEFAULT_MAX_IDLE_PER_ORIGIN = 512
 const DEFAULT_MAX_IDLE = 1024
 
 const withoutSending = (number: number, startedAtMs: number, { outcome, error }: Judgement): Attempt => ({

@@ -39,6 +39,7 @@ const COLUMNS = BOT_COLUMNS.join(', ')
 const findBot = statement<{ app: string; uid: string }, BotRow>(
   'bots.find',
   `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid`,
+  { holdsUntil: ['bots'] },
 )
 const lockBot = statement<{ app: string; uid: string }, BotRow>(
   'bots.lock',
