@@ -69,6 +69,11 @@ export class People {
     if (!(await within(SETTLE_WITHIN_MS, isQuiet))) this.#chronicle.wrong('a request was not answered in time')
   }
 
+  /** The ids of those that this bot hears. */
+  conversationsOf(bot: string): readonly string[] {
+    return this.#conversations.filter(({ bots }) => bots.includes(bot)).map(({ id }) => id)
+  }
+
   speak(bot: string): void {
     this.#silent.delete(bot)
   }

@@ -1,5 +1,6 @@
 /** A bot is changed while it has a backlog. */
 import { statuses } from '../lib/misbehaviours.ts'
+import { Puller } from '../lib/puller.ts'
 import { pick } from '../lib/random.ts'
 import { BOTS, type Run } from '../lib/run.ts'
 import type { Scenario } from '../lib/scenario.ts'
@@ -104,6 +105,68 @@ const deleted: Scenario = {
   },
 }
 
+const PARKED_WITHIN_MS = 5000
+
+const parkedLanes = async (run: Run, bot: string): Promise<number> => {
+  const { data } = await run.client.request<{ parked: number }>('GET', `/bots/${bot}/stats`)
+  return data.parked
+}
+
+const parked: Scenario = {
+  name: 'lanes-parked',
+  faults: 'F22, F01',
+  what: 'a bot that parks what it cannot take fails: each of its lanes waits, also over a kill −9, until somebody says that it is well; then all comes in order',
+  inject: async (run) => {
+    const bot = pick(run.random, BOTS)
+    const policy = { poisonPolicy: 'park', retryPolicy: { giveUpAfterSeconds: 0 }, circuitBreaker: { openSeconds: 0 } }
+    await run.changeBot(bot, policy)
+    run.injected('F22 lanes parked')
+    run.bots.choose = (one) => (one === bot ? failing : undefined)
+    const lanes = run.people.conversationsOf(bot).length
+    if (!(await within(PARKED_WITHIN_MS, async () => (await parkedLanes(run, bot)) === lanes))) {
+      run.chronicle.wrong(`${await parkedLanes(run, bot)} of ${lanes} lanes are parked`)
+    }
+    if (run.random() < 0.5) {
+      run.injected('F01 kill −9 at random')
+      await run.kill()
+    }
+    const before = arrivalsOf(run, bot)
+    await run.writing(200, 500)
+    if (arrivalsOf(run, bot) > before) run.chronicle.wrong('callbacks of parked lanes')
+    run.bots.choose = undefined
+    await run.changeBot(bot, { poisonPolicy: null, retryPolicy: null, circuitBreaker: null })
+    await run.client.request('POST', `/bots/${bot}/resume`)
+  },
+}
+
+/** With PostgreSQL the place of a consumer outlives its server for longer than a run may take. */
+const mayBeKilled = (run: Run): boolean => run.engine === 'sqlite' && run.random() < 0.6
+
+const fetching: Scenario = {
+  name: 'bot-fetches',
+  faults: 'F22, F01',
+  what: 'a bot with a backlog fetches its updates instead of being called, over a kill −9, and is called again: nothing is lost between the two, and order is kept',
+  inject: (run) =>
+    withBacklog(run, async (bot) => {
+      run.injected('F22 push to pull and back')
+      await run.changeBot(bot, { receive: 'pull' })
+      run.bots.choose = undefined
+      await pause(IN_FLIGHT_MS)
+      const before = arrivalsOf(run, bot)
+      await run.writing(50, 150)
+      if (arrivalsOf(run, bot) > before) run.chronicle.wrong('callbacks to a bot that fetches')
+      const puller = new Puller(run, bot)
+      await run.writing(200, 500)
+      if (mayBeKilled(run)) {
+        run.injected('F01 kill −9 at random')
+        await run.kill()
+        await run.writing(100, 300)
+      }
+      await puller.stop()
+      await run.changeBot(bot, { receive: 'push' })
+    }),
+}
+
 const overloaded: Scenario = {
   name: 'backlog-drained',
   faults: 'F25',
@@ -117,4 +180,4 @@ const overloaded: Scenario = {
   },
 }
 
-export const botChanges: readonly Scenario[] = [disabled, moved, rotated, deleted, overloaded]
+export const botChanges: readonly Scenario[] = [disabled, moved, rotated, deleted, parked, fetching, overloaded]

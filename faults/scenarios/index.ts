@@ -1,4 +1,5 @@
 import type { Scenario } from '../lib/scenario.ts'
+import { answers } from './answers.ts'
 import { botChanges } from './bots.ts'
 import { databases } from './database.ts'
 import { disks } from './disk.ts'
@@ -16,5 +17,6 @@ export const scenarios: readonly Scenario[] = [
   ...nodes,
   ...receivers,
   ...botChanges,
+  ...answers,
   ...races,
 ]
