@@ -1,5 +1,6 @@
 /** For every operation of the published description, a request that is right: what is made for it, and what its body says. */
 import type { Api, Json } from './api.ts'
+import { call, callBody } from './calling.ts'
 import type { Operation } from './published.ts'
 
 export interface Given {
@@ -135,6 +136,12 @@ const talkingInGroup = async (w: PublishedWorld): Promise<Given> => {
   await w.api.ok('POST', '/messages', { body, onBehalfOf: 'bob' })
   return { names: { guid }, onBehalfOf: 'ann', body: { tags: ['tag1'] } }
 }
+/** All that was said is a call. */
+const calledTo: Case = async (w) => {
+  const uid = await w.user()
+  await call(w.api, 'ann', callBody(uid, 'user', { metadata }))
+  return { names: { uid }, onBehalfOf: 'ann' }
+}
 /** The last thing that happened in the group is that somebody was added. */
 const addedToGroup: Case = async (w) => {
   const { names } = await talkingInGroup(w)
@@ -216,7 +223,7 @@ export const cases: Readonly<Record<string, Case>> = {
   'DELETE /messages/{id}': async (w) => ({ names: { id: await w.send('bob') } }),
   'POST /messages/{id}/thread': thread,
   'GET /messages/{id}/thread': thread,
-  'GET /users/{uid}/messages': () => ({ names: { uid: 'bob' }, onBehalfOf: 'ann' }),
+  'GET /users/{uid}/messages': calledTo,
   'GET /groups/{guid}/messages': talkingInGroup,
   'POST /bots/{uid}/messages': () => ({ names: { uid: 'robot' }, body: { tags: ['tag1'] } }),
   'GET /conversations': addedToGroup,
