@@ -199,9 +199,24 @@ for (const language of languages) {
   })
 }
 
+test('socket-bot.ts of the guide hears, and acknowledges what it has heard', async () => {
+  await server.client.createUser({ uid: 'helper', name: 'Helper' })
+  await ask('POST', '/bots', { uid: 'helper', enabled: true, receive: 'pull' })
+  await say('helper', 'hello, socket')
+  const env = { URL: server.url, KEY: server.restApiKey }
+  const program = await startProgram({ command: process.execPath, args: ['socket-bot.ts'], cwd: folder, env })
+  onTestFinished(() => program.stop())
+  await isEventually(async () => expect(program.output()).toBe('after_message hello, socket\nacknowledged 1\n'))
+  expect(await ask<Delivery[]>('GET', '/deliveries?bot=helper')).toMatchObject([{ state: 'delivered' }])
+  await ask('DELETE', '/bots/helper')
+  await isEventually(async () =>
+    expect(program.output()).toMatch(/\nERR_BOT_NOT_FOUND .*\nclosed 1008 see the frame before this\n$/),
+  )
+})
+
 test('the TypeScript of the guide is typed', () => {
   const include = snippets.filter(({ language }) => language === 'ts').map(({ title }) => title)
-  expect(include).toHaveLength(2)
+  expect(include).toHaveLength(3)
   const compilerOptions = { typeRoots: [join(root, 'node_modules/@types')] }
   const config = { extends: join(root, 'tsconfig.json'), compilerOptions, include, exclude: [] }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))

@@ -76,8 +76,8 @@ export interface ProgramOptions {
   readonly args: readonly string[]
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
-  /** Where it will listen. */
-  readonly port: number
+  /** Where it will listen, if it does. */
+  readonly port?: number
 }
 
 const running = new Set<ChildProcess>()
@@ -85,7 +85,7 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Resolves when it listens. */
+/** Resolves when it listens, if it is to. */
 export const startProgram = async (options: ProgramOptions): Promise<RunningProgram> => {
   const { command, args, cwd, env, port } = options
   const child = spawn(command, args, { cwd, env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] })
@@ -106,7 +106,7 @@ export const startProgram = async (options: ProgramOptions): Promise<RunningProg
     running.delete(child)
   }
   const end = performance.now() + START_WITHIN_MS
-  while (!(await answers(port))) {
+  while (port !== undefined && !(await answers(port))) {
     if (child.exitCode !== null || child.pid === undefined || performance.now() > end) {
       await stop()
       throw new Error(`${command} ${args.join(' ')} does not listen: ${output}`)

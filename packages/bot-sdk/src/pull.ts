@@ -2,8 +2,8 @@
  * Fetching updates in place of being called.
  *
  * Invariants: of a conversation one update is handled at a time, in order; the next one only when the one before it is
- * handled. Acknowledged is the head of what the latest look brought, as far as all of it is handled: what is not
- * acknowledged comes again with every look under new offsets, so that those of earlier looks say nothing any more.
+ * handled. What is handled is acknowledged by its id before the next look, whatever came before it and could not be handled;
+ * what is not acknowledged comes again, with some look.
  */
 import { limits, type Update } from '@confab/protocol'
 import type { VerifiedCallback } from './callback.ts'
@@ -83,11 +83,13 @@ class Slots {
 class Puller {
   readonly #options: PullOptions
   readonly #slots: Slots
-  /** What the latest look brought, in the order of its offsets. */
+  /** What the latest look brought. */
   #latest: readonly Update[] = []
   #byConversation = new Map<string, readonly Update[]>()
   /** Of the latest look. */
   #handled = new Set<string>()
+  /** Handled, and not known to be acknowledged. */
+  readonly #owed = new Set<string>()
   readonly #busy = new Map<string, Promise<void>>()
   /** Conversations whose head could not be handled, and when it is to be tried again. */
   readonly #failed = new Map<string, { readonly times: number; readonly untilMs: number }>()
@@ -118,8 +120,9 @@ class Puller {
 
   async #look(): Promise<void> {
     const { client, signal } = this.#options
+    await this.#acknowledge()
     const { data } = await client.request<readonly Update[]>('GET', this.#path(), {
-      query: { limit: limits.updatesPerCall, timeoutSeconds: WAIT_SECONDS, offset: this.#offset() },
+      query: { limit: limits.updatesPerCall, timeoutSeconds: WAIT_SECONDS },
       timeoutMs: WAIT_SECONDS * 1000 + ANSWER_MS,
       signal,
     })
@@ -162,6 +165,7 @@ class Puller {
     try {
       await this.#options.handle(receivedOf(update))
       this.#handled.add(update.id)
+      this.#owed.add(update.id)
       this.#failed.delete(conversation)
       return true
     } catch (error) {
@@ -172,19 +176,15 @@ class Puller {
     }
   }
 
-  /** Up to where all is handled. */
-  #offset(): number | undefined {
-    const open = this.#latest.findIndex(({ id }) => !this.#handled.has(id))
-    return this.#latest[(open < 0 ? this.#latest.length : open) - 1]?.offset
-  }
-
   async #acknowledge(): Promise<void> {
-    const offset = this.#offset()
-    if (offset === undefined) return
-    await this.#options.client.request('POST', `${this.#path()}/acknowledge`, {
-      body: { offset },
-      timeoutMs: ANSWER_MS,
-    })
+    while (this.#owed.size > 0) {
+      const ids = [...this.#owed].slice(0, limits.updatesPerCall)
+      await this.#options.client.request('POST', `${this.#path()}/acknowledge`, {
+        body: { ids },
+        timeoutMs: ANSWER_MS,
+      })
+      for (const id of ids) this.#owed.delete(id)
+    }
   }
 
   #path(): string {

@@ -203,6 +203,32 @@ test('one that fails again and again is tried at a slower and slower pace, and n
   expect(heard.filter((text) => text.startsWith('bob'))).toEqual(['bob 1', 'bob 2', 'bob 3', 'bob 4'])
 })
 
+test('a conversation of which nothing can be handled, however much waits in it, keeps no other from being heard', async () => {
+  for (let n = 1; n <= 12; n++) await Promise.all(Array.from({ length: 10 }, () => say('poison')))
+  const heard: string[] = []
+  start({
+    onMessage: ({ text }) => {
+      if (text === 'poison') throw new Error('never')
+      heard.push(text)
+    },
+  })
+  await eventually(() => expect(errors.length).toBeGreaterThan(0))
+  for (let n = 1; n <= 3; n++) {
+    await say(`bob ${n}`, 'bob')
+    await say(`cat ${n}`, 'cat')
+  }
+  await eventually(() => expect(heard).toHaveLength(6), 8000)
+  await eventually(async () => {
+    const { data } = await server.client.request<{ conversationId: string }[]>('GET', '/deliveries', {
+      query: { bot: uid, state: 'delivered' },
+    })
+    expect(data).toHaveLength(6)
+    expect(new Set(data.map(({ conversationId }) => conversationId))).toEqual(
+      new Set([`bob_user_${uid}`, `cat_user_${uid}`]),
+    )
+  })
+})
+
 test('stops when it is told to: ends what it has begun, and begins nothing more', async () => {
   const heard: string[] = []
   const { stop, ended } = start({

@@ -3,7 +3,11 @@ import { type Static, Type } from 'typebox'
 import { Callback, triggers } from './callback.ts'
 import { limits } from './limits.ts'
 
-const Offset = Type.Integer({ minimum: 0, maximum: limits.updateOffset })
+const Offset = Type.Integer({
+  minimum: 0,
+  maximum: limits.updateOffset,
+  description: 'Acknowledges all updates up to this offset.',
+})
 
 export const Update = Type.Object(
   {
@@ -35,13 +39,7 @@ export const UpdateList = Type.Object({
   }),
 })
 
-const acknowledge = Type.Optional(
-  Type.Integer({
-    minimum: 0,
-    maximum: limits.updateOffset,
-    description: 'Acknowledges all updates up to this offset.',
-  }),
-)
+const acknowledge = Type.Optional(Offset)
 export const PullUpdates = Type.Object({
   offset: acknowledge,
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: limits.updatesPerCall, default: 100 })),
@@ -57,5 +55,22 @@ export const PullUpdates = Type.Object({
 export type PullUpdates = Static<typeof PullUpdates>
 
 export const StreamUpdates = Type.Object({ offset: acknowledge })
-export const AcknowledgeUpdates = Type.Object({ offset: Offset })
+export const AcknowledgeUpdates = Type.Object(
+  {
+    offset: Type.Optional(Offset),
+    ids: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 64 }), {
+        minItems: 1,
+        maxItems: limits.updatesPerCall,
+        description: 'Acknowledges these updates, whatever was handed out before them.',
+      }),
+    ),
+  },
+  { description: 'By `offset` or by `ids`.' },
+)
+export type AcknowledgeUpdates = Static<typeof AcknowledgeUpdates>
 export const Acknowledged = Type.Object({ acknowledged: Type.Integer() }, { title: 'Acknowledged' })
+
+/** What a bot says over the WebSocket of its updates. */
+export const UpdatesFrame = Type.Object({ acknowledge: AcknowledgeUpdates }, { title: 'UpdatesFrame' })
+export type UpdatesFrame = Static<typeof UpdatesFrame>

@@ -34,6 +34,7 @@ import { openApiOf } from './http/openapi.ts'
 import { makeTakeAllowance } from './http/rate-limit.ts'
 import { makeAddressOf, makeIsTrusted, makeReachedAt } from './http/reached-at.ts'
 import { buildServer } from './http/server.ts'
+import { serveUpgrades } from './http/upgrades.ts'
 import { type Clock, systemClock, toSeconds } from './kernel/clock.ts'
 import { type Ids, makeIds } from './kernel/ids.ts'
 import { ignoring } from './kernel/ignoring.ts'
@@ -264,7 +265,7 @@ const openHttp = async (
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
     ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
-    makeServer: certificate && ((handler) => certificate.makeServer(handler)),
+    makeServer: certificate && ((handler, options) => certificate.makeServer(handler, options)),
     ...{ corsOrigins: config.corsOrigins, isTrusted, reachedAt },
     bodyBytes: limits.bodyBytes,
     files: routes.length > 0 ? files : undefined,
@@ -300,7 +301,7 @@ const openGateway = async (
     addressOf: edge.addressOf,
     node: ids.node(),
   })
-  await gateway.start(http.server)
+  await gateway.start()
   return gateway
 }
 
@@ -343,6 +344,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     const edge = makeEdge(config)
     const http = await openHttp(config, parts, sending, edge)
     const gateway = await openGateway(config, parts, { http, teller, edge })
+    serveUpgrades(http, gateway)
     opened.add(async () => {
       await Promise.all([http.close(), gateway?.stop(), dispatcher?.drain()])
     })

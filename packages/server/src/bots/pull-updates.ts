@@ -1,9 +1,10 @@
 /**
- * Updates for bots that fetch them: by long polling, or as a stream of events. Owns who waits; what there is to fetch, and
+ * Updates for bots that fetch them: by long polling, or as a stream. Owns who waits; what there is to fetch, and
  * who may, is in the store. A hint ends the wait sooner, a look every second finds everything without it.
  */
-import type { PullUpdates, Update } from '@confab/protocol'
+import type { AcknowledgeUpdates, PullUpdates, Update } from '@confab/protocol'
 import type { BotId } from '../kernel/actor.ts'
+import { badRequest } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -18,13 +19,19 @@ export interface PulledUpdates {
   readonly offset: number
 }
 
+export interface StreamedUpdate {
+  readonly offset: number
+  /** JSON of the form of `Update`. */
+  readonly json: string
+}
+
 export interface FetchUpdates {
   /** Waits for the first one if it may. @param signal ends the wait */
   poll(of: BotId, query: PullUpdates, signal: AbortSignal): Promise<PulledUpdates>
-  /** Rejects if somebody else is at it; then never ends by itself. Yields what a stream of events consists of. */
-  stream(of: BotId, offset: number | undefined, signal: AbortSignal): Promise<AsyncIterable<string>>
+  /** Rejects if somebody else is at it; then never ends by itself. Says `quiet` after each look that finds nothing. */
+  stream(of: BotId, offset: number | undefined, signal: AbortSignal): Promise<AsyncIterable<StreamedUpdate | 'quiet'>>
   /** Answers how many updates are delivered by that. */
-  acknowledge(of: BotId, offset: number): Promise<number>
+  acknowledge(of: BotId, which: AcknowledgeUpdates): Promise<number>
   /** There may be something new for the bot. */
   wake(of: BotId): void
 }
@@ -41,10 +48,14 @@ const LOOK_EVERY_MS = 1000
 const HOLD_MS = 10_000
 /** Updates that a stream sends ahead of their acknowledgement. */
 const WINDOW = 100
-const STREAM_ROOM = { limit: WINDOW, window: WINDOW }
-/** Keeps connections from being taken for dead. */
-const HEARTBEAT_MS = 15_000
+const STREAM_ROOM = { limit: WINDOW, window: WINDOW, laneWindow: WINDOW / 4 }
 const DEFAULT_LIMIT = 100
+
+interface Room {
+  readonly limit: number
+  readonly window?: number
+  readonly laneWindow?: number
+}
 
 const json = (update: Omit<Update, 'callback'>, body: string): string =>
   `${JSON.stringify(update).slice(0, -1)},"callback":${body}}`
@@ -56,7 +67,7 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
   const waiting = new Waiting()
   const keyOf = ({ appId, bot }: BotId): string => `${appId}/${bot}`
 
-  const takeAs = (of: BotId, consumer: string) => (room: { limit: number; window?: number }, offset?: number) => {
+  const takeAs = (of: BotId, consumer: string) => (room: Room, offset?: number) => {
     const nowMs = clock.now()
     return store.updates.take({ ...of, ...room, consumer, untilMs: nowMs + HOLD_MS, offset, nowMs })
   }
@@ -74,22 +85,16 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
     consumer: string,
     first: Awaited<ReturnType<ReturnType<typeof takeAs>>>,
     signal: AbortSignal,
-  ): AsyncGenerator<string> {
+  ): AsyncGenerator<StreamedUpdate | 'quiet'> {
     const take = takeAs(of, consumer)
     let found = first
-    let quietSince = performance.now()
     try {
-      yield ': connected\n\n'
       while (!signal.aborted) {
-        for (const update of found.updates) {
-          yield `id: ${update.offset}\nevent: update\ndata: ${updateJson(update)}\n\n`
-          quietSince = performance.now()
+        for (const update of found.updates) yield { offset: update.offset, json: updateJson(update) }
+        if (found.updates.length === 0) {
+          yield 'quiet'
+          await waiting.wait(keyOf(of), LOOK_EVERY_MS, signal)
         }
-        if (performance.now() - quietSince >= HEARTBEAT_MS) {
-          yield ': still here\n\n'
-          quietSince = performance.now()
-        }
-        if (found.updates.length === 0) await waiting.wait(keyOf(of), LOOK_EVERY_MS, signal)
         if (!signal.aborted) found = await take(STREAM_ROOM)
       }
     } finally {
@@ -121,8 +126,15 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
       return follow(of, consumer, await takeAs(of, consumer)(STREAM_ROOM, offset), signal)
     },
 
-    acknowledge: async (of, offset) => {
-      const acknowledged = await store.updates.acknowledge({ ...of, offset, nowMs: clock.now() })
+    acknowledge: async (of, { offset, ids: named }) => {
+      if ((offset === undefined) === (named === undefined)) {
+        throw badRequest({ offset: 'is needed, or ids, and not both' })
+      }
+      const nowMs = clock.now()
+      const acknowledged =
+        named === undefined
+          ? await store.updates.acknowledge({ ...of, offset: offset ?? 0, nowMs })
+          : await store.updates.acknowledgeIds({ ...of, ids: named, nowMs })
       waiting.wake(keyOf(of))
       return acknowledged
     },

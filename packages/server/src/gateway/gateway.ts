@@ -4,7 +4,7 @@
  *
  * Shutdown: nobody is let in, sessions are closed with "going away", so that clients come back to another node.
  */
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { AuthFrame, MessageId, Uid } from '@confab/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
@@ -121,18 +121,24 @@ export class Gateway {
     }
   }
 
-  async start(http: HttpServer): Promise<void> {
+  async start(): Promise<void> {
     await this.#presence.start()
-    http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      socket.on('error', () => socket.destroy())
-      const letIn = this.#upgrade(request, socket, head).catch((error: unknown) => {
-        refuse(socket, '500 Internal Server Error')
-        throw error
-      })
-      ignoring(letIn, 'the client tries again', this.#deps.log)
-    })
     this.#deps.metrics.watchSessions({ sessions: () => this.#sessions.size, rooms: () => this.#here.rooms })
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
+  }
+
+  /** Whether the socket that is asked for is that of a client. */
+  takes({ url = '/' }: IncomingMessage): boolean {
+    const path = url.split('?')[0]
+    return path === '/' || path === this.#deps.options.path
+  }
+
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const letIn = this.#upgrade(request, socket, head).catch((error: unknown) => {
+      refuse(socket, '500 Internal Server Error')
+      throw error
+    })
+    ignoring(letIn, 'the client tries again', this.#deps.log)
   }
 
   async stop(): Promise<void> {
@@ -151,9 +157,7 @@ export class Gateway {
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const { options, mayConnect, addressOf, logins } = this.#deps
-    const path = (request.url ?? '/').split('?')[0]
-    if (path !== '/' && path !== options.path) return refuse(socket, '404 Not Found')
+    const { mayConnect, addressOf, logins } = this.#deps
     if (this.#isStopping) return refuse(socket, '503 Service Unavailable')
     if (!mayConnect(request)) return refuse(socket, '403 Forbidden')
     const address = addressOf(request)

@@ -49,7 +49,7 @@ export interface Route {
   readonly answer: TSchema
   /** Which of the two limits of an app it counts for: that of core operations, or the one of all others. */
   readonly isCore: boolean
-  /** It answers with a stream of events, each of which holds what `answer` says. */
+  /** It answers with a stream of events, each of which holds what `answer` says; or with a WebSocket of the same, if that is asked for. */
   readonly isStream: boolean
   /** It takes lines of JSON of any number, and answers with lines, each of which holds what `answer` says. */
   readonly takesLines: boolean
@@ -117,11 +117,22 @@ export class LineStream {
   }
 }
 
-/** A stream of events (`text/event-stream`) that goes on until its reader leaves. */
-export class EventStream {
-  readonly chunks: AsyncIterable<string>
+export interface StreamEvent {
+  readonly id: string
+  readonly event: string
+  /** JSON. */
+  readonly data: string
+}
 
-  constructor(chunks: AsyncIterable<string>) {
-    this.chunks = chunks
+/** Events that go on until their reader leaves: as `text/event-stream`, or over a WebSocket. */
+export class EventStream {
+  /** Says `quiet` now and then while there are none. */
+  readonly events: AsyncIterable<StreamEvent | 'quiet'>
+  /** What is said over a WebSocket, one after the other; answers the JSON of what is said to it. */
+  readonly hear: (text: string) => Promise<string>
+
+  constructor(events: AsyncIterable<StreamEvent | 'quiet'>, hear: (text: string) => Promise<string>) {
+    this.events = events
+    this.hear = hear
   }
 }

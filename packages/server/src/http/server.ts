@@ -5,7 +5,7 @@
  * answer. Handlers contain no `try`: errors become answers in `error-mapping.ts` alone.
  */
 
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerOptions } from 'node:http'
 import { Readable } from 'node:stream'
 import { parseUid } from '@confab/protocol'
 import makeSerializer, { type Schema } from 'fast-json-stringify'
@@ -16,7 +16,7 @@ import Fastify, {
   type onRequestHookHandler,
 } from 'fastify'
 import type { AuditOf } from '../apps/audit.ts'
-import { type Authenticate, assertAccess, type Caller } from '../apps/authenticate.ts'
+import { type Authenticate, assertAccess, type Caller, type Credentials } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -28,6 +28,7 @@ import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
 import { allowOrigin, registerCors } from './cors.ts'
 import { drainOnClose } from './drain.ts'
+import { type End, Ending } from './ending.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
 import { type FilesDeps, registerFiles } from './files.ts'
 import { isForm } from './form.ts'
@@ -38,7 +39,9 @@ import { type Health, registerOperations } from './operations.ts'
 import type { Allowance, TakeAllowance } from './rate-limit.ts'
 import { type IsTrusted, type ReachedAt, unifyForwarded } from './reached-at.ts'
 import { EventStream, LINES, LineStream, RawJson, type Route } from './route.ts'
+import { sendEvents, sendStream } from './send-events.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
+import { assertHandshake, isUpgrade, shouldUpgradeCallback } from './upgrades.ts'
 import { registerUserSessions } from './user-sessions.ts'
 
 declare module 'fastify' {
@@ -73,7 +76,7 @@ export interface HttpDeps {
   readonly health: Health
   readonly openApi: () => object
   /** Makes what speaks https; without it we speak http. */
-  readonly makeServer: ((handler: RequestListener) => Server) | undefined
+  readonly makeServer: ((handler: RequestListener, options: ServerOptions) => Server) | undefined
   /** Which web pages may call. */
   readonly corsOrigins: readonly string[]
   /** The proxies whose word is taken for who asks, and where. */
@@ -120,23 +123,24 @@ const limitRate = (reply: FastifyReply, { isSpent, limit, remaining, resetAt, af
   throw new AppError('ERR_TOO_MANY_REQUESTS')
 }
 
+const credentialsOf = (request: FastifyRequest): Credentials => ({
+  appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
+  apiKey: header(request, 'apikey'),
+  authToken: header(request, 'authtoken'),
+})
+
 const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest, reply: FastifyReply) => {
-  const caller = await deps.authenticate({
-    appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
-    apiKey: header(request, 'apikey'),
-    authToken: header(request, 'authtoken'),
-  })
+  const caller = await deps.authenticate(credentialsOf(request))
   request.caller = caller
   const allowance = deps.takeAllowance(caller, route)
   if (allowance !== undefined) limitRate(reply, allowance)
   assertAccess(caller, route)
 }
 
-/** Ends with the connection, and when the server stops. */
-const signalOf = (reply: FastifyReply, stopping: AbortSignal): AbortSignal => {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
-  return AbortSignal.any([gone.signal, stopping])
+const endingOf = (reply: FastifyReply, stopping: AbortSignal): Ending => {
+  const ending = new Ending(stopping)
+  reply.raw.once('close', () => ending.end('gone'))
+  return ending
 }
 
 const noLines: AsyncIterable<Uint8Array> = {
@@ -148,14 +152,6 @@ const assertLines = (route: Route, body: unknown): void => {
     throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE', { details: { 'content-type': `must be ${LINES}` } })
   }
 }
-
-const sendStream = (reply: FastifyReply, { chunks }: EventStream | LineStream, type: string): FastifyReply =>
-  reply
-    .type(type)
-    .header('cache-control', 'no-store')
-    // Proxies that buffer would keep what is sent.
-    .header('x-accel-buffering', 'no')
-    .send(Readable.from(chunks))
 
 const callerIn = ({ caller }: FastifyRequest): Caller => {
   if (caller === null) throw new Error('a route was reached without its caller')
@@ -177,6 +173,8 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
     actor: Actor,
     given: unknown,
   ): Promise<unknown> => {
+    const ending = lazily(() => endingOf(reply, deps.stopping))
+    if (route.isStream && isUpgrade(request.raw)) assertHandshake(request.raw)
     const caller = callerIn(request)
     const params = checkParams(request.params)
     const query = checkQuery(request.query)
@@ -195,7 +193,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
         return deps.reachedAt(request.raw)
       },
       get signal() {
-        return signalOf(reply, deps.stopping)
+        return ending().signal
       },
       lines: request.body instanceof Readable ? request.body : noLines,
       params,
@@ -203,7 +201,9 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
       body,
     })
     if (audit !== undefined) await audit({ caller, actor, params, requestId: request.id })
-    return answer
+    if (!(answer instanceof EventStream)) return answer
+    ending().recheck(async () => assertAccess(await deps.authenticate(credentialsOf(request)), route))
+    return sendEvents({ request, reply, ending: ending() }, answer)
   }
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const isAForm = isForm(request.headers['content-type'])
@@ -217,8 +217,7 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
             answerOf(request, reply, actor, body),
           )
         : await answerOf(request, reply, actor, request.body ?? null)
-    if (answer instanceof EventStream) return sendStream(reply, answer, 'text/event-stream')
-    if (answer instanceof LineStream) return sendStream(reply, answer, LINES)
+    if (answer instanceof LineStream) return sendStream(reply, answer.chunks, LINES)
     if (!(answer instanceof RawJson)) return answer
     return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
   }
@@ -277,12 +276,13 @@ const BODY_WITHIN_MS = 60_000
 
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const { makeServer } = deps
+  const options = { shouldUpgradeCallback }
   const cors = { origins: deps.corsOrigins, reachedAt: deps.reachedAt }
   const app = Fastify({
     logger: false,
     bodyLimit: deps.bodyBytes,
     routerOptions: { maxParamLength: 1024, ignoreTrailingSlash: true },
-    ...(makeServer && { serverFactory: (handler: RequestListener) => makeServer(handler) }),
+    ...(makeServer ? { serverFactory: (handler: RequestListener) => makeServer(handler, options) } : { http: options }),
     trustProxy: deps.isTrusted,
     rewriteUrl: ({ url = '/', headers }) => {
       // Before anybody looks at them: Fastify reads only one of the two forms.
@@ -322,7 +322,7 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
   if (deps.files !== undefined) registerFiles(app, deps.files)
   const stop = new AbortController()
   // Whoever waits long would keep the server from stopping.
-  app.addHook('preClose', async () => stop.abort())
+  app.addHook('preClose', async () => stop.abort('stopping' satisfies End))
   if (deps.routes.length > 0) {
     registerUserSessions(app, PREFIX)
     registerOnlineMembers(app, deps.online)

@@ -2,8 +2,10 @@ import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { expect, onTestFinished, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { acceptJson, acceptLines } from './json-body.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
+import { acceptSocket, serveUpgrades } from './upgrades.ts'
 
 const WITHIN_MS = 400
 
@@ -19,6 +21,11 @@ const open = async (): Promise<FastifyInstance> => {
     for await (const part of body as AsyncIterable<Buffer>) size += part.length
     return String(size)
   })
+  app.get('/socket', async (request, reply) => {
+    reply.hijack()
+    await acceptSocket(request.raw)
+  })
+  serveUpgrades(app, undefined)
   await app.listen({ port: 0, host: '127.0.0.1' })
   return app
 }
@@ -39,6 +46,15 @@ const exchange = (app: FastifyInstance, send: (socket: Socket) => void): Promise
     socket.on('error', () => {})
     socket.on('close', () => resolve({ text, ms: performance.now() - started }))
   })
+
+test('a request that became a WebSocket has come to its end', async () => {
+  const app = await open()
+  const { port } = app.server.address() as AddressInfo
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/socket`)
+  onTestFinished(() => socket.terminate())
+  await sleep(3 * WITHIN_MS)
+  expect(socket.readyState).toBe(WebSocket.OPEN)
+})
 
 const drip = async (socket: Socket, parts: number, everyMs: number): Promise<void> => {
   for (let n = 0; n < parts && !socket.destroyed; n++) {

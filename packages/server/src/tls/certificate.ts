@@ -3,7 +3,7 @@
  * them may write, rename or turn a link. A new pair is for new connections; those that are there go on. A pair that cannot
  * be used is logged once, and the one before it stays.
  */
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerOptions } from 'node:http'
 import { createServer, type Server as TlsServer } from 'node:https'
 import type { Clock } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
@@ -53,9 +53,9 @@ export class Certificate {
     return this.#pair.notAfterMs
   }
 
-  makeServer(handler: RequestListener): Server {
+  makeServer(handler: RequestListener, options: ServerOptions): Server {
     const { cert, key } = this.#pair
-    const server = createServer({ cert, key, handshakeTimeout: HANDSHAKE_WITHIN_MS }, handler)
+    const server = createServer({ cert, key, handshakeTimeout: HANDSHAKE_WITHIN_MS, ...options }, handler)
     server.keepAliveTimeout = KEEP_ALIVE_MS
     // See slow-bodies.ts.
     server.requestTimeout = 0

@@ -1,5 +1,7 @@
 /** Bots that fetch their updates: one call at a time, or as a stream, over connections of their own. */
+import { text as readText } from 'node:stream/consumers'
 import type { BotSettings, Callback, Update } from '@confab/protocol'
+import { WebSocket } from 'ws'
 import type { TestServer } from './server.ts'
 
 export interface UpdateStream {
@@ -20,6 +22,8 @@ const eventsOf = (text: string): Update[] =>
     .split('\n')
     .filter((line) => line.startsWith('data: '))
     .map((line) => JSON.parse(line.slice('data: '.length)) as Update)
+
+const textOf = (frame: unknown): string => (typeof frame === 'string' ? frame : JSON.stringify(frame))
 
 const headersOf = ({ restApiKey, appId }: TestServer) => ({ apikey: restApiKey, appid: appId })
 
@@ -48,6 +52,58 @@ export const openStream = async (server: TestServer, bot: string, query = ''): P
     }
   }
   return { ...shared, code: undefined, ended: read().catch(() => undefined) }
+}
+
+export interface UpdateSocket {
+  /** Of an answer that is no socket. */
+  readonly status: number
+  /** Code of the error, if it is one. */
+  readonly code: string | undefined
+  /** As they came. */
+  readonly frames: readonly UpdateFrame[]
+  readonly updates: readonly Update[]
+  /** How the server has ended it. */
+  readonly closed: Promise<{ code: number; reason: string }>
+  readonly socket: WebSocket
+  /** Text, or what becomes JSON; of what was said, the answers come in order. */
+  say(frame: unknown): void
+}
+
+export type UpdateFrame = { update: Update } | { acknowledged: number } | { error: { code: string; details?: object } }
+
+/** @param headers in place of those with the key */
+export const openSocket = async (
+  server: TestServer,
+  bot: string,
+  { query = '', headers = headersOf(server) }: { query?: string; headers?: Record<string, string> } = {},
+): Promise<UpdateSocket> => {
+  const url = `${server.url.replace(/^http/, 'ws')}/v3/bots/${bot}/updates/stream${query}`
+  const socket = new WebSocket(url, { headers, rejectUnauthorized: false })
+  const frames: UpdateFrame[] = []
+  const { promise: closed, resolve: close } = Promise.withResolvers<{ code: number; reason: string }>()
+  const shared = { frames, closed, socket, say: (frame: unknown) => socket.send(textOf(frame)) }
+  socket.on('message', (data) => frames.push(JSON.parse(data.toString()) as UpdateFrame))
+  socket.on('close', (code, reason) => close({ code, reason: reason.toString() }))
+  const { promise, resolve, reject } = Promise.withResolvers<UpdateSocket>()
+  socket.on('open', () =>
+    resolve({
+      ...shared,
+      status: 101,
+      code: undefined,
+      get updates() {
+        return frames.flatMap((frame) => ('update' in frame ? [frame.update] : []))
+      },
+    }),
+  )
+  socket.on('unexpected-response', (_request, answer) => {
+    readText(answer).then((text) => {
+      const { error } = JSON.parse(text) as { error?: { code: string } }
+      resolve({ ...shared, status: answer.statusCode ?? 0, code: error?.code, updates: [] })
+      socket.terminate()
+    }, reject)
+  })
+  socket.on('error', (error) => reject(error))
+  return promise
 }
 
 export interface Pulled {

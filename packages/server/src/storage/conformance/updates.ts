@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { uidOf, type World } from '../../testing/builders.ts'
 import type { StoredUpdate } from '../sql/updates.ts'
+import { listIn } from './deliveries.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
@@ -18,7 +19,15 @@ const setUp = async (subject: Subject) => {
     }
   }
   const take = (
-    more: { consumer?: string; limit?: number; offset?: number; holdMs?: number; store?: World['store'] } = {},
+    more: {
+      consumer?: string
+      limit?: number
+      window?: number
+      laneWindow?: number
+      offset?: number
+      holdMs?: number
+      store?: World['store']
+    } = {},
   ) =>
     (more.store ?? w.store).updates.take({
       appId: w.appId,
@@ -26,6 +35,8 @@ const setUp = async (subject: Subject) => {
       consumer: more.consumer ?? 'one',
       untilMs: w.clock.now() + (more.holdMs ?? 0),
       limit: more.limit ?? 100,
+      ...(more.window !== undefined && { window: more.window }),
+      ...(more.laneWindow !== undefined && { laneWindow: more.laneWindow }),
       offset: more.offset,
       nowMs: w.clock.now(),
     })
@@ -100,6 +111,63 @@ export const updatesConformance = (subject: Subject): void => {
     await say('ann 3')
     const last = await take({ limit: 2 })
     expect([texts(last), last.outstanding]).toEqual([['ann 3'], 5])
+  })
+
+  test('acknowledged by their ids, whatever was handed out before them and to whom', async () => {
+    const { w, say, take } = await setUp(subject)
+    await say('ann 1', 'ann 2', 'ann 3', 'ben 1')
+    const ids = (await take()).updates.map(({ id }) => id)
+    const acknowledge = (...which: readonly (string | undefined)[]) =>
+      w.store.updates.acknowledgeIds({ appId: w.appId, bot, ids: which.map((id) => id ?? ''), nowMs: w.clock.now() })
+    expect(await acknowledge(ids[1], ids[1], 'dlv_unknown')).toBe(1)
+    expect(await acknowledge(ids[1])).toBe(0)
+    expect(texts(await take({ consumer: 'two' }))).toEqual(['ann 1', 'ann 3', 'ben 1'])
+    // What the one before this one was given, and has done.
+    expect(await acknowledge(ids[2], ids[3])).toBe(2)
+    expect(texts(await take({ consumer: 'three' }))).toEqual(['ann 1'])
+    expect((await w.store.lanes.backlog({})).pending).toBe(1)
+    // Nobody was given it.
+    await say('cat 1')
+    const [unseen] = (await listIn(w, { bot, states: ['pending'] })).rows
+    expect(await acknowledge(unseen?.id)).toBe(0)
+    await w.bot('other', pulling)
+    const ofAnother = { appId: w.appId, bot: uidOf('other'), ids: [ids[0] ?? ''], nowMs: w.clock.now() }
+    expect(await w.store.updates.acknowledgeIds(ofAnother)).toBe(0)
+    expect(await acknowledge(ids[0])).toBe(1)
+    await setReceive(w, 'push')
+    await expectCode(acknowledge(ids[0]), 'ERR_BOT_NOT_PULLING')
+    // What is left is called, in its order.
+    expect((await claimIn(w)).claims.map(({ head }) => JSON.parse(head.body).data.data.text)).toEqual(['cat 1'])
+  })
+
+  test('the conversation that was handed out last comes last, so that one that is never done with starves no other', async () => {
+    const { w, say, take } = await setUp(subject)
+    await say('ann 1', 'ann 2', 'ann 3', 'ann 4')
+    await say('ben 1')
+    const heard: string[][] = []
+    for (let look = 1; look <= 4; look++) {
+      w.clock.advance(1)
+      heard.push(texts(await take({ consumer: `look ${look}`, limit: 3 })))
+    }
+    expect(heard).toEqual([
+      ['ann 1', 'ann 2', 'ann 3'],
+      ['ben 1', 'ann 1', 'ann 2'],
+      // Both were handed out at the same time.
+      ['ann 1', 'ann 2', 'ann 3'],
+      ['ben 1', 'ann 1', 'ann 2'],
+    ])
+  })
+
+  test('one consumer has no more in hand than its window, nor of one conversation than the part of it', async () => {
+    const { w, say, take } = await setUp(subject)
+    await say('ann 1', 'ann 2', 'ann 3', 'ann 4', 'ben 1', 'ben 2', 'ben 3', 'cat 1')
+    const room = { limit: 5, window: 5, laneWindow: 2 }
+    const first = await take(room)
+    expect(texts(first)).toEqual(['ann 1', 'ann 2', 'ben 1', 'ben 2', 'cat 1'])
+    expect(texts(await take(room))).toEqual([])
+    const ids = [first.updates[0]?.id ?? '', first.updates[4]?.id ?? '']
+    await w.store.updates.acknowledgeIds({ appId: w.appId, bot, ids, nowMs: w.clock.now() })
+    expect(texts(await take(room))).toEqual(['ann 3'])
   })
 
   test('of two consumers the second is told so, until the first lets go or is not heard of any more', async () => {

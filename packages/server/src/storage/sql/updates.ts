@@ -4,7 +4,8 @@
  *
  * Invariants: one consumer at a time; each update that is handed out gets a higher offset than all before, under the lock
  * of the consumer's row, so that an offset acknowledges nothing that its consumer has not seen; within a conversation
- * updates are handed out in the order of their sequences.
+ * updates are handed out in the order of their sequences; the conversation that was handed out last is handed out last, so
+ * that one whose updates are never acknowledged keeps none of the others waiting.
  */
 import type { ConversationId, DeliveryId, Trigger } from '@confab/protocol'
 import type { BotId } from '../../kernel/actor.ts'
@@ -71,6 +72,10 @@ const countOut = statement<Key & { consumer: string }, { n: number }>(
   `SELECT count(*) AS n FROM deliveries
    WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND pulled_by = :consumer`,
 )
+const countOfLane = statement<{ lane: number; consumer: string }, { n: number }>(
+  'updates.count_of_lane',
+  `SELECT count(*) AS n FROM deliveries WHERE lane_id = :lane AND state = 'pending' AND pulled_by = :consumer`,
+)
 /**
  * What was handed out to another consumer, which may never have got it, must not be acknowledged by this one. What is over
  * by now, made by push or cancelled, needs no acknowledgement.
@@ -86,10 +91,21 @@ const handedOut = statement<Key & { offset: number; limit: number }, { id: Deliv
    WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND pull_offset <= :offset
    ORDER BY pull_offset LIMIT :limit`,
 )
+/** Named by itself: nothing that its consumer has not seen. */
+const handedOutById = statement<Key & { id: string }, { id: DeliveryId; lane_id: number }>(
+  'updates.handed_out_by_id',
+  `SELECT id, lane_id FROM deliveries
+   WHERE id = :id AND app_id = :app AND bot_uid = :bot AND state = 'pending' AND pulled_by IS NOT NULL`,
+)
 const acknowledgeOne = statement<{ id: string; offset: number; nowMs: number }>(
   'updates.acknowledge',
   `UPDATE deliveries SET state = 'delivered', finished_at_ms = :nowMs, pull_offset = NULL
    WHERE id = :id AND state = 'pending' AND pull_offset <= :offset`,
+)
+const acknowledgeById = statement<{ id: string; nowMs: number }>(
+  'updates.acknowledge_by_id',
+  `UPDATE deliveries SET state = 'delivered', finished_at_ms = :nowMs, pull_offset = NULL
+   WHERE id = :id AND state = 'pending'`,
 )
 const leave = statement<{ id: number; n: number }>(
   'updates.leave',
@@ -113,14 +129,18 @@ const requirePulling = async (tx: Tx, { appId, bot }: BotId) => {
   return row
 }
 
-const acknowledge = async (tx: Tx, { appId, bot }: BotId, offset: number, nowMs: number): Promise<number> => {
-  const found = await tx.all(handedOut, { app: appId, bot, offset, limit: ACKNOWLEDGE_MAX })
+/** @param finish makes one of them delivered, if it still is to be: answers 1 or 0 */
+const finishAll = async (
+  tx: Tx,
+  found: readonly { id: DeliveryId; lane_id: number }[],
+  finish: (id: DeliveryId) => Promise<number>,
+): Promise<number> => {
   const byLane = Map.groupBy(found, (row) => row.lane_id)
   let total = 0
   for (const [laneId, rows] of [...byLane].sort(([a], [b]) => a - b)) {
     const lane = await tx.first(lockLane, { id: laneId })
     let n = 0
-    for (const { id } of rows) n += await tx.run(acknowledgeOne, { id, offset, nowMs })
+    for (const { id } of rows) n += await finish(id)
     if (n === 0) continue
     total += n
     await tx.run(leave, { id: laneId, n })
@@ -131,6 +151,25 @@ const acknowledge = async (tx: Tx, { appId, bot }: BotId, offset: number, nowMs:
   return total
 }
 
+const acknowledge = async (tx: Tx, { appId, bot }: BotId, offset: number, nowMs: number): Promise<number> => {
+  const found = await tx.all(handedOut, { app: appId, bot, offset, limit: ACKNOWLEDGE_MAX })
+  return finishAll(tx, found, (id) => tx.run(acknowledgeOne, { id, offset, nowMs }))
+}
+
+const acknowledgeIds = async (
+  tx: Tx,
+  { appId, bot }: BotId,
+  ids: readonly string[],
+  nowMs: number,
+): Promise<number> => {
+  const found: { id: DeliveryId; lane_id: number }[] = []
+  for (const id of new Set(ids)) {
+    const row = await tx.first(handedOutById, { app: appId, bot, id })
+    if (row !== undefined) found.push(row)
+  }
+  return finishAll(tx, found, (id) => tx.run(acknowledgeById, { id, nowMs }))
+}
+
 interface Take extends BotId {
   readonly consumer: string
   /** Until then the consumer is this one, unless it is released. */
@@ -138,9 +177,16 @@ interface Take extends BotId {
   readonly limit: number
   /** How many the consumer may have in hand. */
   readonly window?: number
+  /** And how many of them of one conversation: what cannot be handled must not fill the window. */
+  readonly laneWindow?: number
   /** Acknowledges what was handed out up to there. */
   readonly offset: number | undefined
   readonly nowMs: number
+}
+
+const laneRoom = async (tx: Tx, lane: number, { consumer, laneWindow }: Take): Promise<number> => {
+  if (laneWindow === undefined) return Number.MAX_SAFE_INTEGER
+  return laneWindow - ((await tx.first(countOfLane, { lane, consumer }))?.n ?? 0)
 }
 
 const collect = async (tx: Tx, input: Take, last: number, outstanding: number): Promise<StoredUpdate[]> => {
@@ -153,8 +199,12 @@ const collect = async (tx: Tx, input: Take, last: number, outstanding: number): 
   // Lanes of what is handed out already may stand before the others.
   for (const lane of await tx.all(freeLanes, { app: appId, bot, nowMs, limit: limit + outstanding })) {
     if (isFull()) break
-    if (lane.lease_id !== null) await tx.run(setDue, { id: lane.id, dueMs: lane.due_at_ms })
-    for (const row of await tx.all(pendingOf, { lane: lane.id, consumer, limit: limit - updates.length })) {
+    const room = Math.min(limit - updates.length, await laneRoom(tx, lane.id, input))
+    const pending = room > 0 ? await tx.all(pendingOf, { lane: lane.id, consumer, limit: room }) : []
+    // To the end of the row, so that the next look begins with others; not what is to wait, or is parked.
+    const isTouched = pending.length > 0 || lane.lease_id !== null
+    if (isTouched && lane.due_at_ms <= nowMs) await tx.run(setDue, { id: lane.id, dueMs: nowMs })
+    for (const row of pending) {
       const offset = last + updates.length + 1
       await tx.run(handOut, { id: row.id, consumer, offset })
       const { attempts, ...rest } = row
@@ -196,6 +246,12 @@ export const updates = {
   acknowledge: write(async (tx, input: BotId & { offset: number; nowMs: number }): Promise<number> => {
     await requirePulling(tx, input)
     return acknowledge(tx, input, input.offset, input.nowMs)
+  }),
+
+  /** What was handed out, to whomever, by its id; answers how many updates are delivered by that. */
+  acknowledgeIds: write(async (tx, input: BotId & { ids: readonly string[]; nowMs: number }): Promise<number> => {
+    await requirePulling(tx, input)
+    return acknowledgeIds(tx, input, input.ids, input.nowMs)
   }),
 
   /** Another consumer may take its place at once. */
