@@ -20,7 +20,7 @@ import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Live } from '../live/live.ts'
 import type { GroupFilter } from '../storage/sql/groups.ts'
-import type { MemberChange, MemberOutcome } from '../storage/sql/members.ts'
+import type { MemberChange, MemberOutcome } from '../storage/sql/member-rows.ts'
 import type { Store } from '../storage/store.ts'
 import { hashPassword } from './password.ts'
 

@@ -30,7 +30,7 @@ import {
   toGroup,
 } from './group-rows.ts'
 import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
-import { type MemberChange, type MemberOutcome, putMembers, refusalOf } from './members.ts'
+import { type MemberChange, type MemberOutcome, putMembers, refusalOf } from './member-rows.ts'
 import { assertRoomInApp } from './quotas.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'

@@ -1,32 +1,17 @@
-import {
-  type AppId,
-  type ErrorCode,
-  type Guid,
-  groupConversationId,
-  type MemberLists,
-  type Scope,
-  SYSTEM_UID,
-  type Uid,
-  type User,
-  type WebhookTrigger,
-} from '@confab/protocol'
+import { type AppId, type ErrorCode, type Guid, type Scope, SYSTEM_UID, type Uid, type User } from '@confab/protocol'
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
+import type { Told } from '../../callbacks/tell.ts'
 import { mayAddMembers, mayGiveScope, mayManageMember } from '../../groups/group.policy.ts'
-import { type Actor, actorUid } from '../../kernel/actor.ts'
+import type { Actor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
 import type { StoredMessage } from '../../messages/message.ts'
 import { membersShown } from '../../roles/permission.policy.ts'
-import { systemUser, userEntity } from '../../users/user.ts'
-import { announce } from './announce.ts'
-import { startReading, stopReading } from './conversation-rows.ts'
 import {
   assertAllowed,
   assertVisible,
   type GroupRow,
-  groupEntity,
   lockGroup,
   type Membership,
   membershipOf,
@@ -35,204 +20,37 @@ import {
   standingOf,
 } from './group-rows.ts'
 import { contains, countOf, oneOf, pageIn, prefix } from './lists.ts'
+import { type MemberNews, type MembersChange, tellOfMembers } from './member-news.ts'
+import {
+  deleteBan,
+  insertBan,
+  isBanned,
+  leaveGroup,
+  type MemberChange,
+  type MemberKey,
+  type MemberOutcome,
+  putMember,
+  uidsOf,
+  updateScope,
+} from './member-rows.ts'
 import { writeGroupAction } from './message-rows.ts'
-import { botOf, subscribersIn } from './outbox.ts'
-import { hasAllGroups, holdMemberships, quotaReached } from './quotas.ts'
+import { holdMemberships } from './quotas.ts'
 import { shownTo, viewerOf } from './relation-rows.ts'
 import { assertPermitted, scopePermissionsOf } from './role-rows.ts'
-import { read, statement, type Tx, write } from './seam.ts'
+import { read, type Tx, write } from './seam.ts'
 import { findActive, requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
-
-export type MemberList = keyof MemberLists
-
-/** A uid in one of the lists of a call. */
-export interface MemberChange {
-  readonly list: MemberList
-  readonly uid: Uid
-}
-
-/** What became of it. */
-export interface MemberOutcome extends MemberChange {
-  readonly failure: ErrorCode | undefined
-  readonly action: StoredMessage | undefined
-}
-
-const SCOPE_OF: Readonly<Record<Exclude<MemberList, 'usersToBan'>, Scope>> = {
-  admins: 'admin',
-  moderators: 'moderator',
-  participants: 'participant',
-}
-
-type Key = { app: AppId; guid: Guid; uid: Uid }
-const insertMember = statement<Key & { scope: string; now: number }>(
-  'members.insert',
-  `INSERT INTO members (app_id, guid, uid, scope, joined_at) VALUES (:app, :guid, :uid, :scope, :now)`,
-)
-const deleteMember = statement<Key>(
-  'members.delete',
-  'DELETE FROM members WHERE app_id = :app AND guid = :guid AND uid = :uid',
-)
-const updateScope = statement<Key & { scope: string }>(
-  'members.update_scope',
-  'UPDATE members SET scope = :scope WHERE app_id = :app AND guid = :guid AND uid = :uid',
-)
-const leavePlace = statement<{ app: string; guid: string }>(
-  'members.leave_place',
-  'UPDATE groups SET members_count = members_count - 1 WHERE app_id = :app AND guid = :guid',
-)
-/** Changes nothing where the group is full. */
-const takePlace = statement<{ app: string; guid: string; max: number }>(
-  'members.take_place',
-  `UPDATE groups SET members_count = members_count + 1
-   WHERE app_id = :app AND guid = :guid AND (:max = 0 OR members_count < :max)`,
-)
-const findBan = statement<Key, { banned_at: number }>(
-  'bans.find',
-  'SELECT banned_at FROM banned_users WHERE app_id = :app AND guid = :guid AND uid = :uid',
-)
-const insertBan = statement<Key & { now: number }>(
-  'bans.insert',
-  'INSERT INTO banned_users (app_id, guid, uid, banned_at) VALUES (:app, :guid, :uid, :now)',
-)
-const deleteBan = statement<Key>(
-  'bans.delete',
-  'DELETE FROM banned_users WHERE app_id = :app AND guid = :guid AND uid = :uid',
-)
-
-const isBanned = async (tx: Tx, key: Key): Promise<boolean> => (await tx.first(findBan, key)) !== undefined
-
-export const leaveGroup = async (tx: Tx, key: Key): Promise<boolean> => {
-  if ((await tx.run(deleteMember, key)) === 0) return false
-  await stopReading(tx, key.app, key.guid, key.uid)
-  await tx.run(leavePlace, { app: key.app, guid: key.guid })
-  return true
-}
-
-/** Whoever holds the group counts: of two that want the last place, one gets it. */
-const joinGroup = async (tx: Tx, key: Key, scope: Scope, now: number): Promise<ErrorCode | undefined> => {
-  const { app, guid, uid } = key
-  if ((await membershipOf(tx, app, guid, uid)) !== undefined) return 'ERR_ALREADY_JOINED'
-  if (await hasAllGroups(tx, app, uid)) return 'ERR_PLAN_QUOTA_RESTRICTION'
-  if ((await tx.run(takePlace, { app, guid, max: tx.limits.groupSize })) === 0) return 'ERR_NO_VACANCY'
-  await tx.run(insertMember, { ...key, scope, now })
-  await startReading(tx, app, guid, uid)
-  return undefined
-}
-
-/** What a refusal names. */
-export const refusalOf = (tx: Tx, failure: ErrorCode, guid: Guid): AppError => {
-  if (failure === 'ERR_PLAN_QUOTA_RESTRICTION') return quotaReached(tx, 'groupsPerUser')
-  const full = failure === 'ERR_NO_VACANCY' && { members: `at most ${tx.limits.groupSize}` }
-  return new AppError(failure, { details: { guid, ...full } })
-}
-
-/** Joins or bans one user; answers what stands in the way. The caller holds the group, and the memberships of the user. */
-export const putMember = async (
-  tx: Tx,
-  app: AppId,
-  guid: Guid,
-  change: MemberChange,
-  now: number,
-): Promise<ErrorCode | undefined> => {
-  const key = { app, guid, uid: change.uid }
-  if ((await findActive(tx, app, change.uid)) === undefined) return 'ERR_UID_NOT_FOUND'
-  const banned = await isBanned(tx, key)
-  if (change.list === 'usersToBan') {
-    if (banned) return 'ERR_ALREADY_BANNED'
-    await leaveGroup(tx, key)
-    await tx.run(insertBan, { ...key, now })
-    return undefined
-  }
-  if (banned) return 'ERR_BANNED_GROUPMEMBER'
-  return joinGroup(tx, key, SCOPE_OF[change.list], now)
-}
-
-const uidsOf = (changes: readonly MemberChange[]): Uid[] => changes.map(({ uid }) => uid)
-
-/** Joins and bans without telling the group: for its creation. */
-export const putMembers = async (
-  tx: Tx,
-  input: { app: AppId; guid: Guid; changes: readonly MemberChange[]; now: number },
-): Promise<MemberOutcome[]> => {
-  const outcomes: MemberOutcome[] = []
-  await holdMemberships(tx, input.app, uidsOf(input.changes))
-  for (const change of input.changes) {
-    const failure = await putMember(tx, input.app, input.guid, change, input.now)
-    outcomes.push({ ...change, failure, action: undefined })
-  }
-  return outcomes
-}
 
 /** What every operation on a member has in hand. */
 interface Case {
   readonly app: AppId
   readonly group: GroupRow
   readonly by: UserRow | undefined
-  readonly key: Key
+  readonly key: MemberKey
   readonly membership: Membership | undefined
 }
 
-interface MemberInput {
-  readonly actor: Actor
-  readonly appCreatedAt: number
-  readonly guid: Guid
+interface MemberInput extends MembersChange {
   readonly uid: Uid
-  readonly telling: Telling
-}
-
-/** What is told of members: the group as it is then, who it is about, and who did it, unless they did it themselves. */
-const newsOf = async (
-  tx: Tx,
-  { actor, appCreatedAt, guid }: Pick<MemberInput, 'actor' | 'appCreatedAt' | 'guid'>,
-  { trigger, by, members, scopes }: Pick<MemberNews, 'trigger' | 'by' | 'members' | 'scopes'>,
-): Promise<string> => {
-  const more = scopes && { scope: scopes.new, oldScope: scopes.old }
-  const isOwn = trigger === 'group_member_joined' || trigger === 'group_member_left'
-  return JSON.stringify({
-    group: groupEntity(await requireGroup(tx, actor.appId, guid)),
-    members: Object.fromEntries(members.map((row) => [row.uid, { ...userEntity(toUser(row)), ...more }])),
-    ...(!isOwn && { by: userEntity(by === undefined ? systemUser(appCreatedAt) : toUser(by)) }),
-  })
-}
-
-export interface MemberNews {
-  trigger: Extract<WebhookTrigger, `group_member_${string}`>
-  by: UserRow | undefined
-  members: readonly UserRow[]
-  action: StoredMessage
-  scopes?: { old: Scope; new: Scope }
-}
-
-const botTriggers = [
-  ...(['group_member_added', 'group_member_kicked', 'group_member_joined', 'group_member_left'] as const),
-] as const
-
-/** Tells the bots of the group that have asked for it, those that it is about, and the webhooks of the app. */
-export const tellOfMembers = async (
-  tx: Tx,
-  input: Pick<MemberInput, 'actor' | 'appCreatedAt' | 'guid' | 'telling'>,
-  all: readonly MemberNews[],
-): Promise<Told> => {
-  const { actor, guid, telling } = input
-  const app = actor.appId
-  const last = all.at(-1)
-  if (last === undefined) return nobodyTold
-  const what = all.map((news) => ({ trigger: news.trigger, data: () => newsOf(tx, input, news) }))
-  const about = all.find(({ trigger }) => botTriggers.some((known) => known === trigger))
-  const trigger = botTriggers.find((known) => known === about?.trigger)
-  const uids = about?.members.map(({ uid }) => uid) ?? []
-  const question = { app, guid, uids, by: actorUid(actor) }
-  const bots = trigger === undefined ? [] : await subscribersIn(tx, { ...question, trigger })
-  return announce(tx, telling, {
-    app,
-    key: groupConversationId(guid),
-    messageId: Number((about ?? last).action.id),
-    ...(about !== undefined &&
-      trigger !== undefined && {
-        forBots: { trigger, data: () => newsOf(tx, input, about), byBot: () => botOf(tx, actor), bots },
-      }),
-    what,
-  })
 }
 
 const openCase = async (tx: Tx, { actor, guid, uid }: MemberInput): Promise<Case> => {
@@ -273,13 +91,7 @@ export const members = {
   add: write(
     async (
       tx,
-      input: {
-        actor: Actor
-        appCreatedAt: number
-        guid: Guid
-        changes: readonly MemberChange[]
-        telling: Telling
-      },
+      input: MembersChange & { changes: readonly MemberChange[] },
     ): Promise<{ outcomes: readonly MemberOutcome[]; told: Told }> => {
       const { actor, appCreatedAt, guid, telling } = input
       const now = toSeconds(telling.nowMs)
