@@ -40,6 +40,8 @@ const signed = (secret: string, { headers, body }: ReceivedCallback): string => 
 export class Bots {
   /** The secrets that may sign, of each bot. */
   readonly secrets = new Map<string, string[]>()
+  /** What was signed with none of them while there may be one that nobody knows yet. */
+  readonly #rotating = new Map<string, (() => void)[]>()
   readonly receivers = new Map<string, CallbackReceiver>()
   /** What the scenario wants done with a callback, if anything. */
   choose: ((bot: string, callback: ReceivedCallback) => Misbehaviour | undefined) | undefined
@@ -63,6 +65,17 @@ export class Bots {
     this.#host = parts.host
     this.#random = streamOf(parts.seed, 'receivers')
     this.#kinds = shuffled(this.#random, byTheWay).slice(0, KINDS_PER_RUN)
+  }
+
+  /** @param rotate answers the new secret; callbacks that it signs may come before that answer */
+  async learnSecret(bot: string, rotate: () => Promise<string>): Promise<string> {
+    const unchecked: (() => void)[] = []
+    this.#rotating.set(bot, unchecked)
+    const secret = await rotate()
+    this.secrets.get(bot)?.push(secret)
+    this.#rotating.delete(bot)
+    for (const check of unchecked) check()
+    return secret
   }
 
   async open(bot: string, port?: number): Promise<CallbackReceiver> {
@@ -130,10 +143,7 @@ export class Bots {
     callback: ReceivedCallback,
     behaviour: Behaviour,
   ): void {
-    const signatures = String(callback.headers['webhook-signature']).split(' ')
-    if (!(this.secrets.get(bot) ?? []).some((secret) => signatures.includes(signed(secret, callback)))) {
-      this.#chronicle.wrong(`${bot} ${muid}: the signature is wrong`)
-    }
+    this.#checkSignature(bot, muid, callback)
     const before = this.#bodies.get(deliveryId) ?? callback.body
     this.#bodies.set(deliveryId, before)
     if (before !== callback.body) this.#chronicle.wrong(`${bot} ${muid}: other bytes under the same id`)
@@ -147,6 +157,14 @@ export class Bots {
     const delayMs = 'delayMs' in behaviour ? (behaviour.delayMs ?? 0) : 0
     // Who cannot be heard is not waited for.
     this.#busyUntil.set(lane, { atMs: unheard ? now : now + Math.min(delayMs, SURELY_BUSY_MS), life })
+  }
+
+  #checkSignature(bot: string, muid: string, callback: ReceivedCallback): void {
+    const signatures = String(callback.headers['webhook-signature']).split(' ')
+    if ((this.secrets.get(bot) ?? []).some((secret) => signatures.includes(signed(secret, callback)))) return
+    const again = this.#rotating.get(bot)
+    if (again === undefined) this.#chronicle.wrong(`${bot} ${muid}: the signature is wrong`)
+    else again.push(() => this.#checkSignature(bot, muid, callback))
   }
 
   #byTheWay(): Misbehaviour {

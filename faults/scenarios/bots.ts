@@ -69,13 +69,14 @@ const rotated: Scenario = {
     withBacklog(run, async (bot) => {
       run.injected('F22 secret rotated with backlog')
       const overlapSeconds = pick(run.random, [0, 60])
-      const { data } = await run.client.request<{ signingSecret: string }>('POST', `/bots/${bot}/secret/rotate`, {
-        body: { overlapSeconds },
+      const secret = await run.bots.learnSecret(bot, async () => {
+        const path = `/bots/${bot}/secret/rotate`
+        const { data } = await run.client.request<{ signingSecret: string }>('POST', path, { body: { overlapSeconds } })
+        return data.signingSecret
       })
-      run.bots.secrets.get(bot)?.push(data.signingSecret)
       await pause(IN_FLIGHT_MS)
       // Without an overlap the old one signs no more; with one, both do.
-      run.bots.secrets.set(bot, [data.signingSecret])
+      run.bots.secrets.set(bot, [secret])
       run.bots.choose = undefined
     }),
 }
