@@ -41,7 +41,7 @@ const table = (heads: readonly string[], rows: readonly (readonly string[])[]): 
 const RULES_ELSEWHERE: Readonly<Record<string, string>> = {
   'SendMessage.data': 'object; [its rules](#what-a-message-holds)',
   'SendMessage.receiverType': '`user` or `group`',
-  'SendMessage.category': '`message` or `custom`; default `message`',
+  'SendMessage.category': '`message`, `custom` or `interactive`; default `message`',
   'SendMessage.type': 'string; default `text`',
   'EditMessage.data': 'object; [its rules](#what-a-message-holds)',
 }

@@ -258,6 +258,12 @@ export const UnreadCount = Type.Object({
 
 export const keyScopes = ['authOnly', 'fullAccess'] as const
 export type KeyScope = (typeof keyScopes)[number]
+/** What the documents called them before, and in places still do. */
+const olderKeyScopes = { userauth: 'authOnly', admin: 'fullAccess' } as const satisfies Record<string, KeyScope>
+export const givenKeyScopes = [...keyScopes, 'userauth', 'admin'] as const
+type GivenKeyScope = (typeof givenKeyScopes)[number]
+export const keyScopeOf = (given: GivenKeyScope): KeyScope =>
+  given === 'userauth' || given === 'admin' ? olderKeyScopes[given] : given
 
 export const ApiKey = Type.Object(
   {

@@ -7,8 +7,8 @@ import { botSettingChanges } from './bot-settings.ts'
 import {
   GroupChatSetting,
   GroupType,
+  givenKeyScopes,
   JsonObject,
-  keyScopes,
   mediaTypes,
   Scope,
   scopes,
@@ -128,7 +128,9 @@ export const ListPage = Type.Object(PageQuery)
 
 // API keys --------------------------------------------------------------------------------------------------------
 
-const KeyScope = Type.Enum(keyScopes)
+const KeyScope = Type.Enum(givenKeyScopes, {
+  description: '`userauth` and `admin` are older names of `authOnly` and `fullAccess`.',
+})
 export const CreateApiKey = Type.Object({ name: Name, scope: Type.Optional(KeyScope) })
 export const UpdateApiKey = Type.Object({ name: Type.Optional(Name), scope: Type.Optional(KeyScope) })
 export const ListApiKeys = Type.Object({ ...PageQuery, scope: Type.Optional(KeyScope), searchKey: Search })

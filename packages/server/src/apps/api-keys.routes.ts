@@ -1,4 +1,4 @@
-import { ApiKey, CreateApiKey, ListApiKeys, one, page, Success, UpdateApiKey } from '@confab/protocol'
+import { ApiKey, CreateApiKey, keyScopeOf, ListApiKeys, one, page, Success, UpdateApiKey } from '@confab/protocol'
 import { answerPage, pageRequestOf, succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
@@ -6,6 +6,11 @@ import { definedOf } from '../kernel/defined.ts'
 import type { ManageApiKeys } from './manage-api-keys.ts'
 
 const tag = 'API keys'
+
+const withScope = <T extends { scope?: Parameters<typeof keyScopeOf>[0] | undefined }>({ scope, ...rest }: T) => ({
+  ...definedOf(rest),
+  ...(scope !== undefined && { scope: keyScopeOf(scope) }),
+})
 
 export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
   route({
@@ -15,7 +20,7 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     summary: 'Create an API key',
     body: CreateApiKey,
     answer: one(ApiKey),
-    handle: async ({ app, body }) => ({ data: await keys.create({ ...definedOf(body), appId: app.id }) }),
+    handle: async ({ app, body }) => ({ data: await keys.create({ ...withScope(body), appId: app.id }) }),
   }),
   route({
     method: 'GET',
@@ -27,7 +32,7 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     handle: async ({ app, query }) => {
       const request = pageRequestOf(query)
       const { scope, searchKey } = query
-      return answerPage(await keys.list({ appId: app.id, ...definedOf({ scope, searchKey }), page: request }), request)
+      return answerPage(await keys.list({ appId: app.id, ...withScope({ scope, searchKey }), page: request }), request)
     },
   }),
   route({
@@ -48,7 +53,7 @@ export const apiKeyRoutes = (keys: ManageApiKeys): readonly Route[] => [
     body: UpdateApiKey,
     answer: one(ApiKey),
     handle: async ({ app, caller, params, body }) => ({
-      data: await keys.update({ ...definedOf(body), appId: app.id, key: params.apiKey, by: caller }),
+      data: await keys.update({ ...withScope(body), appId: app.id, key: params.apiKey, by: caller }),
     }),
   }),
   route({

@@ -41,12 +41,15 @@ const KEY_END = 4
 const endOf = (secret: string): string => secret.slice(-KEY_END)
 
 const SECRET: ReadonlySet<string> = new Set(['apiKey', 'authToken'])
+/** Those of which `A` and `a` are two. */
+const EXACT: ReadonlySet<string> = new Set(['id', 'webhookId', 'permission', 'reaction', 'sessionId'])
 
 const targetOf = (path: string, params: unknown): string | null => {
   const values = new Map(Object.entries(params ?? {}))
   const ids = [...path.matchAll(/:(\w+)/g)].map(([, name = '']) => {
     const id = String(values.get(name))
-    return SECRET.has(name) ? endOf(id) : name === 'id' ? id : id.toLowerCase()
+    if (SECRET.has(name)) return endOf(id)
+    return EXACT.has(name) ? id : id.toLowerCase()
   })
   return ids.length === 0 ? null : ids.join('/')
 }

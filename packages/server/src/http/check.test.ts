@@ -25,6 +25,8 @@ test('a body that may be left out', () => {
   const check = makeCheck(DeleteOptions, 'body')
   expect(check(null)).toBe(null)
   expect(check({ permanent: true, uid: 'bob' })).toEqual({ permanent: true })
+  expect(problemsOf(() => check([1]))).toEqual({ body: 'must be object' })
+  expect(problemsOf(() => check({ permanent: 'yes' }))).toEqual({ permanent: 'must be boolean' })
 })
 
 test('what an object inherits is not in it', () => {
@@ -55,6 +57,14 @@ test.each([
   [{ tags: 'a,b' }, { page: 1, perPage: 100, tags: ['a', 'b'] }],
   [{ tags: ['a', 'b,c'] }, { page: 1, perPage: 100, tags: ['a', 'b', 'c'] }],
   [{ 'tags[]': ['a', 'b'] }, { page: 1, perPage: 100, tags: ['a', 'b'] }],
+  [
+    { 'tags[1]': 'b', 'tags[0]': 'a', 'tags[10]': 'c,d' },
+    { page: 1, perPage: 100, tags: ['a', 'b', 'c', 'd'] },
+  ],
+  [
+    { 'tags[x]': 'a', 'tagsx[0]': 'b', 'role[0]': 'c' },
+    { page: 1, perPage: 100 },
+  ],
   [{ searchKey: '' }, { page: 1, perPage: 100 }],
   [{ role: ['a', 'b'] }, { page: 1, perPage: 100, role: 'b' }],
   [{ appId: 'other' }, { page: 1, perPage: 100 }],

@@ -24,9 +24,14 @@ const wordsOf = (problem: Problem): string => {
   return problem.message
 }
 
+/** Of a body that may be left out: that it is there, and not as it should be, is told by what is wrong in it. */
+const isOfAbsence = ({ keyword, params }: Problem): boolean =>
+  (keyword === 'type' && 'type' in params && params.type === 'null') || keyword === 'anyOf'
+
 const detailsOf = (problems: Iterable<Problem>, part: string): ErrorDetails => {
   const details: Record<string, string> = {}
   for (const problem of problems) {
+    if (isOfAbsence(problem)) continue
     if (problem.keyword === 'required' && 'requiredProperties' in problem.params) {
       const at = problem.instancePath === '' ? '' : `${fieldOf(problem.instancePath, part)}.`
       for (const name of problem.params.requiredProperties as string[]) details[`${at}${name}`] ??= 'is required'
@@ -91,8 +96,20 @@ const converters: Readonly<Record<string, Converter>> = {
   array: (texts) => texts.flatMap((text) => text.split(',')).filter((text) => text !== ''),
 }
 
+/** As `key[]`, or as `key[0]`, `key[1]`, …, which is how PHP and others write lists. */
+const listIn = (raw: Raw, name: string): readonly string[] | undefined => {
+  const found = Object.entries(raw)
+    .map(([key, value = []]) => ({
+      at: key.startsWith(name) ? /^\[(\d{0,9})\]$/.exec(key.slice(name.length)) : null,
+      value,
+    }))
+    .filter(({ at }) => at !== null)
+    .sort((a, b) => Number(a.at?.[1]) - Number(b.at?.[1]))
+  return found.length === 0 ? undefined : found.flatMap(({ value }) => value)
+}
+
 /**
- * Converts the text of a query by the types of its schema: `1` and `true`, `a,b` and repeated keys, `key[]`.
+ * Converts the text of a query by the types of its schema: `1` and `true`, `a,b` and repeated keys, `key[]`, `key[0]`.
  * Empty values are as if they were not there; what the schema does not name is left out.
  */
 export const makeQueryCheck = (schema: TSchema | undefined): Check => {
@@ -109,7 +126,7 @@ export const makeQueryCheck = (schema: TSchema | undefined): Check => {
     const raw = value as Raw
     const query: Record<string, unknown> = {}
     for (const { name, convert, initial, isList } of fields) {
-      const given = raw[name] ?? (isList ? raw[`${name}[]`] : undefined)
+      const given = raw[name] ?? (isList ? listIn(raw, name) : undefined)
       const texts = given === undefined ? [] : [given].flat()
       if (texts.length > 0 && (isList || last(texts) !== '')) query[name] = convert(texts)
       else if (initial !== undefined) query[name] = initial

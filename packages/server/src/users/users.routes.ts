@@ -38,7 +38,6 @@ const filterOf = (query: ListUsers, actor: Actor): UserFilter => {
     uids: (query.uids ?? []).map(parseUid),
     friendsOnly: query.friendsOnly ?? false,
     hideBlockedUsers: query.hideBlockedUsers ?? false,
-    // While nobody is online all have one status: they stand in the order of their uids.
     sortBy: query.sortBy ?? 'uid',
     descending: query.sortOrder === 'desc',
     deactivated: actor.kind === 'user' ? 'without' : deactivatedOf(query),

@@ -405,6 +405,9 @@ const operations: Operations = {
     expectKeys((await api.ok('GET', `/apikeys/${apiKey}`)).data, KEY)
   },
   'PUT /apikeys/:apiKey': async ({ api, apiKey }) => {
+    const older = await api.ok('PUT', `/apikeys/${apiKey}`, { body: { scope: 'userauth' } })
+    expect(older.data.scope).toBe('authOnly')
+    expect((await api.ok('PUT', `/apikeys/${apiKey}`, { body: { scope: 'admin' } })).data.scope).toBe('fullAccess')
     const body = { name: 'Better', scope: 'fullAccess' }
     expectKeys((await api.ok('PUT', `/apikeys/${apiKey}`, { body })).data, KEY)
     expect((await api.ok('GET', '/users', { key: apiKey })).data.length).toBeGreaterThan(0)
