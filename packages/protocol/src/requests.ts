@@ -204,6 +204,7 @@ export const ListMembers = Type.Object({
   ...PageQuery,
   searchKey: Search,
   scopes: Type.Optional(Type.Array(Type.Enum(scopes), { maxItems: 3 })),
+  status: Type.Optional(Type.Enum(['available', 'offline'])),
 })
 export type ListMembers = Static<typeof ListMembers>
 export const ChangeScope = Type.Union([Type.Object({ scope: Type.Optional(Scope) }), Type.Null()])

@@ -128,6 +128,8 @@ export const makeFetchUpdates = ({ store, clock, ids, log }: FetchUpdatesDeps): 
 
     acknowledge: async (of, { offset, ids: named }) => {
       if ((offset === undefined) === (named === undefined)) {
+        // A bot that is not there, or is called, comes first.
+        await store.updates.acknowledgeIds({ ...of, ids: [], nowMs: clock.now() })
         throw badRequest({ offset: 'is needed, or ids, and not both' })
       }
       const nowMs = clock.now()

@@ -44,6 +44,13 @@ const isOneOf = (messages: ReadonlySet<string>, frame: Buffer): boolean => {
   return type === 'message' && body.id !== undefined && messages.has(body.id)
 }
 
+const PING_BYTES_MAX = 64
+const isPing = (data: RawData): boolean => {
+  if (!Buffer.isBuffer(data) || data.length > PING_BYTES_MAX) return false
+  const frame = readFrame(data.toString())
+  return frame !== undefined && 'action' in frame
+}
+
 const PONG = '{"action":"pong"}'
 const asText = { binary: false } as const
 const BURST_SECONDS = 5
@@ -176,9 +183,16 @@ export class Session implements Ear {
     this.received += 1
     this.lastHeardMs = this.#deps.clock.now()
     if (this.state === 'closed') return
-    if (!this.#mayTalk()) this.#deps.onIgnored('too_many')
+    // Who has said too much is still there: a client without its pong goes away, and comes back to say it all again.
+    if (this.state === 'open' && !isBinary && isPing(data)) this.#pong()
+    else if (!this.#mayTalk()) this.#deps.onIgnored('too_many')
     else if (isBinary) this.#deps.onIgnored('binary')
     else this.#handle(data.toString())
+  }
+
+  #pong(): void {
+    if (this.#socket.bufferedAmount > this.#deps.maxBuffered) this.end('slow')
+    else this.#socket.send(PONG)
   }
 
   /** A bucket that fills with time. */
@@ -215,7 +229,7 @@ export class Session implements Ear {
   #hear(text: string): void {
     const frame = readFrame(text)
     if (frame === undefined) this.#deps.onIgnored('malformed')
-    else if ('action' in frame) this.#socket.send(PONG)
+    else if ('action' in frame) this.#pong()
     else this.#deps.hear(this, frame)
   }
 }

@@ -41,9 +41,9 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     answer: pageWithCursor(User),
     handle: async ({ actor, params, query }) => {
       const request = pageRequestOf(query)
-      const { scopes, searchKey } = query
+      const { scopes, searchKey, status } = query
       const guid = parseGuid(params.guid)
-      const found = await members.list({ actor, guid, page: request, ...definedOf({ scopes, searchKey }) })
+      const found = await members.list({ actor, guid, page: request, ...definedOf({ scopes, searchKey, status }) })
       return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows) }, request))
     },
   }),

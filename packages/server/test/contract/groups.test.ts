@@ -59,6 +59,42 @@ describeEngines('groups', (engine) => {
     expect(data.map(({ uid }: Json) => uid)).toEqual([ann, cara])
   })
 
+  test('nobody who is banned becomes the owner, and no owner acts who is not a member', async () => {
+    const { ann, bob, cara, group } = await makeScene(api)
+    await api.ok('POST', `/groups/${group}/bannedusers/${cara}`)
+    await api.fails('ERR_BANNED_GROUPMEMBER', 'PUT', `/groups/${group}`, { body: { owner: cara } })
+    const ownerOf = async (): Promise<string> => (await api.ok('GET', `/groups/${group}`)).data.owner
+    expect(await ownerOf()).toBe(ann)
+    // The app removes the owner: the group is the app's then.
+    await api.ok('DELETE', `/groups/${group}/members/${ann}`)
+    expect(await ownerOf()).toBe('app_system')
+    const toBob = { body: { owner: bob } }
+    await api.fails('ERR_GROUP_NO_CLEARANCE', 'PATCH', `/groups/${group}/owner`, { ...toBob, onBehalfOf: ann })
+    await api.ok('PATCH', `/groups/${group}/owner`, toBob)
+    await api.ok('POST', `/groups/${group}/bannedusers/${bob}`)
+    expect(await ownerOf()).toBe('app_system')
+  })
+
+  test('members and banned users are shown as whoever acts stands to them; members by status, too', async () => {
+    const { ann, bob, cara, group } = await makeScene(api)
+    await api.ok('POST', `/users/${ann}/blockedusers`, { body: { blockedUids: [bob, cara] } })
+    await api.ok('POST', `/groups/${group}/bannedusers/${cara}`)
+    const rows = async (list: string, onBehalfOf?: string, query: object = {}): Promise<Json[]> =>
+      (await api.ok('GET', `/groups/${group}/${list}`, { onBehalfOf, query })).data
+    const blocked = { blockedByMe: true, blockedByMeAt: expect.any(Number), blockedAt: expect.any(Number) }
+    const [own, other] = await rows('members', ann)
+    expect(own).toMatchObject({ uid: ann, scope: 'admin', joinedAt: expect.any(Number) })
+    expect(own).not.toHaveProperty('conversationId')
+    expect(other).toMatchObject({ uid: bob, conversationId: `${ann}_user_${bob}`, scope: 'moderator', ...blocked })
+    expect(await rows('bannedusers', ann)).toMatchObject([
+      { uid: cara, conversationId: `${ann}_user_${cara}`, bannedAt: expect.any(Number), ...blocked },
+    ])
+    expect((await rows('members'))[1]).not.toHaveProperty('conversationId')
+    expect(await rows('members', ann, { status: 'available' })).toEqual([])
+    const { data, meta } = await api.ok('GET', `/groups/${group}/members`, { query: { status: 'offline' } })
+    expect([data.length, meta.pagination.total]).toEqual([3, 3])
+  })
+
   test('25 members per call, each for themself, in the order admins, moderators, participants', async () => {
     const { ann, bob, cara } = scene
     await create('many')

@@ -33,6 +33,8 @@ describeEngines('messages', (engine) => {
     expect(one).toMatchObject({ sender: 'app_system', conversationId: `${ann}_user_app_system` })
     expect(one.data.entities.sender.entity).toMatchObject({ uid: 'app_system', name: 'System' })
     expect((await send(toGroup(group))).conversationId).toBe(`group_${group}`)
+    const { data } = await api.ok('GET', '/users/app_system/messages', { onBehalfOf: ann })
+    expect(data.map(({ id }: Json) => id)).toContain(one.id)
   })
 
   test('text is kept as it is', async () => {

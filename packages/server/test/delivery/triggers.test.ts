@@ -128,10 +128,12 @@ describeEngines('a bot with triggers', (engine) => {
     const told = (await receiver.waitFor(5, WAIT_MS)).slice(1)
     expect(triggersOf(told)).toEqual(ALL)
     const [edited, deleted, added, kicked] = told.map((one) => bodyOf(one).data)
+    // What the app changes is told as its author's own.
     expect([edited.message, deleted.message].map((one) => [one.sender, one.data.entities.by.entity.uid])).toEqual([
-      [uid, uid],
-      [uid, uid],
+      ['ann', 'ann'],
+      ['ann', 'ann'],
     ])
+    expect(deleted.message.data.entities.on.entity.deletedBy).toBe(uid)
     expect(edited.message.data.entities.on.entity.editedBy).toBe(uid)
     expect([added.by.uid, kicked.by.uid]).toEqual([uid, uid])
   })

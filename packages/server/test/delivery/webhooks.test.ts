@@ -79,6 +79,23 @@ describeEngines('webhooks', (engine) => {
     expect((await deliveries())[0].bot).toBeUndefined()
   })
 
+  test('hear of receipts: of the newest that somebody else has said, whatever was said or changed since', async () => {
+    await makeUsers(server, `${hook}-a`, `${hook}-b`)
+    const [one, two] = [`${hook}-a`.toLowerCase(), `${hook}-b`.toLowerCase()]
+    await makeHook(['message_read_receipt', 'message_delivery_receipt'])
+    const asked = await say(server, one, two, 'asked')
+    const own = await say(server, two, one, 'answered before it was read')
+    await api.ok('PUT', `/messages/${own.id}`, { body: { data: { text: 'edited' } } })
+    await api.ok('POST', `/users/${one}/conversation/read`, { onBehalfOf: two, body: {} })
+    const received = await receiver.waitFor(2, WAIT_MS)
+    const told = received.map((call) => bodyOf(call)).map(({ trigger, data }) => [trigger, data])
+    const receipt = { receiver: one, receiverType: 'user', type: 'receipts', sender: two, messageSender: one }
+    expect(told).toMatchObject([
+      ['message_delivery_receipt', { ...receipt, body: { action: 'delivered', messageId: asked.id } }],
+      ['message_read_receipt', { ...receipt, body: { action: 'read', messageId: asked.id } }],
+    ])
+  })
+
   test('get one attempt; what failed can be made again', async () => {
     await makeHook(['message_sent'])
     receiver.setBehaviour(() => ({ status: 500 }))

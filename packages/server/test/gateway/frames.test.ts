@@ -76,6 +76,19 @@ describeEngines('frames of the gateway', (engine) => {
       expect((await c.ann.message(({ sender }) => sender === bot)).data.text).toBe('from the bot')
     })
 
+    test('that the app edits and deletes are told to their author, too', async () => {
+      const { clients: c, say } = await setTheScene()
+      const message = await say(c.ann, toUser(c.bob.uid, 'hi'))
+      await api.ok('PUT', `/messages/${message.id}`, { body: { data: { text: 'moderated' } } })
+      await api.ok('DELETE', `/messages/${message.id}`)
+      for (const client of [c.ann, c.bob]) {
+        const edited = await client.message(({ data }) => data.action === 'edited')
+        expect(edited).toMatchObject({ sender: c.ann.uid, receiver: c.bob.uid })
+        expect(edited.data.entities.on.entity).toMatchObject({ editedBy: 'app_system', data: { text: 'moderated' } })
+        await client.message(({ data }) => data.action === 'deleted')
+      }
+    })
+
     test('that are edited and deleted are told by action messages', async () => {
       const { clients: c, say, as } = await setTheScene()
       const message = await say(c.ann, toUser(c.bob.uid, 'hi'))

@@ -125,6 +125,14 @@ describeEngines('sessions of the gateway', (engine) => {
   })
 
   describe('what clients send', () => {
+    test('may be too much, but a ping is answered all the same', async () => {
+      const { ann, bob } = await makeScene(api)
+      const client = await clients.signIn({ uid: ann })
+      for (let n = 0; n < 300; n++) client.say('typing_indicator', { user: bob }, { action: 'started' })
+      client.send({ action: 'ping', ack: 'true' })
+      await client.until('a pong', () => client.frames.some(({ action }) => action === 'pong'), 1000)
+    })
+
     test('is ignored and counted, where it is nothing that they may send', async () => {
       const { ann, bob } = await makeScene(api)
       const watch = await clients.signIn({ uid: bob })

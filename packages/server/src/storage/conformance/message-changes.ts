@@ -114,7 +114,7 @@ export const messageChangesConformance = (subject: Subject): void => {
     const action = await remove(message.id, w.app, true)
     expect(JSON.parse(action.data)).toMatchObject({
       action: 'deleted',
-      entities: { by: { entity: { uid: 'app_system' } } },
+      entities: { by: { entity: { uid: 'a' } }, on: { entity: { deletedBy: 'app_system' } } },
     })
     await expectCode(find(message.id), 'ERR_MESSAGE_ID_NOT_FOUND')
     await remove(action.id).catch(() => undefined)

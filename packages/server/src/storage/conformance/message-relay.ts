@@ -32,7 +32,7 @@ export const messageRelayConformance = (subject: Subject): void => {
       createdAtMs: w.clock.now(),
     })
     expect(claim?.head.body).toBe(
-      `{"trigger":"after_message","data":${messageJson(sent.message)},"appId":"${w.appId}",` +
+      `{"trigger":"after_message","data":${messageJson(sent.message, { withTags: true })},"appId":"${w.appId}",` +
         `"origin":{"platform":"API"},"chatAPIVersion":"3.0","region":"test","bot":"bot"}`,
     )
   })

@@ -139,8 +139,8 @@ export interface CallMoved {
 }
 
 /** The call as it is shown; `data` is as it was when it was initiated. */
-const callJson = (row: CallRow, joinedAt: number | undefined): string =>
-  `{"sessionid":${JSON.stringify(row.session_id)},"status":"${row.status}","type":"${row.type}"` +
+const callJson = (row: CallRow, joinedAt: number | undefined, status: string = row.status): string =>
+  `{"sessionid":${JSON.stringify(row.session_id)},"status":"${status}","type":"${row.type}"` +
   `,"sender":"${row.initiator}","receiverType":"${row.receiver_type}","receiver":"${row.receiver}"` +
   `,"conversationId":"${row.conversation_id}","initiatedAt":${row.initiated_at}` +
   `${row.started_at === null ? '' : `,"startedAt":${row.started_at}`}` +
@@ -154,6 +154,8 @@ interface Change {
   readonly by: UserRow
   readonly joinedAt: number | undefined
 }
+
+const OF_ONE_MEMBER: ReadonlySet<CallStep['action']> = new Set(['rejected', 'busy', 'left'])
 
 /** Writes the message that tells of it: from who acts, to the other, or to the group. */
 const tell = async (
@@ -170,6 +172,8 @@ const tell = async (
     : await findActive(tx, app, receiver as Uid).then(
         (row) => row && userEntityJson(row, appCreatedAt, call.conversation_id),
       )
+  // Clients go by the status: what a member of a group does for themself is theirs, whatever becomes of the call.
+  const shown = isGroup && OF_ONE_MEMBER.has(step.action) ? step.action : call.status
   const message = await writeMessage(tx, {
     app,
     conversationId: call.conversation_id,
@@ -180,7 +184,7 @@ const tell = async (
     type: call.type,
     data:
       `{"action":"${step.action}","entities":{"by":${userEntityJson(by, appCreatedAt)}` +
-      `,"on":{"entity":${callJson(call, joinedAt)},"entityType":"call"}` +
+      `,"on":{"entity":${callJson(call, joinedAt, shown)},"entityType":"call"}` +
       `${forJson === undefined ? '' : `,"for":${forJson}`}}}`,
     text: null,
     tags: null,

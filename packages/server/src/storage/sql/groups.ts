@@ -276,9 +276,7 @@ const setScope = statement<{ app: string; guid: string; uid: string; scope: stri
 /** A group has its owner, or is not made and not handed over. */
 const putOwner = async (tx: Tx, input: Parameters<typeof putMembers>[1]): Promise<void> => {
   for (const { failure } of await putMembers(tx, input)) {
-    if (failure === 'ERR_NO_VACANCY' || failure === 'ERR_PLAN_QUOTA_RESTRICTION') {
-      throw refusalOf(tx, failure, input.guid)
-    }
+    if (failure !== undefined) throw refusalOf(tx, failure, input.guid)
   }
 }
 

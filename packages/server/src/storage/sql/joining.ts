@@ -17,7 +17,7 @@ import { assertPermitted, rightsOf } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
 import { requireActor, requireUser, type UserRow } from './user-rows.ts'
 
-const setOwner = statement<{ app: string; guid: string; owner: string; now: number; by: string }>(
+export const setOwner = statement<{ app: string; guid: string; owner: string; now: number; by: string }>(
   'groups.set_owner',
   `UPDATE groups SET owner = :owner, updated_at = :now, updated_by = :by WHERE app_id = :app AND guid = :guid`,
 )
@@ -113,6 +113,9 @@ export const joining = {
     const by = await requireActor(tx, actor)
     const group = await lockGroup(tx, app, guid)
     assertAllowed(mayTransfer(actor.kind === 'app' ? 'app' : actor.uid === group.owner ? 'owner' : undefined))
+    if (actor.kind === 'user' && (await membershipOf(tx, app, guid, actor.uid)) === undefined) {
+      throw new AppError('ERR_GROUP_NOT_JOINED', { details: { guid } })
+    }
     await requireUser(tx, app, owner, 'owner')
     if ((await membershipOf(tx, app, guid, owner)) === undefined) {
       throw new AppError('ERR_NOT_A_MEMBER', { details: { owner } })

@@ -8,7 +8,7 @@ import { nobodyTold, type Telling, type Told } from '../../callbacks/tell.ts'
 import type { UserActor } from '../../kernel/actor.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { userEntity } from '../../users/user.ts'
-import { tellWebhooks } from './announce.ts'
+import { type OneNews, tellWebhooks } from './announce.ts'
 import {
   type ConversationState,
   latestIdOf,
@@ -61,6 +61,17 @@ const sendersBetween = statement<
      ORDER BY id DESC LIMIT :limit) AS marked
    WHERE category <> 'action'`,
 )
+/** What a mark is news of: the newest that somebody else has said of what is newly marked. */
+const newestOfOthers = statement<
+  { app: string; conversation: string; uid: string; from: number; to: number },
+  { id: number; sender: Uid; receiver_type: string; receiver: string }
+>(
+  'marks.newest_of_others',
+  `SELECT id, sender, receiver_type, receiver FROM messages
+   WHERE app_id = :app AND conversation_id = :conversation AND id > :from AND id <= :to
+     AND sender <> :uid AND category <> 'action' ORDER BY id DESC LIMIT 1`,
+)
+/** Bots mark nothing: nobody waits for them. */
 const lastBehind = (column: 'read_id' | 'delivered_id') =>
   statement<{ app: string; guid: string; conversation: string; sender: string; id: number }, { uid: string }>(
     `marks.behind_${column}`,
@@ -68,7 +79,8 @@ const lastBehind = (column: 'read_id' | 'delivered_id') =>
      LEFT JOIN user_conversations AS state
        ON state.app_id = members.app_id AND state.conversation_id = :conversation AND state.uid = members.uid
      WHERE members.app_id = :app AND members.guid = :guid AND members.uid <> :sender
-       AND COALESCE(state.${column}, 0) < :id LIMIT 1`,
+       AND COALESCE(state.${column}, 0) < :id
+       AND NOT EXISTS (SELECT 1 FROM bots WHERE bots.app_id = members.app_id AND bots.uid = members.uid) LIMIT 1`,
   )
 const someoneBehind = { delivered: lastBehind('delivered_id'), read: lastBehind('read_id') } as const
 
@@ -104,23 +116,36 @@ const TRIGGER_OF = { delivered: 'message_delivery_receipt', read: 'message_read_
 const tellOfReceipts = async (
   tx: Tx,
   telling: Telling,
-  news: { app: AppId; conversation: ConversationId; by: UserRow; id: number; moved: readonly MarkKind[] },
+  news: {
+    app: AppId
+    conversation: ConversationId
+    by: UserRow
+    state: ConversationState
+    id: number
+    moved: readonly MarkKind[]
+  },
 ): Promise<Told> => {
-  const { app, conversation: key, by, id, moved } = news
-  const row = moved.length === 0 ? undefined : await tx.first(findMessage, { app, id })
-  if (row === undefined || row.sender === by.uid) return nobodyTold
-  const { receiver_type: receiverType, receiver, sender: messageSender } = row
-  const dataOf = (action: MarkKind) => () =>
-    JSON.stringify({
-      receiver: receiverType === 'group' ? receiver : messageSender,
-      receiverType,
-      type: 'receipts',
-      sender: by.uid,
-      messageSender,
-      body: { action, messageId: idOf(id), user: userEntity(toUser(by)), timestamp: toSeconds(telling.nowMs) },
-    })
-  const what = moved.map((kind) => ({ trigger: TRIGGER_OF[kind], data: dataOf(kind) }))
-  return tellWebhooks(tx, telling, { app, key, messageId: id, what })
+  const { app, conversation: key, by, state, id, moved } = news
+  const what: OneNews[] = []
+  let messageId: number | undefined
+  for (const action of moved) {
+    const from = action === 'read' ? state.read_id : state.delivered_id
+    const row = await tx.first(newestOfOthers, { app, conversation: key, uid: by.uid, from, to: id })
+    if (row === undefined) continue
+    const { receiver_type: receiverType, receiver, sender: messageSender } = row
+    messageId = Math.max(messageId ?? 0, row.id)
+    const data = (): string =>
+      JSON.stringify({
+        receiver: receiverType === 'group' ? receiver : messageSender,
+        receiverType,
+        type: 'receipts',
+        sender: by.uid,
+        messageSender,
+        body: { action, messageId: idOf(row.id), user: userEntity(toUser(by)), timestamp: toSeconds(telling.nowMs) },
+      })
+    what.push({ trigger: TRIGGER_OF[action], data })
+  }
+  return messageId === undefined ? nobodyTold : tellWebhooks(tx, telling, { app, key, messageId, what })
 }
 
 const move = async (
@@ -186,7 +211,7 @@ export const marks = {
       const id = upTo === undefined ? latest : Math.min(Number(upTo), latest)
       const state = await stateOf(tx, app, conversation, uid)
       const moved = await move(tx, { app, conversation, uid }, state, { kind, id, now })
-      const told = await tellOfReceipts(tx, telling, { app, conversation, by, id, moved })
+      const told = await tellOfReceipts(tx, telling, { app, conversation, by, state, id, moved })
       const heard = await heardBy(tx, { app, conversation, by, party, state, id }, moved)
       return { conversationId: conversation, upTo: id === 0 ? undefined : idOf(id), moved, heard, told }
     },

@@ -19,6 +19,7 @@ import {
   requireGroup,
   standingOf,
 } from './group-rows.ts'
+import { setOwner } from './joining.ts'
 import { contains, countOf, oneOf, pageIn, prefix } from './lists.ts'
 import { type MemberNews, type MembersChange, tellOfMembers } from './member-news.ts'
 import {
@@ -35,10 +36,10 @@ import {
 } from './member-rows.ts'
 import { writeGroupAction } from './message-rows.ts'
 import { holdMemberships } from './quotas.ts'
-import { shownTo, viewerOf } from './relation-rows.ts'
+import { SEEN, toSeen, usersSeenBy, viewerOf } from './relation-rows.ts'
 import { assertPermitted, scopePermissionsOf } from './role-rows.ts'
 import { read, type Tx, write } from './seam.ts'
-import { findActive, requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
+import { findActive, requireActor, requireUser, type UserRow } from './user-rows.ts'
 
 /** What every operation on a member has in hand. */
 interface Case {
@@ -85,6 +86,16 @@ const banForbidden = (actor: Actor, group: GroupRow, { list, uid }: MemberChange
 const userMatches = (table: 'members' | 'banned_users', searchKey: string): RawBuilder<SqlBool> =>
   sql<SqlBool>`EXISTS (SELECT 1 FROM users WHERE users.app_id = ${sql.ref(`${table}.app_id`)}
     AND users.uid = ${sql.ref(`${table}.uid`)} AND (${prefix('users.uid', searchKey)} OR ${contains('users.name', searchKey)}))`
+
+const memberIs = (status: 'available' | 'offline'): RawBuilder<SqlBool> =>
+  sql<SqlBool>`EXISTS (SELECT 1 FROM users WHERE users.app_id = members.app_id AND users.uid = members.uid
+    AND users.online = ${status === 'available' ? 1 : 0})`
+
+/** A group has its owner among its members, or the app for one. Users cannot remove the owner; the app can. */
+const leaveOrphanToApp = async (tx: Tx, { app, group, by, key }: Case, now: number): Promise<void> => {
+  if (group.owner !== key.uid) return
+  await tx.run(setOwner, { app, guid: key.guid, owner: SYSTEM_UID, now, by: by?.uid ?? SYSTEM_UID })
+}
 
 export const members = {
   /** Each uid for itself: what fails for one does not fail for the others. */
@@ -135,7 +146,14 @@ export const members = {
   list: read(
     async (
       tx,
-      input: { actor: Actor; guid: Guid; scopes?: readonly Scope[]; searchKey?: string; page: PageRequest },
+      input: {
+        actor: Actor
+        guid: Guid
+        scopes?: readonly Scope[]
+        searchKey?: string
+        status?: 'available' | 'offline'
+        page: PageRequest
+      },
     ): Promise<Page<User>> => {
       const app = input.actor.appId
       await requireActor(tx, input.actor)
@@ -144,7 +162,7 @@ export const members = {
       const membership = await membershipOfActor(tx, input.actor, input.guid)
       const allowed = membership && membersShown(scopePermissionsOf(group, membership.scope))
       assertPermitted(allowed?.denial)
-      const { scopes = [], searchKey, page } = input
+      const { scopes = [], searchKey, status, page } = input
       let query = tx.build
         .selectFrom('members')
         .where('members.app_id', '=', app)
@@ -152,23 +170,20 @@ export const members = {
       if (allowed?.scopes !== undefined) query = query.where(oneOf('members.scope', allowed.scopes))
       if (scopes.length > 0) query = query.where('members.scope', 'in', [...scopes])
       if (searchKey) query = query.where(userMatches('members', searchKey))
-      const isEverybody = allowed?.scopes === undefined && scopes.length === 0 && !searchKey
+      if (status !== undefined) query = query.where(memberIs(status))
+      const isEverybody = allowed?.scopes === undefined && scopes.length === 0 && !searchKey && status === undefined
       const columns = ['members.uid', 'members.scope', 'members.joined_at'] as const
+      const chosen = pageIn(query.select(columns).orderBy('members.uid'), page)
+      const viewer = viewerOf(input.actor)
       const rows = await tx.query(
-        tx.build
-          .selectFrom(pageIn(query.select(columns).orderBy('members.uid'), page).as('page'))
-          .innerJoin('users', (join) => join.on('users.app_id', '=', app).onRef('users.uid', '=', 'page.uid'))
-          .selectAll('users')
-          .select(['page.scope', 'page.joined_at'])
+        usersSeenBy(tx, app, viewer)
+          .innerJoin(chosen.as('page'), (join) => join.onRef('page.uid', '=', 'users.uid'))
+          .select([...SEEN, 'page.scope', 'page.joined_at'])
           .orderBy('page.uid')
           .compile(),
       )
       return {
-        rows: rows.map((row) => ({
-          ...shownTo(viewerOf(input.actor), toUser(row)),
-          scope: row.scope,
-          joinedAt: row.joined_at,
-        })),
+        rows: rows.map(({ scope, joined_at: joinedAt, ...row }) => ({ ...toSeen(viewer, row), scope, joinedAt })),
         total: isEverybody ? group.members_count : await countOf(tx, query),
       }
     },
@@ -196,6 +211,7 @@ export const members = {
     requireMembership(found)
     assertNotOwner(input.actor, found)
     await leaveGroup(tx, found.key)
+    await leaveOrphanToApp(tx, found, toSeconds(input.telling.nowMs))
     return tell(tx, input, found, 'kicked')
   }),
 
@@ -204,8 +220,10 @@ export const members = {
     await requireUser(tx, found.app, input.uid)
     assertNotOwner(input.actor, found)
     if (await isBanned(tx, found.key)) throw new AppError('ERR_ALREADY_BANNED', { details: { uid: input.uid } })
+    const now = toSeconds(input.telling.nowMs)
     await leaveGroup(tx, found.key)
-    await tx.run(insertBan, { ...found.key, now: toSeconds(input.telling.nowMs) })
+    await tx.run(insertBan, { ...found.key, now })
+    await leaveOrphanToApp(tx, found, now)
     return tell(tx, input, found, 'banned')
   }),
 
@@ -227,17 +245,16 @@ export const members = {
       query = query.where('banned_users.guid', '=', input.guid)
       if (searchKey) query = query.where(userMatches('banned_users', searchKey))
       const found = query.select(['banned_users.uid', 'banned_users.banned_at']).orderBy('banned_users.uid')
+      const viewer = viewerOf(input.actor)
       const rows = await tx.query(
-        tx.build
-          .selectFrom(pageIn(found, page).as('page'))
-          .innerJoin('users', (join) => join.on('users.app_id', '=', app).onRef('users.uid', '=', 'page.uid'))
-          .selectAll('users')
-          .select('page.banned_at')
+        usersSeenBy(tx, app, viewer)
+          .innerJoin(pageIn(found, page).as('page'), (join) => join.onRef('page.uid', '=', 'users.uid'))
+          .select([...SEEN, 'page.banned_at'])
           .orderBy('page.uid')
           .compile(),
       )
       return {
-        rows: rows.map((row) => ({ ...shownTo(viewerOf(input.actor), toUser(row)), bannedAt: row.banned_at })),
+        rows: rows.map(({ banned_at: bannedAt, ...row }) => ({ ...toSeen(viewer, row), bannedAt })),
         total: await countOf(tx, query),
       }
     },

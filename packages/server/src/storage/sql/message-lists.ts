@@ -6,6 +6,7 @@ import {
   type Guid,
   groupConversationId,
   type MessageId,
+  SYSTEM_UID,
   type Uid,
   userConversationId,
 } from '@confab/protocol'
@@ -100,7 +101,7 @@ const scopeOf = async (tx: Tx, actor: Actor, scope: MessageScope, filter: Messag
     case 'all':
       return everything(actor, filter)
     case 'user': {
-      await requireUser(tx, app, scope.uid)
+      if (scope.uid !== SYSTEM_UID) await requireUser(tx, app, scope.uid)
       if (actor.kind === 'user') return only(app, userConversationId(actor.uid, scope.uid))
       return { kind: 'merged', sourcesBy: () => oneToOneSources(app, scope.uid, filter.conversationId) }
     }

@@ -258,7 +258,9 @@ export const writeMessageAction = async (
     now: number
   },
 ): Promise<StoredMessage> => {
-  const { app, appCreatedAt, action, by, message, now } = input
+  const { app, appCreatedAt, action, message, now } = input
+  // What the app changes is told as its author's own; `editedBy` and `deletedBy` say who did it.
+  const by = input.by ?? (message.sender === SYSTEM_UID ? undefined : await findActive(tx, app, message.sender as Uid))
   const forJson =
     message.receiverType === 'group'
       ? await findGroupRow(tx, app, message.receiver as Guid).then((row) => row && groupEntityJson(row))

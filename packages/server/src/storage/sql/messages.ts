@@ -266,7 +266,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   if (draft.files !== undefined) await linkFiles(tx, { app, message: Number(message.id), ids: draft.files, now })
   if (input.parentId !== null) await addReply(tx, { app, rootId: input.parentId, reply: message })
   if (!mayBeRelayed(draft.category)) return { message, quoted, isNew: true, told: nobodyTold }
-  const bare = (): string => messageJson(message, quoted && { view: { quoted } })
+  const bare = (): string => messageJson(message, { withTags: true, ...(quoted && { view: { quoted } }) })
   const wrapped = (): string => `{"message":${bare()}}`
   const told = await announce(tx, input.telling, {
     app,
