@@ -79,7 +79,7 @@ describeEngines('groups', (engine) => {
     const { ann, bob, cara, group } = await makeScene(api)
     await api.ok('POST', `/users/${ann}/blockedusers`, { body: { blockedUids: [bob, cara] } })
     await api.ok('POST', `/groups/${group}/bannedusers/${cara}`)
-    const rows = async (list: string, onBehalfOf?: string, query: object = {}): Promise<Json[]> =>
+    const rows = async (list: string, onBehalfOf?: string, query: Record<string, string> = {}): Promise<Json[]> =>
       (await api.ok('GET', `/groups/${group}/${list}`, { onBehalfOf, query })).data
     const blocked = { blockedByMe: true, blockedByMeAt: expect.any(Number), blockedAt: expect.any(Number) }
     const [own, other] = await rows('members', ann)
