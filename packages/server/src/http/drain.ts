@@ -25,9 +25,15 @@ export const drainOnClose = (app: FastifyInstance): void => {
   })
   app.addHook('preClose', async () => {
     isClosing = true
-    // Opened ahead of a request that has not begun: Node counts these as busy.
-    for (const socket of sockets) if (isTls ? !asked.has(socket) : socket.bytesRead === 0) socket.destroy()
-    const looking = setInterval(() => app.server.closeIdleConnections(), LOOK_EVERY_MS)
+    // Opened ahead of a request that has not begun: Node counts these as busy. Some come even now: whoever has been
+    // accepted, and whose handshake ends after this.
+    const hasBegun = (socket: Socket): boolean => (isTls ? asked.has(socket) : socket.bytesRead > 0)
+    const look = (): void => {
+      for (const socket of sockets) if (!hasBegun(socket)) socket.destroy()
+      app.server.closeIdleConnections()
+    }
+    look()
+    const looking = setInterval(look, LOOK_EVERY_MS)
     app.server.once('close', () => clearInterval(looking))
   })
   // Fastify adds `connection: close` to the answer.
