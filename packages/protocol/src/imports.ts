@@ -148,7 +148,7 @@ export const Usage = Type.Object({
     video_minutes: Type.Integer(),
     recorded_minutes: Type.Integer(),
     active_users: Type.Integer({ description: 'Who has sent, received or read something.' }),
-    concurrent_users: Type.Integer({ description: '0 while there is no gateway.' }),
+    concurrent_users: Type.Integer({ description: 'Who is online now.' }),
   }),
   time_range: Type.Object({
     fromDate: Type.Integer({ description: 'Unix milliseconds.' }),

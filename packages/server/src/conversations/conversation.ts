@@ -15,7 +15,7 @@ export interface Conversation {
   readonly lastReadMessageId: MessageId | undefined
   readonly latestMessageId: MessageId | undefined
   readonly lastMessage: { readonly message: StoredMessage; readonly view: MessageView } | undefined
-  /** Nothing if whoever it was with is gone. */
+  /** Nothing if the group is gone. */
   readonly conversationWith: ConversationWith | undefined
   /** JSON, or nothing. */
   readonly tags: string | null

@@ -74,7 +74,8 @@ const CLOSE_WITHIN_MS = 1000
 const wishOf = ({ presenceSubscription, roles = [] }: AuthFrame['body']): PresenceWish => {
   if (presenceSubscription === 'ALL_USERS') return { kind: 'everybody' }
   if (presenceSubscription === 'FRIENDS') return { kind: 'friends' }
-  return presenceSubscription === 'ROLES' ? { kind: 'roles', roles: new Set(roles) } : { kind: 'nobody' }
+  if (presenceSubscription !== 'ROLES') return { kind: 'nobody' }
+  return { kind: 'roles', roles: new Set(roles.map((role) => role.toLowerCase())) }
 }
 
 const refuse = (socket: Duplex, status: string): void => {

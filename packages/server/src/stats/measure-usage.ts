@@ -33,7 +33,13 @@ interface Window {
   readonly to: number
 }
 
-export const makeMeasureUsage = ({ store, clock }: { store: Pick<Store, 'stats'>; clock: Clock }): MeasureUsage => {
+export const makeMeasureUsage = ({
+  store,
+  clock,
+}: {
+  store: Pick<Store, 'stats' | 'presence'>
+  clock: Clock
+}): MeasureUsage => {
   /** The ids of what was sent in the window are within the range; a step of it at a time. */
   async function* stepsOf({ from, to }: Window, signal: AbortSignal): AsyncGenerator<{ after: number; upTo: number }> {
     const { after, upTo } = await store.stats.idRange({ from, to })
@@ -53,7 +59,8 @@ export const makeMeasureUsage = ({ store, clock }: { store: Pick<Store, 'stats'>
         for (const uid of await store.stats.senders({ ...window, ...step })) uids.add(uid)
       }
       const minutes = { audio_minutes: 0, video_minutes: 0, recorded_minutes: 0 }
-      return { metrics: { ...minutes, active_users: uids.size, concurrent_users: 0 }, time_range }
+      const { users: concurrent_users } = await store.presence.count({ appId, guids: [] })
+      return { metrics: { ...minutes, active_users: uids.size, concurrent_users }, time_range }
     },
 
     messages: async (appId, signal) => {

@@ -1,9 +1,18 @@
-import { type ConversationId, SYSTEM_UID, type User } from '@confab/protocol'
+import { type ConversationId, SYSTEM_UID, type Uid, type User } from '@confab/protocol'
 
 /** The app itself as a user: sender and actor where nobody else is named. */
 export const systemUser = (createdAt: number): User => ({
   uid: SYSTEM_UID,
   name: 'System',
+  status: 'offline',
+  role: 'default',
+  createdAt,
+})
+
+/** Of a user who was deleted, whoever has talked to them knows no more; clients want somebody to be there. */
+export const goneUser = (uid: Uid, createdAt: number): User => ({
+  uid,
+  name: uid,
   status: 'offline',
   role: 'default',
   createdAt,

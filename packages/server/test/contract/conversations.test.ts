@@ -30,6 +30,19 @@ describeEngines('conversations', (engine) => {
   const mark = (kind: string, onBehalfOf: string, path: string, messageId?: string) =>
     api.ok('POST', `${path}/conversation/${kind}`, { onBehalfOf, ...(messageId && { body: { messageId } }) })
 
+  test('with a user who was deleted there is still somebody to show', async () => {
+    const { ann, bob } = await makeScene(api)
+    await send(bob, toUser(ann, 'bye'))
+    await api.ok('DELETE', `/users/${bob}`)
+    const { data } = await api.ok('GET', '/conversations', { onBehalfOf: ann })
+    expect(data).toMatchObject([
+      {
+        conversationId: `${ann}_user_${bob}`,
+        conversationWith: { uid: bob, name: bob, status: 'offline', conversationId: `${ann}_user_${bob}` },
+      },
+    ])
+  })
+
   test('there is none before something is said; then both have it, with each other', async () => {
     const { ann, bob } = scene
     await api.fails('ERR_CONVERSATION_NOT_ACCESSIBLE', 'GET', `/users/${bob}/conversation`, { onBehalfOf: ann })

@@ -75,6 +75,19 @@ describeEngines('groups', (engine) => {
     expect(await ownerOf()).toBe('app_system')
   })
 
+  test('who is deactivated is still a member, and can be removed', async () => {
+    const { bob, cara, group } = await makeScene(api)
+    await api.ok('DELETE', '/users', { body: { uidsToDeactivate: [bob, cara] } })
+    const path = `/groups/${group}`
+    await api.ok('PUT', `${path}/members/${bob}`, { body: { scope: 'participant' } })
+    await api.ok('DELETE', `${path}/members/${bob}`)
+    await api.ok('POST', `${path}/bannedusers/${cara}`)
+    await api.ok('DELETE', `${path}/bannedusers/${cara}`)
+    await api.fails('ERR_UID_NOT_FOUND', 'POST', `${path}/bannedusers/nobody`)
+    const left = (await api.ok('GET', `${path}/members`)).data.map(({ uid }: Json) => uid)
+    expect([left.includes(bob), left.includes(cara)]).toEqual([false, false])
+  })
+
   test('members and banned users are shown as whoever acts stands to them; members by status, too', async () => {
     const { ann, bob, cara, group } = await makeScene(api)
     await api.ok('POST', `/users/${ann}/blockedusers`, { body: { blockedUids: [bob, cara] } })

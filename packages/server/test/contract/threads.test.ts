@@ -35,6 +35,29 @@ describeEngines('threads', (engine) => {
     expect(await countOf(root)).toBeUndefined()
   })
 
+  test('are gone through from page to page, as SDKs do it: from the one of theirs that was updated first', async () => {
+    const { ann, bob, group } = await makeScene(api)
+    const roots = [await send(ann, toGroup(group)), await send(ann, toGroup(group)), await send(ann, toGroup(group))]
+    // The first that was said is the last that was replied to.
+    for (const root of roots.toReversed()) {
+      await reply(bob, root, toGroup(group, 'reply'))
+      await new Promise((resolve) => setTimeout(resolve, 1050))
+    }
+    const seen: string[] = []
+    let cursor: Json = {}
+    for (let page = 0; page < 4; page++) {
+      const query = { limit: 2, ...cursor }
+      const { data } = await api.ok('GET', `/groups/${group}/threads`, { onBehalfOf: ann, query })
+      for (const { id, updatedAt, lastReply } of data) {
+        expect(updatedAt).toBe(lastReply.sentAt)
+        if (!seen.includes(id)) seen.push(id)
+      }
+      const { id, updatedAt } = data.toSorted((a: Json, b: Json) => a.updatedAt - b.updatedAt)[0]
+      cursor = { affix: 'prepend', updatedAt, id }
+    }
+    expect(seen).toEqual(roots)
+  })
+
   test('are listed with their last reply, the newest first, also of one conversation or one’s own', async () => {
     const { ann, bob, cara, group } = scene
     const inGroup = await send(ann, toGroup(group))

@@ -55,6 +55,8 @@ describeEngines('online members', (engine) => {
     await clients.signIn({ uid: 'bob' })
     await clients.signIn({ uid: 'bob' })
     expect((await ask('ann')).data).toEqual({ onlineUsersCount: 1, groups: {} })
+    const query = { fromDate: Date.now() - 60_000, toDate: Date.now() }
+    expect((await api.ok('GET', '/stats', { query })).data.metrics.concurrent_users).toBe(1)
     await clients.signIn({ uid: 'cara' })
     const groups = ['open', 'OPEN', 'closed', 'nowhere', 'x'.repeat(500)]
     expect((await ask('bob', { body: { groups } })).data).toEqual({

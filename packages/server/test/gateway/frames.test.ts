@@ -365,7 +365,7 @@ describeEngines('frames of the gateway', (engine) => {
       const everybody = await clients.signIn({ uid: ann, presence: 'ALL_USERS' })
       const friends = await clients.signIn({ uid: bob, presence: 'FRIENDS' })
       const strangers = await clients.signIn({ uid: cara, presence: 'FRIENDS' })
-      const roles = await clients.signIn({ uid: cara, presence: 'ROLES', roles: [`r${uid}`, 'x'] })
+      const roles = await clients.signIn({ uid: cara, presence: 'ROLES', roles: [`R${uid}`, 'x'] })
       const others = await clients.signIn({ uid: cara, presence: 'ROLES', roles: ['default'] })
       const ofEve = ({ sender }: { sender: string }): boolean => sender === uid
       const eve = await clients.signIn({ uid })

@@ -14,7 +14,7 @@ import type { Conversation, ConversationWith } from '../../conversations/convers
 import { type Actor, actorUid, type UserActor } from '../../kernel/actor.ts'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Page, PageRequest } from '../../kernel/paging.ts'
-import { systemUser } from '../../users/user.ts'
+import { goneUser, systemUser } from '../../users/user.ts'
 import { type ConversationFilter, listOf, type Row, rowOf, unreadRowsOf } from './conversation-lists.ts'
 import { dropConversation, latestIdOf, type Partner, requireParty } from './conversation-rows.ts'
 import { requireGroup, toGroup } from './group-rows.ts'
@@ -118,11 +118,11 @@ const shown = async (tx: Tx, actor: Actor, appCreatedAt: number, rows: readonly 
   const views = new Map(
     (await viewed(tx, actor, [...messages.values()])).map((message) => [message.message.id, message]),
   )
-  const withWhom = ({ type, id, partner }: Row): ConversationWith | undefined => {
+  const withWhom = ({ type, id, partner, created_at: createdAt }: Row): ConversationWith | undefined => {
     if (type === 'group') return partners.groups.get(guidOf(id))
     if (partner === SYSTEM_UID) return { ...systemUser(appCreatedAt), conversationId: id }
-    const user = isPresent(partner) ? partners.users.get(partner) : undefined
-    return user && { ...user, conversationId: id }
+    if (!isPresent(partner)) return undefined
+    return { ...(partners.users.get(partner) ?? goneUser(partner, createdAt)), conversationId: id }
   }
   return rows.map((row, index) => ({
     conversationId: row.id,

@@ -39,7 +39,7 @@ import { holdMemberships } from './quotas.ts'
 import { SEEN, toSeen, usersSeenBy, viewerOf } from './relation-rows.ts'
 import { assertPermitted, scopePermissionsOf } from './role-rows.ts'
 import { read, type Tx, write } from './seam.ts'
-import { findActive, requireActor, requireUser, type UserRow } from './user-rows.ts'
+import { findActive, requireActor, requireAnyUser, type UserRow } from './user-rows.ts'
 
 /** What every operation on a member has in hand. */
 interface Case {
@@ -217,7 +217,7 @@ export const members = {
 
   ban: write(async (tx, input: MemberInput): Promise<MemberChanged> => {
     const found = await openCase(tx, input)
-    await requireUser(tx, found.app, input.uid)
+    await requireAnyUser(tx, found.app, input.uid)
     assertNotOwner(input.actor, found)
     if (await isBanned(tx, found.key)) throw new AppError('ERR_ALREADY_BANNED', { details: { uid: input.uid } })
     const now = toSeconds(input.telling.nowMs)
@@ -229,7 +229,7 @@ export const members = {
 
   unban: write(async (tx, input: MemberInput): Promise<MemberChanged> => {
     const found = await openCase(tx, input)
-    await requireUser(tx, found.app, input.uid)
+    await requireAnyUser(tx, found.app, input.uid)
     if ((await tx.run(deleteBan, found.key)) === 0)
       throw new AppError('ERR_NOT_A_BANNED_USER', { details: { uid: input.uid } })
     return tell(tx, input, found, 'unbanned')
@@ -280,7 +280,7 @@ const tell = async (
   what: keyof typeof TRIGGER_OF,
   scopes?: { old: Scope; new: Scope },
 ): Promise<MemberChanged> => {
-  const on = await requireUser(tx, app, input.uid)
+  const on = await requireAnyUser(tx, app, input.uid)
   const { appCreatedAt, telling } = input
   const now = toSeconds(telling.nowMs)
   const more = scopes && { scopes }

@@ -83,8 +83,11 @@ const withThread = async (tx: Tx, actor: UserActor, roots: readonly (ViewedMessa
   )
   const threads: ViewedMessage[] = []
   for (const { message, view, lastReplyId } of roots) {
-    const thread = { lastReply: replies.get(lastReplyId), unreadReplies: await unreadReplies(tx, actor, message) }
-    threads.push({ message, view: { ...view, thread } })
+    const lastReply = replies.get(lastReplyId)
+    const thread = { lastReply, unreadReplies: await unreadReplies(tx, actor, message) }
+    // Clients go on from the thread that was updated first of those that they have.
+    const updatedAt = lastReply?.sentAt ?? message.updatedAt
+    threads.push({ message: { ...message, updatedAt }, view: { ...view, thread } })
   }
   return threads
 }

@@ -61,6 +61,13 @@ export const findActive = async (tx: Tx, app: AppId, uid: Uid): Promise<UserRow 
   return row?.deactivated_at === null ? row : undefined
 }
 
+/** Also one who is deactivated: they are still members, and may be removed. */
+export const requireAnyUser = async (tx: Tx, app: AppId, uid: Uid): Promise<UserRow> => {
+  const row = await findUserRow(tx, app, uid)
+  if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
+  return row
+}
+
 export const requireUser = async (tx: Tx, app: AppId, uid: Uid, field = 'uid'): Promise<UserRow> => {
   const row = await findActive(tx, app, uid)
   if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { [field]: uid } })
