@@ -234,7 +234,7 @@ const openHttp = async (
 ): Promise<FastifyInstance> => {
   const { clock, ids, log } = kernel
   const authenticate = makeAuthenticate({ store, clock })
-  const assertOpen = makeRestrictions({ store, clock })
+  const assertOpenFor = makeRestrictions({ store, clock })
   const updates = makeFetchUpdates({ store, ...kernel })
   const routes = config.roles.includes('api')
     ? buildRoutes(config, {
@@ -247,7 +247,7 @@ const openHttp = async (
         updates,
         uploads: fileParts.uploads,
         onCredentialsChanged: authenticate.forget,
-        onRestrictionsChanged: assertOpen.forget,
+        onRestrictionsChanged: assertOpenFor.forget,
         onBotsChanged: hints.lookForWork,
         onWebhooksChanged: asking.forget,
         onResume: hints.isWell,
@@ -264,7 +264,7 @@ const openHttp = async (
   const messageForm = makeMessageForm({ ...fileParts, ...config, limits })
   const files = { store, ...fileParts, clock, maxUploadBytes: config.maxUploadBytes }
   const http = buildServer({
-    ...{ routes, authenticate, assertOpen, clock, ids, log, metrics, health, openApi, messageForm },
+    ...{ routes, authenticate, assertOpenFor, clock, ids, log, metrics, health, openApi, messageForm },
     makeServer: certificate && ((handler, options) => certificate.makeServer(handler, options)),
     ...{ corsOrigins: config.corsOrigins, isTrusted, reachedAt },
     bodyBytes: limits.bodyBytes,

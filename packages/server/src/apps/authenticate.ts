@@ -32,7 +32,8 @@ export const BELIEVED_MS = 2000
 const CACHE_MAX = 10_000
 
 export interface Authenticate {
-  (credentials: Credentials): Promise<Caller>
+  /** At once for what is believed: a promise for every request is felt. */
+  (credentials: Credentials): Caller | Promise<Caller>
   /** To be called when keys, tokens or users change. */
   forget(): void
 }
@@ -41,6 +42,10 @@ interface Believed {
   readonly caller: Caller
   readonly untilMs: number
 }
+
+/** Keys and tokens come in headers, which hold no line ends: no two credentials have the same text. */
+const cacheKeyOf = ({ apiKey, appId, authToken }: Credentials): string =>
+  `${apiKey ?? ''}\n${apiKey === undefined ? (authToken ?? '') : ''}\n${appId ?? ''}`
 
 export const makeAuthenticate = (deps: {
   store: Pick<Store, 'apps' | 'apiKeys' | 'authTokens'>
@@ -78,15 +83,17 @@ export const makeAuthenticate = (deps: {
     return { kind: 'key', app, apiKey, keyName: key.name, scope: key.scope }
   }
 
-  const authenticate = async (credentials: Credentials): Promise<Caller> => {
-    const { apiKey, appId, authToken } = credentials
-    const cacheKey = JSON.stringify([appId, apiKey, apiKey === undefined && authToken])
-    const known = believed.get(cacheKey)
-    if (known !== undefined && known.untilMs > clock.now()) return known.caller
+  const remembering = async (credentials: Credentials, cacheKey: string): Promise<Caller> => {
     const caller = await lookUp(credentials)
     if (believed.size >= CACHE_MAX) believed.clear()
     believed.set(cacheKey, { caller, untilMs: clock.now() + BELIEVED_MS })
     return caller
+  }
+
+  const authenticate = (credentials: Credentials): Caller | Promise<Caller> => {
+    const cacheKey = cacheKeyOf(credentials)
+    const known = believed.get(cacheKey)
+    return known !== undefined && known.untilMs > clock.now() ? known.caller : remembering(credentials, cacheKey)
   }
 
   return Object.assign(authenticate, { forget: () => believed.clear() })

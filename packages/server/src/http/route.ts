@@ -11,7 +11,7 @@ import type { App } from '../storage/sql/apps.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** What a handler is given: every part checked. */
+/** What a handler is given: every part checked. Some parts are made when they are asked for, so it is not to be spread. */
 export interface RouteRequest<P = unknown, Q = unknown, B = unknown> {
   readonly app: App
   readonly actor: Actor

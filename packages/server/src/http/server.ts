@@ -19,10 +19,13 @@ import type { AuditOf } from '../apps/audit.ts'
 import { type Authenticate, assertAccess, type Caller, type Credentials } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
+import type { Client } from '../kernel/client.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { lazily } from '../kernel/lazily.ts'
 import type { Logger } from '../kernel/logger.ts'
+import type { AssertOpen } from '../roles/restrictions.ts'
+import type { App } from '../storage/sql/apps.ts'
 import type { Metrics } from '../workers/metrics.ts'
 import { makeCheck, makeQueryCheck } from './check.ts'
 import { clientOf } from './client-headers.ts'
@@ -38,7 +41,7 @@ import { type OnlineMembersDeps, registerOnlineMembers } from './online-members.
 import { type Health, registerOperations } from './operations.ts'
 import type { Allowance, TakeAllowance } from './rate-limit.ts'
 import { type IsTrusted, type ReachedAt, unifyForwarded } from './reached-at.ts'
-import { EventStream, LINES, LineStream, RawJson, type Route } from './route.ts'
+import { EventStream, LINES, LineStream, RawJson, type Route, type RouteRequest } from './route.ts'
 import { sendEvents, sendStream } from './send-events.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
 import { assertHandshake, isUpgrade, shouldUpgradeCallback } from './upgrades.ts'
@@ -63,8 +66,7 @@ const withShortVersion = (url: string): string => (/^\/v3\.0(?=[/?]|$)/.test(url
 export interface HttpDeps {
   readonly routes: readonly Route[]
   readonly authenticate: Authenticate
-  /** Fails if the role of the acting user is kept from the route. */
-  readonly assertOpen: (actor: Actor, route: Route) => Promise<void>
+  readonly assertOpenFor: (route: Route) => AssertOpen
   /** Counts the request, where requests are limited. */
   readonly takeAllowance: TakeAllowance
   /** Writes down what administrators do. */
@@ -129,12 +131,27 @@ const credentialsOf = (request: FastifyRequest): Credentials => ({
   authToken: header(request, 'authtoken'),
 })
 
-const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest, reply: FastifyReply) => {
-  const caller = await deps.authenticate(credentialsOf(request))
-  request.caller = caller
-  const allowance = deps.takeAllowance(caller, route)
-  if (allowance !== undefined) limitRate(reply, allowance)
-  assertAccess(caller, route)
+const callerOf = (deps: HttpDeps, route: Route): onRequestHookHandler => {
+  const admit = (request: FastifyRequest, reply: FastifyReply, caller: Caller): void => {
+    request.caller = caller
+    const allowance = deps.takeAllowance(caller, route)
+    if (allowance !== undefined) limitRate(reply, allowance)
+    assertAccess(caller, route)
+  }
+  return (request, reply, done) => {
+    try {
+      const caller = deps.authenticate(credentialsOf(request))
+      if (caller instanceof Promise) {
+        caller.then((found) => admit(request, reply, found)).then(() => done(), done)
+        return
+      }
+      admit(request, reply, caller)
+    } catch (error) {
+      done(error as Error)
+      return
+    }
+    done()
+  }
 }
 
 const endingOf = (reply: FastifyReply, stopping: AbortSignal): Ending => {
@@ -153,6 +170,58 @@ const assertLines = (route: Route, body: unknown): void => {
   }
 }
 
+/** What a handler is given. What only few of them want is made when they ask for it, and only then. */
+class Asked implements RouteRequest {
+  readonly app: App
+  readonly actor: Actor
+  readonly caller: Caller
+  readonly params: unknown
+  readonly query: unknown
+  readonly body: unknown
+  readonly #deps: HandlerDeps
+  readonly #request: FastifyRequest
+  readonly #reply: FastifyReply
+  #ending: Ending | undefined
+
+  constructor(
+    deps: HandlerDeps,
+    [request, reply]: readonly [FastifyRequest, FastifyReply],
+    checked: Pick<RouteRequest, 'actor' | 'caller' | 'params' | 'query' | 'body'>,
+  ) {
+    this.#deps = deps
+    this.#request = request
+    this.#reply = reply
+    this.app = checked.caller.app
+    this.actor = checked.actor
+    this.caller = checked.caller
+    this.params = checked.params
+    this.query = checked.query
+    this.body = checked.body
+  }
+
+  get client(): Client {
+    return clientOf(this.#request.headers, this.#deps.clock)
+  }
+
+  get origin(): string {
+    return this.#deps.reachedAt(this.#request.raw)
+  }
+
+  get ending(): Ending {
+    this.#ending ??= endingOf(this.#reply, this.#deps.stopping)
+    return this.#ending
+  }
+
+  get signal(): AbortSignal {
+    return this.ending.signal
+  }
+
+  get lines(): AsyncIterable<Uint8Array> {
+    const { body } = this.#request
+    return body instanceof Readable ? body : noLines
+  }
+}
+
 const callerIn = ({ caller }: FastifyRequest): Caller => {
   if (caller === null) throw new Error('a route was reached without its caller')
   return caller
@@ -167,50 +236,35 @@ const handlerOf = (deps: HandlerDeps, route: Route) => {
   const checkQuery = makeQueryCheck(route.query)
   const checkBody = makeCheck(route.body, 'body')
   const audit = deps.auditOf(route)
+  const assertOpen = deps.assertOpenFor(route)
   const answerOf = async (
     request: FastifyRequest,
     reply: FastifyReply,
     actor: Actor,
     given: unknown,
   ): Promise<unknown> => {
-    const ending = lazily(() => endingOf(reply, deps.stopping))
     if (route.isStream && isUpgrade(request.raw)) assertHandshake(request.raw)
     const caller = callerIn(request)
     const params = checkParams(request.params)
     const query = checkQuery(request.query)
     assertLines(route, given)
     const body = checkBody(given)
-    if (actor.kind === 'user') await deps.assertOpen(actor, route)
-    const answer = await route.handle({
-      app: caller.app,
-      actor,
-      caller,
-      // Only messages need it.
-      get client() {
-        return clientOf(request.headers, deps.clock)
-      },
-      get origin() {
-        return deps.reachedAt(request.raw)
-      },
-      get signal() {
-        return ending().signal
-      },
-      lines: request.body instanceof Readable ? request.body : noLines,
-      params,
-      query,
-      body,
-    })
+    const open = assertOpen(actor)
+    if (open !== undefined) await open
+    const asked = new Asked(deps, [request, reply], { actor, caller, params, query, body })
+    const answer = await route.handle(asked)
     if (audit !== undefined) await audit({ caller, actor, params, requestId: request.id })
     if (!(answer instanceof EventStream)) return answer
-    ending().recheck(async () => assertAccess(await deps.authenticate(credentialsOf(request)), route))
-    return sendEvents({ request, reply, ending: ending() }, answer)
+    const { ending } = asked
+    ending.recheck(async () => assertAccess(await deps.authenticate(credentialsOf(request)), route))
+    return sendEvents({ request, reply, ending }, answer)
   }
   return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
     const isAForm = isForm(request.headers['content-type'])
     if (isAForm && !route.takesForm && route.method !== 'GET') throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE')
     const actor = actorOf(route, request, callerIn(request))
     // Who may not send need not upload.
-    if (isAForm && actor.kind === 'user') await deps.assertOpen(actor, route)
+    if (isAForm) await assertOpen(actor)
     const answer =
       isAForm && route.takesForm
         ? await deps.messageForm(request.raw, { actor, origin: deps.reachedAt(request.raw) }, (body) =>

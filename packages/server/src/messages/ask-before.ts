@@ -15,7 +15,7 @@ export type JsonObject = Readonly<Record<string, unknown>>
 type Injected = Readonly<Record<string, JsonObject>>
 
 export interface AskBefore {
-  isAsked(appId: AppId): Promise<boolean>
+  isAsked(appId: AppId): boolean | Promise<boolean>
   /**
    * @param input `messageWith`: the message as JSON with what those before have put into it
    * @throws {AppError} ERR_BLOCKED_BY_WEBHOOK

@@ -81,8 +81,8 @@ export const threadRoutes = (deps: Deps): readonly Route[] => [
     body: SendMessage,
     takesForm: true,
     answer: SendAnswer,
-    handle: async ({ params, ...request }) =>
-      new RawJson(answerSent(await deps.send({ ...request, parentId: messageIdOf(params.id) }))),
+    handle: async ({ app, actor, client, params, body }) =>
+      new RawJson(answerSent(await deps.send({ app, actor, client, body, parentId: messageIdOf(params.id) }))),
   }),
   route({
     method: 'GET',

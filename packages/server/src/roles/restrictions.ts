@@ -1,10 +1,10 @@
 /** Whether the role of the acting user may use a route: asked once per request, at the edge. */
 import type { AppId } from '@confab/protocol'
-import type { Actor } from '../kernel/actor.ts'
+import type { Actor, UserActor } from '../kernel/actor.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Store } from '../storage/store.ts'
-import { featuresByRoute, shownKey } from './features.ts'
+import { type FeatureKey, featuresByRoute, shownKey } from './features.ts'
 
 /**
  * How long it is believed what the roles of an app are kept from, in ms: most apps restrict nothing, and their requests
@@ -19,8 +19,16 @@ interface Believed {
   readonly untilMs: number
 }
 
+export interface RestrictedRoute {
+  readonly method: string
+  readonly path: string
+}
+
+/** Fails if the role of the acting user is kept from the route. Nothing to wait for where it is known that nobody is. */
+export type AssertOpen = (actor: Actor) => void | Promise<void>
+
 export interface Restrictions {
-  (actor: Actor, route: { readonly method: string; readonly path: string }): Promise<void>
+  (route: RestrictedRoute): AssertOpen
   /** To be called when the restrictions of roles change. */
   forget(): void
 }
@@ -29,18 +37,21 @@ export const makeRestrictions = (deps: { store: Pick<Store, 'roles'>; clock: Clo
   const { store, clock } = deps
   const believed = new Map<AppId, Believed>()
 
-  const restrictionsOf = async (appId: AppId): Promise<ByRole> => {
+  const knownOf = (appId: AppId): ByRole | undefined => {
     const known = believed.get(appId)
-    if (known !== undefined && known.untilMs > clock.now()) return known.byRole
+    return known !== undefined && known.untilMs > clock.now() ? known.byRole : undefined
+  }
+
+  const restrictionsOf = async (appId: AppId): Promise<ByRole> => {
+    const known = knownOf(appId)
+    if (known !== undefined) return known
     const rows = await store.roles.restrictions({ appId })
     const byRole = new Map(rows.map(({ role, features }) => [role, new Set(features)]))
     believed.set(appId, { byRole, untilMs: clock.now() + BELIEVED_MS })
     return byRole
   }
 
-  const assertOpen = async (actor: Actor, { method, path }: { method: string; path: string }): Promise<void> => {
-    const keys = featuresByRoute.get(`${method} ${path}`)
-    if (actor.kind === 'app' || keys === undefined) return
+  const assertUserMay = async (actor: UserActor, keys: readonly FeatureKey[]): Promise<void> => {
     const byRole = await restrictionsOf(actor.appId)
     if (byRole.size === 0) return
     // Whoever is not there is told so by what they ask for.
@@ -50,5 +61,14 @@ export const makeRestrictions = (deps: { store: Pick<Store, 'roles'>; clock: Clo
     if (feature !== undefined) throw new AppError('ERR_PERMISSION_DENIED', { details: { feature: shownKey(feature) } })
   }
 
-  return Object.assign(assertOpen, { forget: () => believed.clear() })
+  const assertOpenFor = ({ method, path }: RestrictedRoute): AssertOpen => {
+    const keys = featuresByRoute.get(`${method} ${path}`)
+    if (keys === undefined) return () => {}
+    return (actor) => {
+      if (actor.kind === 'app' || knownOf(actor.appId)?.size === 0) return
+      return assertUserMay(actor, keys)
+    }
+  }
+
+  return Object.assign(assertOpenFor, { forget: () => believed.clear() })
 }

@@ -114,7 +114,8 @@ const blockRoutesAt = (
       summary: `List whom ${words} has blocked, or who has blocked them`,
       query: ListBlockedUsers,
       answer: RelatedUsers,
-      handle: async ({ query, ...request }) => {
+      handle: async (request) => {
+        const { query } = request
         const page = pageRequestOf(query)
         const { searchKey, direction = 'blockedByMe' } = query
         const found = await relations.listBlocked({

@@ -56,9 +56,14 @@ export const makeBeforeMessage = (deps: BeforeMessageDeps): BeforeMessage => {
   const { store, sender, clock, ids, log, metrics, region, onFailure } = deps
   const believed = new Map<AppId, { readonly callbacks: readonly StoredCallback[]; readonly untilMs: number }>()
 
-  const askedOf = async (appId: AppId): Promise<readonly StoredCallback[]> => {
+  const knownOf = (appId: AppId): readonly StoredCallback[] | undefined => {
     const known = believed.get(appId)
-    if (known !== undefined && known.untilMs > clock.now()) return known.callbacks
+    return known !== undefined && known.untilMs > clock.now() ? known.callbacks : undefined
+  }
+
+  const askedOf = async (appId: AppId): Promise<readonly StoredCallback[]> => {
+    const known = knownOf(appId)
+    if (known !== undefined) return known
     const callbacks = await store.webhooks.asked({ appId })
     if (believed.size >= APPS_MAX) believed.clear()
     believed.set(appId, { callbacks, untilMs: clock.now() + BELIEVED_MS })
@@ -86,7 +91,10 @@ export const makeBeforeMessage = (deps: BeforeMessageDeps): BeforeMessage => {
 
   return {
     forget: () => believed.clear(),
-    isAsked: async (appId) => (await askedOf(appId)).length > 0,
+    isAsked: (appId) => {
+      const known = knownOf(appId)
+      return known === undefined ? askedOf(appId).then((asked) => asked.length > 0) : known.length > 0
+    },
     ask: async ({ appId, origin, messageWith }) => {
       const injected: Record<string, JsonObject> = {}
       const endMs = performance.now() + BUDGET_MS

@@ -142,10 +142,10 @@ export const makePort = <T extends OperationTable>(
     Object.entries(table).map(([noun, verbs]) => [
       noun,
       Object.fromEntries(
-        Object.entries(verbs).map(([verb, operation]) => [
-          verb,
-          (input: unknown) => execute(`${noun}.${verb}`, operation, input),
-        ]),
+        Object.entries(verbs).map(([verb, operation]) => {
+          const path = `${noun}.${verb}`
+          return [verb, (input: unknown) => execute(path, operation, input)]
+        }),
       ),
     ]),
   ) as PortOf<T>
