@@ -1,6 +1,7 @@
 /** JSON lines on standard output, written in batches: a line per request must not cost a system call each. */
 import pino from 'pino'
 import type { Config } from '../config/schema.ts'
+import { type Clock, systemClock } from '../kernel/clock.ts'
 import { errorFacts } from '../kernel/error-facts.ts'
 import type { Logger } from '../kernel/logger.ts'
 
@@ -54,9 +55,23 @@ const inBatches = (destination: { write(text: string): unknown; flushSync(): voi
   }
 }
 
+/** As the library writes it, but once per millisecond: many lines have the same. */
+const makeTime = (clock: Clock): (() => string) => {
+  let atMs = 0
+  let text = ''
+  return () => {
+    const nowMs = clock.now()
+    if (nowMs !== atMs) {
+      atMs = nowMs
+      text = `,"time":"${new Date(nowMs).toISOString()}"`
+    }
+    return text
+  }
+}
+
 export const makeLog = (level: Config['logLevel']): ProcessLog => {
   const destination = inBatches(pino.destination({ dest: 1, sync: false, maxWrite: 2 * BATCH }))
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime, serializers: { err: errorFacts } }
+  const options = { level, base: null, timestamp: makeTime(systemClock), serializers: { err: errorFacts } }
   const log = pino({ ...options, redact: REDACTED }, destination)
   const unredacted = pino(options, destination)
   return {

@@ -3,7 +3,10 @@ import { type DeliveryId, type LeaseId, printSecret, type RequestId } from '@con
 import { monotonicFactory } from 'ulid'
 import type { Clock } from './clock.ts'
 
-/** Randomness comes from here alone. Prefixed ids sort by time; leases, which are many and short-lived, only by run. */
+/**
+ * Randomness comes from here alone. Prefixed ids sort by time; those of requests and leases, which are many and soon
+ * forgotten, only by run.
+ */
 export interface Ids {
   request(): RequestId
   lease(): LeaseId
@@ -42,8 +45,9 @@ export const makeIds = (clock: Clock): Ids => {
   const next = (): string => ulid(clock.now())
   const run = next()
   let leases = 0
+  let requests = 0
   return {
-    request: () => `req_${next()}` as RequestId,
+    request: () => `req_${run}_${++requests}` as RequestId,
     lease: () => `lse_${run}_${++leases}` as LeaseId,
     delivery: () => `dlv_${next()}` as DeliveryId,
     node: () => `node_${next()}`,

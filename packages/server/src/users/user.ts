@@ -18,6 +18,15 @@ export const goneUser = (uid: Uid, createdAt: number): User => ({
   createdAt,
 })
 
+/** `userEntity` as JSON, with any conversation: most of it is the same in all. */
+export const userEntityText = (user: User): ((conversationId?: ConversationId) => string) => {
+  const { metadata, ...shown } = userEntity(user)
+  const head = JSON.stringify(shown).slice(0, -1)
+  const tail = metadata === undefined ? '}' : `,"metadata":${JSON.stringify(metadata)}}`
+  return (conversationId) =>
+    head + (conversationId === undefined ? '' : `,"conversationId":${JSON.stringify(conversationId)}`) + tail
+}
+
 /** A user as messages and callbacks show it: without tags, and without what its metadata marks as private. */
 export const userEntity = (user: User, conversationId?: ConversationId): User => {
   const { tags: _tags, metadata, ...shown } = user

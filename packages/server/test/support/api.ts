@@ -49,7 +49,7 @@ const checkError = (what: string, { status, json, text }: Answer): void => {
     message: row.meaning,
     devMessage: row.fix,
   })
-  expect(requestId).toMatch(/^req_[0-9A-Z]{26}$/)
+  expect(requestId).toMatch(/^req_[0-9A-Z]{26}_\d+$/)
   expect(status, `${what} answered ${text}`).toBeLessThan(500)
 }
 

@@ -12,7 +12,7 @@ import {
 } from '@confab/protocol'
 import type { Selectable } from 'kysely'
 import { messageJson, type StoredMessage } from '../../messages/message.ts'
-import { systemUser, userEntity } from '../../users/user.ts'
+import { systemUser, userEntity, userEntityText } from '../../users/user.ts'
 import { findGroupRow, type GroupRow, groupEntity } from './group-rows.ts'
 import type { Bit, Schema } from './schema.ts'
 import { statement, type Tx } from './seam.ts'
@@ -182,8 +182,20 @@ export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredM
 
 // Entities: who took part, as they are at this moment -------------------------------------------------------------
 
-const entityJson = (entity: object, entityType: 'user' | 'group'): string =>
-  `{"entity":${JSON.stringify(entity)},"entityType":"${entityType}"}`
+const entityJson = (entity: string, entityType: 'user' | 'group'): string =>
+  `{"entity":${entity},"entityType":"${entityType}"}`
+
+const textsOfRows = new WeakMap<UserRow, ReturnType<typeof userEntityText>>()
+
+/** Rows that an engine remembers are frozen, and come again with every message of their user. */
+const entityTextOf = (row: UserRow): ReturnType<typeof userEntityText> => {
+  if (!Object.isFrozen(row)) return userEntityText(toUser(row))
+  const known = textsOfRows.get(row)
+  if (known !== undefined) return known
+  const made = userEntityText(toUser(row))
+  textsOfRows.set(row, made)
+  return made
+}
 
 /** The user as an entity, or the app if nobody is named. */
 export const userEntityJson = (
@@ -191,10 +203,15 @@ export const userEntityJson = (
   appCreatedAt: number,
   conversationId?: ConversationId,
 ): string =>
-  entityJson(userEntity(user === undefined ? systemUser(appCreatedAt) : toUser(user), conversationId), 'user')
+  entityJson(
+    user === undefined
+      ? JSON.stringify(userEntity(systemUser(appCreatedAt), conversationId))
+      : entityTextOf(user)(conversationId),
+    'user',
+  )
 
 export const groupEntityJson = (group: GroupRow, membership?: Parameters<typeof groupEntity>[1]): string =>
-  entityJson(groupEntity(group, membership), 'group')
+  entityJson(JSON.stringify(groupEntity(group, membership)), 'group')
 
 /** `data.mentions`: the mentioned users that exist, by uid. */
 export const mentionsJson = async (tx: Tx, app: AppId, mentions: readonly Uid[]): Promise<string | undefined> => {
