@@ -52,6 +52,8 @@ interface Node {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
+const whole: Check = (value) => value
+
 /**
  * Leaves out what the schema does not name. Clients may send more than we take, and what they send must never be taken
  * for something of ours: handlers spread bodies into what they hand on.
@@ -59,10 +61,11 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 const onlyNamed = (schema: Node): Check => {
   // Of alternatives one is the object; the others hold nothing to leave out.
   const properties = schema.properties ?? schema.anyOf?.find((branch) => branch.properties !== undefined)?.properties
-  if (properties === undefined) return (value) => value
-  const fields = Object.entries(properties).map(([name, node]) => [name, onlyNamed(node)] as const)
+  if (properties === undefined) return whole
+  const fields = new Map(Object.entries(properties).map(([name, node]) => [name, onlyNamed(node)]))
   return (value) => {
-    if (!isObject(value)) return value
+    // Most clients send only what is named: a copy is made for the others.
+    if (!isObject(value) || Object.keys(value).every((name) => fields.get(name) === whole)) return value
     const named: Record<string, unknown> = {}
     for (const [name, pick] of fields) if (Object.hasOwn(value, name)) named[name] = pick(value[name])
     return named

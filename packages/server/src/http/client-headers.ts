@@ -12,6 +12,9 @@ const textOf = (header: string | string[] | undefined): string | undefined => {
   return text ? text.slice(0, LENGTH_MAX) : undefined
 }
 
+/** Who does not name their device is one, for as long as this process runs. */
+const UNNAMED = `API-${CHAT_API_VERSION.replace('.', '_')}-${randomUUID()}`
+
 /** Device ids begin with their platform: `WEB-4_2_0-<uuid>-<ms>`. */
 const platformOf = (resource: string | undefined): string | undefined =>
   /^([A-Za-z]+)-/.exec(resource ?? '')?.[1]?.toLowerCase()
@@ -35,7 +38,7 @@ const hopOf = (header: string | string[] | undefined): number => {
 export const clientOf = (headers: IncomingHttpHeaders, clock: Clock): Client => {
   const resource = textOf(headers.resource)
   return {
-    resource: resource ?? `API-${CHAT_API_VERSION.replace('.', '_')}-${randomUUID()}-${clock.now()}`,
+    resource: resource ?? `${UNNAMED}-${clock.now()}`,
     origin: {
       platform: textOf(headers.platform) ?? platformOf(resource) ?? 'API',
       language: textOf(headers.language) ?? languageOf(textOf(headers.sdk)) ?? 'http',

@@ -40,9 +40,31 @@ const makeDraw = (): (() => number) => {
   }
 }
 
-export const makeIds = (clock: Clock): Ids => {
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+const DIGITS = 4
+const COUNT_MAX = ALPHABET.length ** DIGITS
+const digit = (count: number, place: number): string => ALPHABET[(count >> (5 * place)) & 31] ?? ''
+
+/** The library makes one per millisecond, whose last digits are counted up from there: many ids have the same. */
+const makeNext = (clock: Clock): (() => string) => {
   const ulid = monotonicFactory(makeDraw())
-  const next = (): string => ulid(clock.now())
+  let atMs = 0
+  let head = ''
+  let count = COUNT_MAX
+  return () => {
+    const nowMs = clock.now()
+    // A clock that is set back must not make ids that sort before those that are there.
+    if (nowMs > atMs || ++count >= COUNT_MAX) {
+      atMs = Math.max(nowMs, atMs + 1)
+      head = ulid(atMs).slice(0, -DIGITS)
+      count = 0
+    }
+    return head + digit(count, 3) + digit(count, 2) + digit(count, 1) + digit(count, 0)
+  }
+}
+
+export const makeIds = (clock: Clock): Ids => {
+  const next = makeNext(clock)
   const run = next()
   let leases = 0
   let requests = 0
