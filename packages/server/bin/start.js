@@ -15,14 +15,20 @@ const cache = process.env.NODE_COMPILE_CACHE ?? fileURLToPath(new URL('.cache/co
 // V8 takes a machine with much memory for an invitation: the space for young objects would grow to more than a hundred
 // megabytes per thread, that for old ones to a multiple of what lives in it. Only flags at start bound them; whoever
 // gives one of them has the last word.
-const flags = ['--max-semi-space-size=16', '--heap-growing-percent=40']
+const flags = ['--max-semi-space-size=24', '--heap-growing-percent=50']
 const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ')
 const isGiven = flags.some((flag) => given.includes(flag.split('=')[0] ?? flag))
 // A channel to the parent (`node --watch`) would not survive; Windows has no execve.
 if (!isGiven && process.channel === undefined && process.execve !== undefined) {
   const { execPath, execArgv, argv, env } = process
   // In the environment it holds for threads, too.
-  process.execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)], { ...env, NODE_COMPILE_CACHE: cache })
+  // The C library keeps free memory for each of some sixteen threads; glibc alone knows the setting.
+  const arenas = { MALLOC_ARENA_MAX: env.MALLOC_ARENA_MAX ?? '2' }
+  process.execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)], {
+    ...env,
+    ...arenas,
+    NODE_COMPILE_CACHE: cache,
+  })
 }
 enableCompileCache(cache)
 // At its end it is written anyway; but a server may never come to an end of its own.

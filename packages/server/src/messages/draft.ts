@@ -121,6 +121,9 @@ const fileIdsOf = (attachment: unknown): string[] => {
   return id === undefined ? [] : [id]
 }
 
+/** No character takes more than three bytes for each of its units: most texts need not be measured. */
+const isLonger = (text: string, bytes: number): boolean => text.length * 3 > bytes && Buffer.byteLength(text) > bytes
+
 const draftOf = (category: Draft['category'], type: string, given: JsonObject, limits: MessageLimits): Draft => {
   const data = { ...given }
   for (const key of SERVER_OWNED) if (Object.hasOwn(data, key)) delete data[key]
@@ -131,7 +134,7 @@ const draftOf = (category: Draft['category'], type: string, given: JsonObject, l
   const text = textOf(data)
   const shape = shapeOf(category, type, data, limits)
   const json = JSON.stringify(shape)
-  if (Buffer.byteLength(json) > limits.messageDataBytes) {
+  if (isLonger(json, limits.messageDataBytes)) {
     fail('ERR_INVALID_MESSAGE_DATA', 'data', `must not be larger than ${limits.messageDataBytes} bytes as JSON`)
   }
   const mentions = text === null ? [] : mentionedUids(text)

@@ -7,6 +7,7 @@
  */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { defaultLimits, type Limits } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
@@ -35,6 +36,12 @@ const errorOf = (failure: Failure): Error => {
  */
 const BATCH_MAX = 16
 
+/**
+ * Of the thread's space for young objects: hardly any outlive their call. Said by a flag, since that of the process
+ * (`bin/start.js`) takes precedence over limits of workers; the heap that is there already keeps what it was made with.
+ */
+const YOUNG_MB = 8
+
 interface Waiting {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
@@ -49,11 +56,8 @@ class StoreThread {
   #closed = false
 
   private constructor(data: ThreadData) {
-    this.#worker = new Worker(threadFile, {
-      workerData: data,
-      name: 'confab-store',
-      resourceLimits: { maxYoungGenerationSizeMb: 8 },
-    })
+    setFlagsFromString(`--max-semi-space-size=${YOUNG_MB}`)
+    this.#worker = new Worker(threadFile, { workerData: data, name: 'confab-store' })
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
