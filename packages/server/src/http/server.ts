@@ -1,13 +1,11 @@
 /**
  * The HTTP edge: Fastify, made from the table of routes.
  *
- * Every request goes the same way: who calls (before the body is read) → may they → is the input right → handler →
- * answer. Handlers contain no `try`: errors become answers in `error-mapping.ts` alone.
+ * Every request goes the same way: who calls (`admit.ts`, before the body is read) → may they → is the input right → what
+ * the route does (`handler.ts`) → answer. Errors become answers in `error-mapping.ts` alone.
  */
 
 import type { RequestListener, Server, ServerOptions } from 'node:http'
-import { Readable } from 'node:stream'
-import { parseUid } from '@confab/protocol'
 import makeSerializer, { type Schema } from 'fast-json-stringify'
 import Fastify, {
   type FastifyInstance,
@@ -15,41 +13,29 @@ import Fastify, {
   type FastifyRequest,
   type onRequestHookHandler,
 } from 'fastify'
-import type { AuditOf } from '../apps/audit.ts'
-import { type Authenticate, assertAccess, type Caller, type Credentials } from '../apps/authenticate.ts'
-import type { Actor } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
-import type { Client } from '../kernel/client.ts'
-import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { lazily } from '../kernel/lazily.ts'
 import type { Logger } from '../kernel/logger.ts'
-import type { AssertOpen } from '../roles/restrictions.ts'
-import type { App } from '../storage/sql/apps.ts'
 import type { Metrics } from '../workers/metrics.ts'
-import { makeCheck, makeQueryCheck } from './check.ts'
-import { clientOf } from './client-headers.ts'
+import { type AdmitDeps, admitTo } from './admit.ts'
 import { allowOrigin, registerCors } from './cors.ts'
 import { drainOnClose } from './drain.ts'
-import { type End, Ending } from './ending.ts'
+import type { End } from './ending.ts'
 import { errorAnswer, toAppError } from './error-mapping.ts'
 import { type FilesDeps, registerFiles } from './files.ts'
-import { isForm } from './form.ts'
+import { asIs, type HandlerDeps, handlerOf } from './handler.ts'
 import { acceptJson, acceptLines } from './json-body.ts'
-import type { MessageForm } from './message-form.ts'
 import { type OnlineMembersDeps, registerOnlineMembers } from './online-members.ts'
 import { type Health, registerOperations } from './operations.ts'
-import type { Allowance, TakeAllowance } from './rate-limit.ts'
-import { type IsTrusted, type ReachedAt, unifyForwarded } from './reached-at.ts'
-import { EventStream, LINES, LineStream, RawJson, type Route, type RouteRequest } from './route.ts'
-import { sendEvents, sendStream } from './send-events.ts'
+import { type IsTrusted, unifyForwarded } from './reached-at.ts'
+import type { Route } from './route.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
-import { assertHandshake, isUpgrade, shouldUpgradeCallback } from './upgrades.ts'
+import { shouldUpgradeCallback } from './upgrades.ts'
 import { registerUserSessions } from './user-sessions.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    caller: Caller | null
     failure: AppError | null
   }
   interface FastifyContextConfig {
@@ -63,15 +49,8 @@ declare module 'fastify' {
 const PREFIX = '/v3'
 const withShortVersion = (url: string): string => (/^\/v3\.0(?=[/?]|$)/.test(url) ? PREFIX + url.slice(5) : url)
 
-export interface HttpDeps {
+export interface HttpDeps extends AdmitDeps, Omit<HandlerDeps, 'stopping'> {
   readonly routes: readonly Route[]
-  readonly authenticate: Authenticate
-  readonly assertOpenFor: (route: Route) => AssertOpen
-  /** Counts the request, where requests are limited. */
-  readonly takeAllowance: TakeAllowance
-  /** Writes down what administrators do. */
-  readonly auditOf: AuditOf
-  readonly clock: Clock
   readonly ids: Ids
   readonly log: Logger
   readonly metrics: Metrics
@@ -83,8 +62,6 @@ export interface HttpDeps {
   readonly corsOrigins: readonly string[]
   /** The proxies whose word is taken for who asks, and where. */
   readonly isTrusted: IsTrusted
-  readonly reachedAt: ReachedAt
-  readonly messageForm: MessageForm
   readonly online: OnlineMembersDeps
   /** How large a body may be that is no form. */
   readonly bodyBytes: number
@@ -92,201 +69,19 @@ export interface HttpDeps {
   readonly files: FilesDeps | undefined
 }
 
-const header = (request: FastifyRequest, name: string): string | undefined => {
-  const value = request.headers[name]
-  const text = (Array.isArray(value) ? value[0] : value)?.trim()
-  return text || undefined
-}
-
-/** `<appId>.api-<region>.…` or `<appId>.apiclient-<region>.…`. */
-const appIdOfHost = (host: string): string | undefined => /^([a-z0-9-]+)\.api(?:client)?-/i.exec(host)?.[1]
-
-/** Routes that name the app in their path need no header. */
-const appIdOfPath = (params: unknown): string | undefined =>
-  typeof params === 'object' && params !== null && 'appId' in params ? String(params.appId) : undefined
-
-const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor => {
-  if (caller.kind === 'user') return { kind: 'user', appId: caller.app.id, uid: caller.uid }
-  const uid = route.onBehalfOf === 'none' ? undefined : header(request, 'onbehalfof')
-  if (uid !== undefined) return { kind: 'user', appId: caller.app.id, uid: parseUid(uid) }
-  if (route.onBehalfOf === 'required') throw badRequest({ onBehalfOf: 'this header is required' })
-  return { kind: 'app', appId: caller.app.id }
-}
-
 // Hooks take callbacks: a promise for each, and for every request, is felt.
 const refuseNulInUrl: onRequestHookHandler = (request, _reply, done) => {
   done(request.url.includes('%00') ? badRequest({ path: 'must not contain the character NUL' }) : undefined)
 }
 
-const limitRate = (reply: FastifyReply, { isSpent, limit, remaining, resetAt, after }: Allowance): void => {
-  reply.header('x-rate-limit', limit).header('x-rate-limit-remaining', remaining)
-  if (!isSpent) return
-  reply.header('retry-after', after).header('x-rate-limit-reset', resetAt)
-  throw new AppError('ERR_TOO_MANY_REQUESTS')
-}
-
-const credentialsOf = (request: FastifyRequest): Credentials => ({
-  appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
-  apiKey: header(request, 'apikey'),
-  authToken: header(request, 'authtoken'),
-})
-
-const callerOf = (deps: HttpDeps, route: Route): onRequestHookHandler => {
-  const admit = (request: FastifyRequest, reply: FastifyReply, caller: Caller): void => {
-    request.caller = caller
-    const allowance = deps.takeAllowance(caller, route)
-    if (allowance !== undefined) limitRate(reply, allowance)
-    assertAccess(caller, route)
-  }
-  return (request, reply, done) => {
-    try {
-      const caller = deps.authenticate(credentialsOf(request))
-      if (caller instanceof Promise) {
-        caller.then((found) => admit(request, reply, found)).then(() => done(), done)
-        return
-      }
-      admit(request, reply, caller)
-    } catch (error) {
-      done(error as Error)
-      return
-    }
-    done()
-  }
-}
-
-const endingOf = (reply: FastifyReply, stopping: AbortSignal): Ending => {
-  const ending = new Ending(stopping)
-  reply.raw.once('close', () => ending.end('gone'))
-  return ending
-}
-
-const noLines: AsyncIterable<Uint8Array> = {
-  [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
-}
-
-const assertLines = (route: Route, body: unknown): void => {
-  if (route.takesLines && !(body instanceof Readable)) {
-    throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE', { details: { 'content-type': `must be ${LINES}` } })
-  }
-}
-
-/** What a handler is given. What only few of them want is made when they ask for it, and only then. */
-class Asked implements RouteRequest {
-  readonly app: App
-  readonly actor: Actor
-  readonly caller: Caller
-  readonly params: unknown
-  readonly query: unknown
-  readonly body: unknown
-  readonly #deps: HandlerDeps
-  readonly #request: FastifyRequest
-  readonly #reply: FastifyReply
-  #ending: Ending | undefined
-
-  constructor(
-    deps: HandlerDeps,
-    [request, reply]: readonly [FastifyRequest, FastifyReply],
-    checked: Pick<RouteRequest, 'actor' | 'caller' | 'params' | 'query' | 'body'>,
-  ) {
-    this.#deps = deps
-    this.#request = request
-    this.#reply = reply
-    this.app = checked.caller.app
-    this.actor = checked.actor
-    this.caller = checked.caller
-    this.params = checked.params
-    this.query = checked.query
-    this.body = checked.body
-  }
-
-  get client(): Client {
-    return clientOf(this.#request.headers, this.#deps.clock)
-  }
-
-  get origin(): string {
-    return this.#deps.reachedAt(this.#request.raw)
-  }
-
-  get ending(): Ending {
-    this.#ending ??= endingOf(this.#reply, this.#deps.stopping)
-    return this.#ending
-  }
-
-  get signal(): AbortSignal {
-    return this.ending.signal
-  }
-
-  get lines(): AsyncIterable<Uint8Array> {
-    const { body } = this.#request
-    return body instanceof Readable ? body : noLines
-  }
-}
-
-const callerIn = ({ caller }: FastifyRequest): Caller => {
-  if (caller === null) throw new Error('a route was reached without its caller')
-  return caller
-}
-
-interface HandlerDeps extends HttpDeps {
-  readonly stopping: AbortSignal
-}
-
-const handlerOf = (deps: HandlerDeps, route: Route) => {
-  const checkParams = makeCheck(route.params, 'path')
-  const checkQuery = makeQueryCheck(route.query)
-  const checkBody = makeCheck(route.body, 'body')
-  const audit = deps.auditOf(route)
-  const assertOpen = deps.assertOpenFor(route)
-  const answerOf = async (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    actor: Actor,
-    given: unknown,
-  ): Promise<unknown> => {
-    if (route.isStream && isUpgrade(request.raw)) assertHandshake(request.raw)
-    const caller = callerIn(request)
-    const params = checkParams(request.params)
-    const query = checkQuery(request.query)
-    assertLines(route, given)
-    const body = checkBody(given)
-    const open = assertOpen(actor)
-    if (open !== undefined) await open
-    const asked = new Asked(deps, [request, reply], { actor, caller, params, query, body })
-    const answer = await route.handle(asked)
-    if (audit !== undefined) await audit({ caller, actor, params, requestId: request.id })
-    if (!(answer instanceof EventStream)) return answer
-    const { ending } = asked
-    ending.recheck(async () => assertAccess(await deps.authenticate(credentialsOf(request)), route))
-    return sendEvents({ request, reply, ending }, answer)
-  }
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => {
-    const isAForm = isForm(request.headers['content-type'])
-    if (isAForm && !route.takesForm && route.method !== 'GET') throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE')
-    const actor = actorOf(route, request, callerIn(request))
-    // Who may not send need not upload.
-    if (isAForm) await assertOpen(actor)
-    const answer =
-      isAForm && route.takesForm
-        ? await deps.messageForm(request.raw, { actor, origin: deps.reachedAt(request.raw) }, (body) =>
-            answerOf(request, reply, actor, body),
-          )
-        : await answerOf(request, reply, actor, request.body ?? null)
-    if (answer instanceof LineStream) return sendStream(reply, answer.chunks, LINES)
-    if (!(answer instanceof RawJson)) return answer
-    return reply.type('application/json; charset=utf-8').serializer(asIs).send(answer.text)
-  }
-}
-
-const asIs = (text: unknown): string => text as string
-
-const registerRoutes = (app: FastifyInstance, deps: HandlerDeps): void => {
+const registerRoutes = (app: FastifyInstance, deps: HttpDeps & HandlerDeps): void => {
   for (const route of deps.routes) {
     app.route({
       method: route.method,
       url: PREFIX + route.path,
       schema: route.isStream || route.takesLines ? {} : { response: { 200: route.answer } },
       config: { takesForm: route.takesForm, takesLines: route.takesLines },
-      onRequest: callerOf(deps, route),
+      onRequest: admitTo(route, deps),
       handler: handlerOf(deps, route),
     })
   }

@@ -32,7 +32,8 @@ export const cutSlowBodies = (app: FastifyInstance, { withinMs }: { withinMs: nu
     const { takesForm, takesLines } = request.routeOptions.config
     const isLong = takesLines === true || (takesForm === true && isForm(request.headers['content-type']))
     // Most bodies are short: how much has come matters for the others, and is dear to ask.
-    if (!raw.complete) awaited.set(raw, { sinceMs: performance.now(), bytes: isLong ? raw.socket.bytesRead : 0, isLong })
+    if (!raw.complete)
+      awaited.set(raw, { sinceMs: performance.now(), bytes: isLong ? raw.socket.bytesRead : 0, isLong })
     done()
   })
   // What was answered before it came to its end is still awaited.
