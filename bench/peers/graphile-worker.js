@@ -2,9 +2,11 @@
 import { Logger, makeWorkerUtils, run, runMigrations } from 'graphile-worker'
 import pg from 'pg'
 import { listen, postCallback, setting } from './server.js'
+import { attemptOf, conversationOf, openStore } from './whole-job.js'
 
 const concurrency = Number(setting('CONCURRENCY'))
-const pgPool = new pg.Pool({ connectionString: setting('DATABASE_URL'), max: 40 })
+const store = process.env.STORE_URL === undefined ? undefined : await openStore(process.env.STORE_URL)
+const pgPool = store?.pool ?? new pg.Pool({ connectionString: setting('DATABASE_URL'), max: 40 })
 const logger = new Logger(() => (level, message) => {
   if (level === 'error') console.error(message)
 })
@@ -15,7 +17,7 @@ await run({
   logger,
   concurrency,
   noHandleSignals: true,
-  taskList: { callback: (job) => postCallback(job) },
+  taskList: { callback: async (job) => void (await (store === undefined ? postCallback(job) : attemptOf(store, job))) },
   preset: {
     worker: {
       concurrentJobs: concurrency,
@@ -26,4 +28,13 @@ await run({
   },
 })
 
-await listen((job) => utils.addJob('callback', job, { maxAttempts: 8 }))
+/** Jobs of one name run one after the other; message and job come in one transaction. */
+const ADD_JOB = `
+  SELECT graphile_worker.add_job('callback', json_build_object('url', $6::text, 'body', $7::text, 'messageId', message.id),
+    queue_name => $8::text, max_attempts => 8) FROM message`
+
+await listen((job, message) =>
+  store === undefined
+    ? utils.addJob('callback', job, { maxAttempts: 8 })
+    : store.addMessageWith(message, ADD_JOB, [job.url, job.body, conversationOf(message)]),
+)
