@@ -35,7 +35,7 @@ const scales = {
   full: {
     ...common,
     ...{ rounds: 3, warmUpMs: 3000, roundMs: 4000, maxMessages: 30_000 },
-    ...{ steadyMs: 60_000, peerMs: 15_000, isolationMs: 25_000, hangMs: 10_000 },
+    ...{ steadyMs: 60_000, peerMs: 15_000, isolation: { rounds: 7, roundMs: 12_000 }, hangMs: 10_000 },
     ...{ backlog: { pending: 1_000_000, lanes: 10_000 }, kills: 7, killAfterMs: 3000 },
     gateway: { sessions: 10_000, members: 1500, seconds: 20, storm: 2000 },
     lists: {
@@ -47,7 +47,7 @@ const scales = {
   quick: {
     ...common,
     ...{ rounds: 2, warmUpMs: 500, roundMs: 1000, maxMessages: 8000 },
-    ...{ steadyMs: 5000, peerMs: 3000, isolationMs: 1200, hangMs: 1000 },
+    ...{ steadyMs: 5000, peerMs: 3000, isolation: { rounds: 2, roundMs: 1200 }, hangMs: 1000 },
     ...{ backlog: { pending: 20_000, lanes: 1000 }, kills: 2, killAfterMs: 700 },
     gateway: { sessions: 500, members: 200, seconds: 2, storm: 200 },
     lists: {

@@ -63,7 +63,8 @@ export interface Scale {
   readonly steadyMs: number
   /** The same for each peer, per round. */
   readonly peerMs: number
-  readonly isolationMs: number
+  /** Many short rounds: a disk that stalls once decides about one of them. */
+  readonly isolation: { readonly rounds: number; readonly roundMs: number }
   /** After which an attempt at a bot that hangs is given up. */
   readonly hangMs: number
   readonly backlog: { readonly pending: number; readonly lanes: number }

@@ -31,7 +31,7 @@ export const isolation: Phase = {
   name: 'isolation',
   title: `Isolation: ${BOTS} bots, ${PER_SECOND} messages/s on a fixed schedule, one bot of ${ONE_HANGS_OF} hangs until timeout`,
   run: async (bench) => {
-    const { connections, rounds, warmUpMs, isolationMs, hangMs } = bench.scale
+    const { connections, warmUpMs, isolation: scale, hangMs } = bench.scale
     const fork = (): Promise<Ask<ReceiverVerbs>> => bench.children.fork<ReceiverVerbs>('./receiver.process.ts')
     const [ask, askHanging] = await Promise.all([fork(), fork()])
     const urls = {
@@ -68,9 +68,9 @@ export const isolation: Phase = {
     await send(without, false, warmUpMs)
     await send(withThem, true, warmUpMs)
     const found = { without: [] as Timed[], withThem: [] as Timed[] }
-    for (let round = 0; round < rounds; round++) {
-      found.without.push(await send(without, false, isolationMs))
-      found.withThem.push(await send(withThem, true, isolationMs))
+    for (let round = 0; round < scale.rounds; round++) {
+      found.without.push(await send(without, false, scale.roundMs))
+      found.withThem.push(await send(withThem, true, scale.roundMs))
     }
     // It expects no message in particular.
     const hung = (await askHanging('tally', null)).strangers
