@@ -51,6 +51,7 @@ export const User = Type.Object(
     authToken: Type.Optional(Type.String({ description: 'Only in the answer to a creation with `withAuthToken`.' })),
     scope: Type.Optional(Scope),
     joinedAt: Type.Optional(UnixSeconds),
+    isBanned: Type.Optional(Type.Boolean({ description: 'From the group whose banned users are listed.' })),
     bannedAt: Type.Optional(UnixSeconds),
     blockedByMe: Type.Optional(Type.Boolean({ description: 'The acting user has blocked this one.' })),
     blockedByMeAt: Type.Optional(UnixSeconds),

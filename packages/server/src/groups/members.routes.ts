@@ -2,7 +2,6 @@ import {
   ChangeScope,
   ListMembers,
   one,
-  page,
   pageWithCursor,
   parseGuid,
   parseUid,
@@ -118,7 +117,7 @@ const banRoutes = (members: ManageMembers): readonly Route[] => [
     onBehalfOf: 'optional',
     params: pathOf('guid'),
     query: ListMembers,
-    answer: page(User),
+    answer: pageWithCursor(User),
     handle: async ({ actor, params, query }) => {
       const request = pageRequestOf(query)
       const { searchKey } = query
@@ -128,7 +127,7 @@ const banRoutes = (members: ManageMembers): readonly Route[] => [
         page: request,
         ...definedOf({ searchKey }),
       })
-      return answerPage({ ...found, rows: withoutTags(found.rows) }, request)
+      return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows) }, request))
     },
   }),
 ]

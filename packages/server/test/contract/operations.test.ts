@@ -510,7 +510,9 @@ const operations: Operations = {
     expectKeys((await api.ok('POST', '/groups/lounge/bannedusers/cara')).data, SUCCESS)
   },
   'GET /groups/:guid/bannedusers': async ({ api }) => {
-    expectPage(await api.ok('GET', '/groups/lounge/bannedusers'), [...PLAIN_USER, 'bannedAt'])
+    const list = await api.ok('GET', '/groups/lounge/bannedusers')
+    expectPage(list, [...PLAIN_USER, 'isBanned', 'bannedAt'], { cursor: true })
+    expect(list.data[0].isBanned).toBe(true)
   },
   'DELETE /groups/:guid/bannedusers/:uid': async ({ api }) => {
     expectKeys((await api.ok('DELETE', '/groups/lounge/bannedusers/cara')).data, SUCCESS)
