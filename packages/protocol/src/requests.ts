@@ -186,12 +186,15 @@ export type UpdateGroup = Static<typeof UpdateGroup>
 
 export const ListGroups = Type.Object({
   ...PageQuery,
+  page: Type.Optional(Type.Integer({ minimum: 1 })),
   searchKey: Search,
   searchIn: List,
   sortBy: Type.Optional(Type.Enum(['name', 'guid', 'createdAt'])),
   sortOrder: Type.Optional(Type.Enum(['asc', 'desc'])),
-  affix: Type.Optional(Type.Enum(affixes)),
-  updatedAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  affix: Type.Optional(Type.Enum(affixes, { description: 'Lists groups by the time of their last change.' })),
+  updatedAt: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Cursor: a time, itself left out. `append` unless `affix` is given.' }),
+  ),
   type: Type.Optional(Type.String()),
   types: List,
   tags: List,
@@ -251,6 +254,12 @@ export const ListMessages = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize })),
   perPage: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
   per_page: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
+  page: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'Counted from the cursor, in its direction; from the beginning if there is none.',
+    }),
+  ),
   affix: Type.Optional(Type.Enum(affixes)),
   id: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor: a message id, itself left out.' })),
   sentAt: Type.Optional(
