@@ -313,6 +313,12 @@ export const MarkInteracted = Type.Object({
 
 const CursorId = Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' }))
 const Limit = Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize }))
+/** Where the path does not say it. */
+export const AddReaction = Type.Object({
+  reaction: Type.String({ minLength: 1, ...upTo('maxLength', 'reactionLength') }),
+})
+export type AddReaction = Static<typeof AddReaction>
+
 export const ListReactions = Type.Object({
   limit: Limit,
   affix: Type.Optional(Type.Enum(affixes)),

@@ -56,9 +56,12 @@ declare module 'fastify' {
   }
 }
 
-/** Both mean the same API: `/v3.0` is read as `/v3`. */
+/** All mean the same API: `/v3.0` is read as `/v3`, and the management host is published without a version. */
 const PREFIX = '/v3'
-const withShortVersion = (url: string): string => (/^\/v3\.0(?=[/?]|$)/.test(url) ? PREFIX + url.slice(5) : url)
+const withShortVersion = (url: string): string => {
+  if (url.startsWith('/apps/')) return PREFIX + url
+  return /^\/v3\.0(?=[/?]|$)/.test(url) ? PREFIX + url.slice(5) : url
+}
 
 export interface HttpDeps {
   readonly routes: readonly Route[]
@@ -123,11 +126,22 @@ const limitRate = (reply: FastifyReply, { isSpent, limit, remaining, resetAt, af
   throw new AppError('ERR_TOO_MANY_REQUESTS')
 }
 
-const credentialsOf = (request: FastifyRequest): Credentials => ({
-  appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
-  apiKey: header(request, 'apikey'),
-  authToken: header(request, 'authtoken'),
-})
+/** As the management host is called: by the header `secret` beside `key`, or by HTTP Basic. */
+const managementSecret = (request: FastifyRequest): string | undefined => {
+  const [, basic = ''] = /^Basic ([\w+/=-]+)$/i.exec(header(request, 'authorization') ?? '') ?? []
+  return header(request, 'secret') ?? (/:(.+)$/s.exec(Buffer.from(basic, 'base64').toString('utf8'))?.[1] || undefined)
+}
+
+const credentialsOf = (request: FastifyRequest): Credentials => {
+  const ofPath = appIdOfPath(request.params)
+  const isManagement = ofPath !== undefined
+  return {
+    appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? ofPath,
+    apiKey: header(request, 'apikey') ?? (isManagement ? managementSecret(request) : undefined),
+    authToken: header(request, 'authtoken') ?? (request.headers.authtoken === undefined ? undefined : ''),
+    isManagement,
+  }
+}
 
 const callerOf = (deps: HttpDeps, route: Route) => async (request: FastifyRequest, reply: FastifyReply) => {
   const caller = await deps.authenticate(credentialsOf(request))

@@ -61,7 +61,7 @@ describeEngines('conversations', (engine) => {
     expect((await withUser(ann, bob)).data).toMatchObject({ unreadMessageCount: '0', conversationWith: { uid: bob } })
     const byId = await api.ok('GET', `/conversations/${ann}_user_${bob}`, { onBehalfOf: bob })
     expect(byId.data).toEqual(data)
-    await api.fails('ERR_CONVERSATION_NOT_ACCESSIBLE', 'GET', `/conversations/${ann}_user_${bob}`, {
+    await api.fails('ERR_CONVERSATION_NOT_FOUND', 'GET', `/conversations/${ann}_user_${bob}`, {
       onBehalfOf: scene.cara,
     })
   })

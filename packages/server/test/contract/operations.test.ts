@@ -606,6 +606,11 @@ const operations: Operations = {
     const { data } = await api.ok('POST', `/messages/${message}/reactions/%F0%9F%91%8D`, { onBehalfOf: 'bob' })
     expect(data.data.reactions).toEqual([{ reaction: '👍', count: 1, reactedByMe: true }])
   },
+  'POST /messages/:id/reactions': async ({ api, message }) => {
+    const body = { reaction: '👍' }
+    const { data } = await api.ok('POST', `/messages/${message}/reactions`, { onBehalfOf: 'bob', body })
+    expect(data.data.reactions).toEqual([{ reaction: '👍', count: 1, reactedByMe: true }])
+  },
   'GET /messages/:id/reactions': async ({ api, message }) => {
     const { data, meta } = await api.ok('GET', `/messages/${message}/reactions`)
     expectKeys(data[0], ['id', 'messageId', 'reaction', 'uid', 'reactedAt', 'reactedBy'])

@@ -159,9 +159,9 @@ describeEngines('users', (engine) => {
       for (const uid of ['tok-a', 'tok-b']) await create(uid)
       const token = (await api.ok('POST', '/users/tok-a/auth_tokens')).data.authToken
       for (const method of ['GET', 'DELETE']) {
-        await api.fails('ERR_AUTH_TOKEN_NOT_FOUND', method, `/users/tok-b/auth_tokens/${token}`)
+        await api.fails('ERR_AUTHTOKEN_NOT_ACCESSIBLE', method, `/users/tok-b/auth_tokens/${token}`)
       }
-      await api.fails('ERR_AUTH_TOKEN_NOT_FOUND', 'PUT', `/users/tok-b/auth_tokens/${token}`, { body: {} })
+      await api.fails('ERR_AUTHTOKEN_NOT_ACCESSIBLE', 'PUT', `/users/tok-b/auth_tokens/${token}`, { body: {} })
       await api.ok('GET', `/users/tok-a/auth_tokens/${token}`)
     })
 
