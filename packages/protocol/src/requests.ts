@@ -64,11 +64,15 @@ export const UpdateUser = Type.Object({
 })
 export type UpdateUser = Static<typeof UpdateUser>
 
+const Status = Type.Optional(
+  Type.Enum(['available', 'offline', 'online'], { description: '`online` is another name of `available`.' }),
+)
+
 export const ListUsers = Type.Object({
   ...PageQuery,
   searchKey: Search,
   searchIn: List,
-  status: Type.Optional(Type.Enum(['available', 'offline'])),
+  status: Status,
   role: Type.Optional(Type.String()),
   roles: List,
   tags: List,
@@ -207,7 +211,7 @@ export const ListMembers = Type.Object({
   ...PageQuery,
   searchKey: Search,
   scopes: Type.Optional(Type.Array(Type.Enum(scopes), { maxItems: 3 })),
-  status: Type.Optional(Type.Enum(['available', 'offline'])),
+  status: Status,
 })
 export type ListMembers = Static<typeof ListMembers>
 export const ChangeScope = Type.Union([Type.Object({ scope: Type.Optional(Scope) }), Type.Null()])

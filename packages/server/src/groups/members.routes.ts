@@ -11,7 +11,7 @@ import {
   User,
 } from '@confab/protocol'
 import { Type } from 'typebox'
-import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
+import { answerPage, pageRequestOf, statusOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, type RouteRequest, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -40,7 +40,8 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     answer: pageWithCursor(User),
     handle: async ({ actor, params, query }) => {
       const request = pageRequestOf(query)
-      const { scopes, searchKey, status } = query
+      const { scopes, searchKey } = query
+      const status = statusOf(query)
       const guid = parseGuid(params.guid)
       const found = await members.list({ actor, guid, page: request, ...definedOf({ scopes, searchKey, status }) })
       return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows) }, request))

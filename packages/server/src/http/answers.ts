@@ -1,11 +1,14 @@
 /** The envelopes of lists and of operations without a result. */
-import { type Affix, limits, type Pagination } from '@confab/protocol'
+import { type Affix, limits, type Pagination, type User } from '@confab/protocol'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 
 export const pageRequestOf = (query: { page?: number; perPage?: number; per_page?: number }): PageRequest => ({
   page: query.page ?? 1,
   perPage: query.per_page ?? query.perPage ?? limits.pageSize,
 })
+
+export const statusOf = ({ status }: { status?: 'available' | 'offline' | 'online' }): User['status'] | undefined =>
+  status === 'online' ? 'available' : status
 
 export const answerPage = <T>(
   { rows, total }: Page<T>,

@@ -92,6 +92,19 @@ describeEngines('conversations', (engine) => {
     expect((await api.ok('GET', '/conversations', { onBehalfOf: ann, query: { page: 9 } })).data).toEqual([])
   })
 
+  test('show a last message that is marked as deleted, and the one before it when it is deleted for good', async () => {
+    const { ann, bob } = await makeScene(api)
+    const send = async (text: string): Promise<string> =>
+      (await api.ok('POST', '/messages', { onBehalfOf: ann, body: toUser(bob, text) })).data.id
+    const [before, last] = [await send('one'), await send('two')]
+    const shown = async (): Promise<Json> =>
+      (await api.ok('GET', `/users/${ann}/conversation`, { onBehalfOf: bob })).data.lastMessage
+    await api.ok('DELETE', `/messages/${last}`, { onBehalfOf: ann })
+    expect(await shown()).toMatchObject({ id: last, deletedAt: expect.any(Number), deletedBy: ann })
+    await api.ok('DELETE', `/messages/${last}`, { onBehalfOf: ann, body: { permanent: true } })
+    expect(await shown()).toMatchObject({ id: before, data: { text: 'one' } })
+  })
+
   test('are found by type, name, tags, and whether something is unread', async () => {
     const { ann, bob, cara, group } = scene
     await send(bob, toUser(ann))

@@ -133,6 +133,7 @@ describeEngines('users', (engine) => {
       [{ tags: 'tag-3,tag-4' }, ['page-03', 'page-04', 'page-13', 'page-14', 'page-23', 'page-24']],
       [{ tags: 'tag' }, []],
       [{ searchKey: 'page-', status: 'available' }, []],
+      [{ searchKey: 'page-', status: 'online' }, []],
       [{ searchKey: 'page-2', status: 'offline', perPage: 1000 }, uids.slice(20)],
     ])('of %j', async (query, expected) => {
       const list = await api.ok('GET', '/users', { query })
