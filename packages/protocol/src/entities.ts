@@ -66,6 +66,13 @@ export const groupTypes = ['public', 'password', 'private'] as const
 export const GroupType = Type.Enum(groupTypes)
 export type GroupType = (typeof groupTypes)[number]
 
+/** Client SDKs have two words for the groups that ask for a password. */
+export const GivenGroupType = Type.Enum([...groupTypes, 'protected'], {
+  description: '`protected` is another name of `password`.',
+})
+export const groupTypeOf = (given: Static<typeof GivenGroupType>): GroupType =>
+  given === 'protected' ? 'password' : given
+
 export const Group = Type.Object(
   {
     guid: Type.String({ description: 'Chosen by the customer, folded to lower case.' }),

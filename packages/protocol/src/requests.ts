@@ -5,8 +5,8 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { botSettingChanges } from './bot-settings.ts'
 import {
+  GivenGroupType,
   GroupChatSetting,
-  GroupType,
   givenKeyScopes,
   JsonObject,
   mediaTypes,
@@ -173,7 +173,7 @@ const groupProfile = {
 export const CreateGroup = Type.Object({
   guid: Identifier(limits.guidLength),
   name: Name,
-  type: Type.Optional(GroupType),
+  type: Type.Optional(GivenGroupType),
   ...groupProfile,
   members: Type.Optional(MemberLists),
 })
@@ -182,7 +182,7 @@ export type CreateGroup = Static<typeof CreateGroup>
 export const unsettableOfGroup = ['icon', 'description', 'metadata'] as const
 export const UpdateGroup = Type.Object({
   name: Type.Optional(Name),
-  type: Type.Optional(GroupType),
+  type: Type.Optional(GivenGroupType),
   ...groupProfile,
   unset: Type.Optional(Type.Array(Type.Enum(unsettableOfGroup))),
 })
@@ -302,7 +302,9 @@ export const ListMessages = Type.Object({
   mentionsWithBlockedInfo: Flag,
   withThreadSubscribed: Flag,
   fromTimestamp: Type.Optional(Type.Integer({ minimum: 0 })),
-  toTimestamp: Type.Optional(Type.Integer({ minimum: 0, description: 'Ignored without `fromTimestamp`.' })),
+  toTimestamp: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Ignored by `GET /messages` without `fromTimestamp`.' }),
+  ),
 })
 export type ListMessages = Static<typeof ListMessages>
 export const GetMessage = Type.Object({ withThreadSubscribed: Flag })

@@ -25,16 +25,21 @@ const both = (list: readonly string[] | undefined, single: string | undefined): 
 
 /** Those that are named alike in the query and in the store. */
 const SAME = [
-  ...(['receiverType', 'searchKey', 'fromTimestamp', 'toTimestamp', 'tags', 'hideDeleted', 'onlyDeleted'] as const),
+  ...(['receiverType', 'searchKey', 'toTimestamp', 'tags', 'hideDeleted', 'onlyDeleted'] as const),
   ...(['hideReplies', 'unread', 'undelivered', 'hasLinks', 'hasReactions', 'hasMentions', 'pinned', 'saved'] as const),
 ] as const
 
-const filterOf = (query: ListMessages, { unknownCategories = [] }: Client): MessageFilter => {
+/** Of everything an end of the time says nothing without a beginning; of one conversation it does. */
+const beginningOf = ({ fromTimestamp, toTimestamp }: ListMessages, { kind }: MessageScope): number | undefined =>
+  fromTimestamp ?? (kind === 'all' || toTimestamp === undefined ? undefined : 0)
+
+const filterOf = (query: ListMessages, scope: MessageScope, { unknownCategories = [] }: Client): MessageFilter => {
   const { attachmentTypes = [] } = query
   return {
     ...definedOf(
       Object.fromEntries(SAME.map((name) => [name, query[name]])) as Pick<ListMessages, (typeof SAME)[number]>,
     ),
+    ...definedOf({ fromTimestamp: beginningOf(query, scope) }),
     ...(query.conversationId && { conversationId: query.conversationId as ConversationId }),
     ...(query.sender && { sender: parseUid(query.sender) }),
     categories: both(query.categories, query.category),
@@ -104,7 +109,7 @@ export const makeListMessages =
   async ({ actor, client }, scope, query) => {
     if (query.count && scope.kind !== 'thread') return countsOf(deps.store, actor, scope, query)
     const cursor = cursorOf(query)
-    const input = { actor, scope, filter: filterOf(query, client), cursor, options: optionsOf(query) }
+    const input = { actor, scope, filter: filterOf(query, scope, client), cursor, options: optionsOf(query) }
     const slice = await deps.store.messages.list(input)
     const withTags = query.withTags ?? false
     const data = slice.rows.map(({ message, view }) => messageJson(message, { withTags, view })).join(',')
