@@ -46,7 +46,7 @@ const managing: readonly ErrorCode[] = [
   'ERR_GROUP_NO_MODERATOR_SCOPE',
   'ERR_GROUP_NO_SCOPE_CLEARANCE',
 ]
-const token: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_AUTH_TOKEN_NOT_FOUND']
+const token: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_AUTH_TOKEN_NOT_FOUND', 'ERR_AUTHTOKEN_NOT_ACCESSIBLE']
 const message: readonly ErrorCode[] = ['ERR_UID_NOT_FOUND', 'ERR_MESSAGE_ID_NOT_FOUND', 'ERR_MESSAGE_NO_ACCESS']
 const changing: readonly ErrorCode[] = [...message, 'ERR_MESSAGE_NOT_A_SENDER', 'ERR_MESSAGE_ACTION_NOT_ALLOWED']
 
@@ -202,6 +202,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'GET /users/:uid/threads': ['ERR_UID_NOT_FOUND'],
   'GET /groups/:guid/threads': [...group, 'ERR_GROUP_NOT_JOINED'],
   'POST /messages/:id/reactions/:reaction': marking,
+  'POST /messages/:id/reactions': marking,
   'DELETE /messages/:id/reactions/:reaction': marking,
   'GET /messages/:id/reactions': message,
   'GET /messages/:id/reactions/:reaction': message,
@@ -213,8 +214,8 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
   'POST /messages/:id/save': [...marking, 'ERR_SAVED_MESSAGES_LIMIT_EXCEEDED'],
   'DELETE /messages/:id/save': marking,
   'GET /conversations': ['ERR_UID_NOT_FOUND'],
-  'GET /conversations/:conversationId': ['ERR_UID_NOT_FOUND', 'ERR_CONVERSATION_NOT_ACCESSIBLE'],
-  'DELETE /conversations/:conversationId': ['ERR_UID_NOT_FOUND', 'ERR_CONVERSATION_NOT_ACCESSIBLE'],
+  'GET /conversations/:conversationId': ['ERR_UID_NOT_FOUND', 'ERR_CONVERSATION_NOT_FOUND'],
+  'DELETE /conversations/:conversationId': ['ERR_UID_NOT_FOUND', 'ERR_CONVERSATION_NOT_FOUND'],
   ...conversationErrors('users'),
   ...conversationErrors('groups'),
   'GET /users/:uid/messages': ['ERR_UID_NOT_FOUND'],

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { errorCodes } from '@confab/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 import { generated, staleFiles, writeFiles } from './gen.ts'
+import { unusedCodes } from './unused-codes.ts'
 
 test('a stale or missing file is named, a fresh one is not', async () => {
   const root = mkdtempSync(join(tmpdir(), 'confab-gen-'))
@@ -25,4 +26,8 @@ test('what is in the repository is fresh', async () => {
 test('every error code is documented, and every documented code exists', async () => {
   const text = (await generated.find(({ path }) => path === 'docs/reference/errors.md')?.render()) ?? ''
   expect([...text.matchAll(/^\| `(\w+)`/gm)].map(([, code]) => code)).toEqual(Object.keys(errorCodes))
+})
+
+test('no code is both answered and not', () => {
+  expect(Object.keys(unusedCodes).filter((code) => Object.hasOwn(errorCodes, code))).toEqual([])
 })

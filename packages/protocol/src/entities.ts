@@ -51,6 +51,7 @@ export const User = Type.Object(
     authToken: Type.Optional(Type.String({ description: 'Only in the answer to a creation with `withAuthToken`.' })),
     scope: Type.Optional(Scope),
     joinedAt: Type.Optional(UnixSeconds),
+    isBanned: Type.Optional(Type.Boolean({ description: 'From the group whose banned users are listed.' })),
     bannedAt: Type.Optional(UnixSeconds),
     blockedByMe: Type.Optional(Type.Boolean({ description: 'The acting user has blocked this one.' })),
     blockedByMeAt: Type.Optional(UnixSeconds),
@@ -64,6 +65,13 @@ export type User = Static<typeof User>
 export const groupTypes = ['public', 'password', 'private'] as const
 export const GroupType = Type.Enum(groupTypes)
 export type GroupType = (typeof groupTypes)[number]
+
+/** Client SDKs have two words for the groups that ask for a password. */
+export const GivenGroupType = Type.Enum([...groupTypes, 'protected'], {
+  description: '`protected` is another name of `password`.',
+})
+export const groupTypeOf = (given: Static<typeof GivenGroupType>): GroupType =>
+  given === 'protected' ? 'password' : given
 
 export const Group = Type.Object(
   {

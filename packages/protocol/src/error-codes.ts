@@ -40,6 +40,16 @@ export const errorCodes = {
     'The API key is not known in this app.',
     'Check the apikey header; keys belong to one app.',
   ),
+  AUTH_ERR_EMPTY_AUTH_HEADER: row(
+    401,
+    'The request carries nothing that opens the management of the app.',
+    'Send the header apikey, or an API key as the header secret or as the password of HTTP Basic.',
+  ),
+  AUTH_ERR_EMPTY_AUTH_TOKEN: row(
+    401,
+    'The header authtoken is empty.',
+    'Send the auth token of the user, or an API key.',
+  ),
   AUTH_ERR_AUTH_TOKEN_NOT_FOUND: row(
     401,
     'The auth token is not known in this app, or its user is deactivated.',
@@ -58,6 +68,11 @@ export const errorCodes = {
     'Use another key of scope fullAccess.',
   ),
   ERR_AUTH_TOKEN_NOT_FOUND: row(404, 'There is no such auth token.', 'List the tokens of the user to see which exist.'),
+  ERR_AUTHTOKEN_NOT_ACCESSIBLE: row(
+    403,
+    'The auth token is that of another user.',
+    'Name the user whose token it is; list the tokens of the user to see which exist.',
+  ),
 
   // Quotas
   ERR_PLAN_QUOTA_RESTRICTION: row(
@@ -322,6 +337,11 @@ export const errorCodes = {
   ),
 
   // Conversations
+  ERR_CONVERSATION_NOT_FOUND: row(
+    404,
+    'The acting user has no conversation of this id.',
+    'Ask for the conversation with a user or of a group; it exists once something has been said in it.',
+  ),
   ERR_CONVERSATION_NOT_ACCESSIBLE: row(
     404,
     'The acting user has no such conversation.',

@@ -5,8 +5,8 @@
 import { type Static, type TSchema, Type } from 'typebox'
 import { botSettingChanges } from './bot-settings.ts'
 import {
+  GivenGroupType,
   GroupChatSetting,
-  GroupType,
   givenKeyScopes,
   JsonObject,
   mediaTypes,
@@ -64,11 +64,15 @@ export const UpdateUser = Type.Object({
 })
 export type UpdateUser = Static<typeof UpdateUser>
 
+const Status = Type.Optional(
+  Type.Enum(['available', 'offline', 'online'], { description: '`online` is another name of `available`.' }),
+)
+
 export const ListUsers = Type.Object({
   ...PageQuery,
   searchKey: Search,
   searchIn: List,
-  status: Type.Optional(Type.Enum(['available', 'offline'])),
+  status: Status,
   role: Type.Optional(Type.String()),
   roles: List,
   tags: List,
@@ -169,7 +173,7 @@ const groupProfile = {
 export const CreateGroup = Type.Object({
   guid: Identifier(limits.guidLength),
   name: Name,
-  type: Type.Optional(GroupType),
+  type: Type.Optional(GivenGroupType),
   ...groupProfile,
   members: Type.Optional(MemberLists),
 })
@@ -178,7 +182,7 @@ export type CreateGroup = Static<typeof CreateGroup>
 export const unsettableOfGroup = ['icon', 'description', 'metadata'] as const
 export const UpdateGroup = Type.Object({
   name: Type.Optional(Name),
-  type: Type.Optional(GroupType),
+  type: Type.Optional(GivenGroupType),
   ...groupProfile,
   unset: Type.Optional(Type.Array(Type.Enum(unsettableOfGroup))),
 })
@@ -186,12 +190,15 @@ export type UpdateGroup = Static<typeof UpdateGroup>
 
 export const ListGroups = Type.Object({
   ...PageQuery,
+  page: Type.Optional(Type.Integer({ minimum: 1 })),
   searchKey: Search,
   searchIn: List,
   sortBy: Type.Optional(Type.Enum(['name', 'guid', 'createdAt'])),
   sortOrder: Type.Optional(Type.Enum(['asc', 'desc'])),
-  affix: Type.Optional(Type.Enum(affixes)),
-  updatedAt: Type.Optional(Type.Integer({ minimum: 0 })),
+  affix: Type.Optional(Type.Enum(affixes, { description: 'Lists groups by the time of their last change.' })),
+  updatedAt: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Cursor: a time, itself left out. `append` unless `affix` is given.' }),
+  ),
   type: Type.Optional(Type.String()),
   types: List,
   tags: List,
@@ -204,7 +211,7 @@ export const ListMembers = Type.Object({
   ...PageQuery,
   searchKey: Search,
   scopes: Type.Optional(Type.Array(Type.Enum(scopes), { maxItems: 3 })),
-  status: Type.Optional(Type.Enum(['available', 'offline'])),
+  status: Status,
 })
 export type ListMembers = Static<typeof ListMembers>
 export const ChangeScope = Type.Union([Type.Object({ scope: Type.Optional(Scope) }), Type.Null()])
@@ -251,6 +258,12 @@ export const ListMessages = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize })),
   perPage: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
   per_page: Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax') })),
+  page: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      description: 'Counted from the cursor, in its direction; from the beginning if there is none.',
+    }),
+  ),
   affix: Type.Optional(Type.Enum(affixes)),
   id: Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$', description: 'Cursor: a message id, itself left out.' })),
   sentAt: Type.Optional(
@@ -289,7 +302,9 @@ export const ListMessages = Type.Object({
   mentionsWithBlockedInfo: Flag,
   withThreadSubscribed: Flag,
   fromTimestamp: Type.Optional(Type.Integer({ minimum: 0 })),
-  toTimestamp: Type.Optional(Type.Integer({ minimum: 0, description: 'Ignored without `fromTimestamp`.' })),
+  toTimestamp: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'Ignored by `GET /messages` without `fromTimestamp`.' }),
+  ),
 })
 export type ListMessages = Static<typeof ListMessages>
 export const GetMessage = Type.Object({ withThreadSubscribed: Flag })
@@ -304,6 +319,12 @@ export const MarkInteracted = Type.Object({
 
 const CursorId = Type.Optional(Type.String({ pattern: '^[0-9]{1,15}$' }))
 const Limit = Type.Optional(Type.Integer({ minimum: 1, ...upTo('maximum', 'pageSizeMax'), default: limits.pageSize }))
+/** Where the path does not say it. */
+export const AddReaction = Type.Object({
+  reaction: Type.String({ minLength: 1, ...upTo('maxLength', 'reactionLength') }),
+})
+export type AddReaction = Static<typeof AddReaction>
+
 export const ListReactions = Type.Object({
   limit: Limit,
   affix: Type.Optional(Type.Enum(affixes)),

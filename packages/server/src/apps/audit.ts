@@ -27,9 +27,22 @@ const AUDITED: ReadonlySet<string> = new Set([
   'Import',
 ])
 
+/** Those of other operations that take something from somebody, or say it in another way. */
+const AUDITED_TOO: ReadonlySet<string> = new Set([
+  'POST /users/:uid/blockedusers',
+  'DELETE /users/:uid/blockedusers',
+  'DELETE /users/:uid/conversation',
+  'DELETE /groups/:guid/conversation',
+])
+/** The app does it to what users have said; in a user's name it is what users do. */
+const AUDITED_OF_APP: ReadonlySet<string> = new Set(['PUT /messages/:id', 'DELETE /messages/:id'])
+
 /** Sending is no administration, whoever does it; it is what must be fast. */
-const isAudited = ({ method, path, tag }: AuditedRoute): boolean =>
-  method !== 'GET' && AUDITED.has(tag) && path !== '/bots/:uid/messages'
+const isAudited = ({ method, path, tag }: AuditedRoute): boolean => {
+  const action = `${method} ${path}`
+  if (AUDITED_TOO.has(action) || AUDITED_OF_APP.has(action)) return true
+  return method !== 'GET' && AUDITED.has(tag) && path !== '/bots/:uid/messages'
+}
 
 export interface AuditedRoute {
   readonly method: string
@@ -72,7 +85,7 @@ export const makeAuditOf = (deps: { store: Pick<Store, 'audit'>; clock: Clock; l
     if (!isAudited(route)) return undefined
     const action = `${route.method} ${route.path}`
     return async ({ caller, actor, params, requestId }) => {
-      if (caller.kind !== 'key') return
+      if (caller.kind !== 'key' || (actor.kind === 'user' && AUDITED_OF_APP.has(action))) return
       const by = actorOf(caller, actor)
       const target = targetOf(route.path, params)
       const entry = { appId: caller.app.id, at: toSeconds(clock.now()), actor: by, action, target, requestId }

@@ -9,8 +9,10 @@ export interface Credentials {
   /** What the request says: the header `appId`, else the first label of the host name. */
   readonly appId: string | undefined
   readonly apiKey: string | undefined
-  /** Of a user; an API key decides where both are given. */
+  /** Of a user; an API key decides where both are given. Empty: the header is there, and says nothing. */
   readonly authToken: string | undefined
+  /** For an operation of the management host, where credentials have other names. */
+  readonly isManagement?: boolean
 }
 
 /** What the credentials open: the app with a key's scope, or what one of its users may do. */
@@ -68,17 +70,18 @@ export const makeAuthenticate = (deps: {
   }
 
   const userOf = async (appId: string | undefined, authToken: string): Promise<Caller> => {
+    if (authToken === '') throw new AppError('AUTH_ERR_EMPTY_AUTH_TOKEN')
     const found = await store.authTokens.identify({ token: authToken })
     const app = await appOf(appId, found?.appId, 'AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
     if (found?.appId !== app.id) throw new AppError('AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
     return { kind: 'user', app, authToken, uid: found.uid }
   }
 
-  const lookUp = async ({ apiKey, appId, authToken }: Credentials): Promise<Caller> => {
+  const lookUp = async ({ apiKey, appId, authToken, isManagement }: Credentials): Promise<Caller> => {
     if (apiKey === undefined && authToken !== undefined) return userOf(appId, authToken)
     const key = apiKey === undefined ? undefined : await store.apiKeys.find({ key: apiKey })
     const app = await appOf(appId, key?.appId, 'AUTH_ERR_APIKEY_NOT_FOUND')
-    if (apiKey === undefined) throw new AppError('AUTH_ERR_EMPTY_APIKEY')
+    if (apiKey === undefined) throw new AppError(isManagement ? 'AUTH_ERR_EMPTY_AUTH_HEADER' : 'AUTH_ERR_EMPTY_APIKEY')
     if (key?.appId !== app.id) throw new AppError('AUTH_ERR_APIKEY_NOT_FOUND')
     return { kind: 'key', app, apiKey, keyName: key.name, scope: key.scope }
   }

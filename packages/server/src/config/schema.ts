@@ -267,7 +267,7 @@ export const settings = {
     env: 'CONFAB_RATE_LIMIT_APP_CORE',
     type: value.integer(0, 1_000_000_000),
     default: 0,
-    doc: 'How many core operations a minute this node takes for each app: users made or deleted, groups made or joined; the hosted product takes 10000. `0`: any number.',
+    doc: 'How many core operations a minute this node takes for each app: users made, deleted or logging in, groups made or joined; the hosted product takes 10000. `0`: any number.',
   }),
   rateLimitToken: setting({
     env: 'CONFAB_RATE_LIMIT_TOKEN',

@@ -22,8 +22,15 @@ const tag = 'Groups'
 
 const SORT_COLUMNS = { name: 'name', guid: 'guid', createdAt: 'created_at' } as const
 
+/** By time where one is named, or a direction in it, unless another order is asked for. Pages by number do not overlap. */
+const byTimeOf = ({ affix, updatedAt, sortBy, page }: ListGroups): GroupFilter['byTime'] =>
+  (affix === undefined && updatedAt === undefined) || sortBy !== undefined
+    ? undefined
+    : { affix: affix ?? 'append', wholeSeconds: page === undefined }
+
 const filterOf = (query: ListGroups): GroupFilter => {
   const { searchKey, tags, updatedAt, affix = 'append' } = query
+  const byTime = byTimeOf(query)
   const searchIn = query.searchIn?.filter((column) => column === 'guid' || column === 'name')
   const types = [...(query.types ?? []), ...(query.type ? [query.type] : [])]
     // Clients call the groups that ask for a password by either name.
@@ -33,6 +40,7 @@ const filterOf = (query: ListGroups): GroupFilter => {
     types,
     hasJoined: query.hasJoined ?? false,
     ...(updatedAt !== undefined && { updatedAt: { affix, at: updatedAt } }),
+    ...definedOf({ byTime }),
     sortBy: SORT_COLUMNS[query.sortBy ?? 'guid'],
     descending: query.sortOrder === 'desc',
   }
@@ -68,7 +76,8 @@ export const groupRoutes = (groups: ManageGroups): readonly Route[] => [
     handle: async ({ actor, query }) => {
       const page = pageRequestOf(query)
       const found = await groups.list({ actor, filter: filterOf(query), page })
-      return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows, query.withTags) }, page))
+      const rows = withoutTags(found.rows, query.withTags)
+      return withTimeCursor(answerPage({ ...found, rows }, page), byTimeOf(query)?.affix)
     },
   }),
   route({

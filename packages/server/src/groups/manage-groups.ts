@@ -4,6 +4,7 @@ import {
   type GroupType,
   type Guid,
   groupConversationId,
+  groupTypeOf,
   type Limits,
   type MemberLists,
   parseGuid,
@@ -77,7 +78,7 @@ export const makeManageGroups = (deps: {
     })
   return {
     create: async (actor, body, client) => {
-      const type = body.type ?? 'public'
+      const type = groupTypeOf(body.type ?? 'public')
       if (type === 'password' && !body.password) {
         throw new AppError('ERR_EMPTY_GROUP_PASS', {
           details: { password: 'is required for a group of type password' },
@@ -108,11 +109,12 @@ export const makeManageGroups = (deps: {
 
     list: (input) => store.groups.list(input),
 
-    update: async (actor, guid, { unset = [], metadata, tags, owner, password, ...body }, client) => {
-      const passwordHash = await hashFor(body.type, password)
+    update: async (actor, guid, { unset = [], metadata, tags, owner, password, type: given, ...body }, client) => {
+      const type = given && groupTypeOf(given)
+      const passwordHash = await hashFor(type, password)
       const newOwner = owner !== undefined && actor.kind === 'app' ? parseUid(owner) : undefined
       const { group, told } = await store.groups.update({
-        ...definedOf(body),
+        ...definedOf({ ...body, type }),
         actor,
         guid,
         telling: teller.telling(client),

@@ -2,7 +2,6 @@ import {
   ChangeScope,
   ListMembers,
   one,
-  page,
   pageWithCursor,
   parseGuid,
   parseUid,
@@ -12,7 +11,7 @@ import {
   User,
 } from '@confab/protocol'
 import { Type } from 'typebox'
-import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
+import { answerPage, pageRequestOf, statusOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, type RouteRequest, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -41,7 +40,8 @@ const memberRoutesOfGroup = (members: ManageMembers): readonly Route[] => [
     answer: pageWithCursor(User),
     handle: async ({ actor, params, query }) => {
       const request = pageRequestOf(query)
-      const { scopes, searchKey, status } = query
+      const { scopes, searchKey } = query
+      const status = statusOf(query)
       const guid = parseGuid(params.guid)
       const found = await members.list({ actor, guid, page: request, ...definedOf({ scopes, searchKey, status }) })
       return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows) }, request))
@@ -118,7 +118,7 @@ const banRoutes = (members: ManageMembers): readonly Route[] => [
     onBehalfOf: 'optional',
     params: pathOf('guid'),
     query: ListMembers,
-    answer: page(User),
+    answer: pageWithCursor(User),
     handle: async ({ actor, params, query }) => {
       const request = pageRequestOf(query)
       const { searchKey } = query
@@ -128,7 +128,7 @@ const banRoutes = (members: ManageMembers): readonly Route[] => [
         page: request,
         ...definedOf({ searchKey }),
       })
-      return answerPage({ ...found, rows: withoutTags(found.rows) }, request)
+      return withTimeCursor(answerPage({ ...found, rows: withoutTags(found.rows) }, request))
     },
   }),
 ]

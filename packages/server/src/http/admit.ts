@@ -39,11 +39,22 @@ const limitRate = (reply: FastifyReply, { isSpent, limit, remaining, resetAt, af
   throw new AppError('ERR_TOO_MANY_REQUESTS')
 }
 
-export const credentialsOf = (request: FastifyRequest): Credentials => ({
-  appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? appIdOfPath(request.params),
-  apiKey: header(request, 'apikey'),
-  authToken: header(request, 'authtoken'),
-})
+/** As the management host is called: by the header `secret` beside `key`, or by HTTP Basic. */
+const managementSecret = (request: FastifyRequest): string | undefined => {
+  const [, basic = ''] = /^Basic ([\w+/=-]+)$/i.exec(header(request, 'authorization') ?? '') ?? []
+  return header(request, 'secret') ?? (/:(.+)$/s.exec(Buffer.from(basic, 'base64').toString('utf8'))?.[1] || undefined)
+}
+
+export const credentialsOf = (request: FastifyRequest): Credentials => {
+  const ofPath = appIdOfPath(request.params)
+  const isManagement = ofPath !== undefined
+  return {
+    appId: header(request, 'appid') ?? appIdOfHost(request.hostname) ?? ofPath,
+    apiKey: header(request, 'apikey') ?? (isManagement ? managementSecret(request) : undefined),
+    authToken: header(request, 'authtoken') ?? (request.headers.authtoken === undefined ? undefined : ''),
+    isManagement,
+  }
+}
 
 /** Sets `request.caller`. A hook that takes a callback: a promise for every request is felt. */
 export const admitTo = (route: Route, deps: AdmitDeps): onRequestHookHandler => {

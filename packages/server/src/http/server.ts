@@ -45,9 +45,12 @@ declare module 'fastify' {
   }
 }
 
-/** Both mean the same API: `/v3.0` is read as `/v3`. */
+/** All mean the same API: `/v3.0` is read as `/v3`, and the management host is published without a version. */
 const PREFIX = '/v3'
-const withShortVersion = (url: string): string => (/^\/v3\.0(?=[/?]|$)/.test(url) ? PREFIX + url.slice(5) : url)
+const withShortVersion = (url: string): string => {
+  if (url.startsWith('/apps/')) return PREFIX + url
+  return /^\/v3\.0(?=[/?]|$)/.test(url) ? PREFIX + url.slice(5) : url
+}
 
 export interface HttpDeps extends AdmitDeps, Omit<HandlerDeps, 'stopping'> {
   readonly routes: readonly Route[]

@@ -18,14 +18,16 @@ export const uncounted = ({
   count,
   limit,
   hasMore,
+  page = 1,
 }: {
   count: number
   limit: number
   hasMore: boolean
+  page?: number
 }): Pagination => ({
-  total: hasMore ? count + 1 : count,
+  total: (page - 1) * limit + count + (hasMore ? 1 : 0),
   count,
   per_page: limit,
-  current_page: 1,
-  total_pages: hasMore ? 2 : 1,
+  current_page: page,
+  total_pages: hasMore ? page + 1 : page,
 })

@@ -15,6 +15,9 @@ export type ListMessagesOf = (
   query: ListMessages,
 ) => Promise<string>
 
+/** How far pages by number reach: what they leave out is read all the same. */
+const PAGED_MAX = 10_000
+
 const both = (list: readonly string[] | undefined, single: string | undefined): readonly string[] => [
   ...(list ?? []),
   ...(single ? [single] : []),
@@ -22,16 +25,21 @@ const both = (list: readonly string[] | undefined, single: string | undefined): 
 
 /** Those that are named alike in the query and in the store. */
 const SAME = [
-  ...(['receiverType', 'searchKey', 'fromTimestamp', 'toTimestamp', 'tags', 'hideDeleted', 'onlyDeleted'] as const),
+  ...(['receiverType', 'searchKey', 'toTimestamp', 'tags', 'hideDeleted', 'onlyDeleted'] as const),
   ...(['hideReplies', 'unread', 'undelivered', 'hasLinks', 'hasReactions', 'hasMentions', 'pinned', 'saved'] as const),
 ] as const
 
-const filterOf = (query: ListMessages, { unknownCategories = [] }: Client): MessageFilter => {
+/** Of everything an end of the time says nothing without a beginning; of one conversation it does. */
+const beginningOf = ({ fromTimestamp, toTimestamp }: ListMessages, { kind }: MessageScope): number | undefined =>
+  fromTimestamp ?? (kind === 'all' || toTimestamp === undefined ? undefined : 0)
+
+const filterOf = (query: ListMessages, scope: MessageScope, { unknownCategories = [] }: Client): MessageFilter => {
   const { attachmentTypes = [] } = query
   return {
     ...definedOf(
       Object.fromEntries(SAME.map((name) => [name, query[name]])) as Pick<ListMessages, (typeof SAME)[number]>,
     ),
+    ...definedOf({ fromTimestamp: beginningOf(query, scope) }),
     ...(query.conversationId && { conversationId: query.conversationId as ConversationId }),
     ...(query.sender && { sender: parseUid(query.sender) }),
     categories: both(query.categories, query.category),
@@ -46,24 +54,30 @@ const filterOf = (query: ListMessages, { unknownCategories = [] }: Client): Mess
   }
 }
 
-const cursorOf = (query: ListMessages): MessageCursor => ({
-  affix: query.affix ?? 'append',
-  ...(query.id !== undefined && { id: Number(query.id) }),
-  ...(query.sentAt !== undefined && { sentAt: query.sentAt }),
-  limit: query.per_page ?? query.perPage ?? query.limit ?? limits.pageSize,
-})
+const cursorOf = (query: ListMessages): MessageCursor & { readonly page: number } => {
+  const limit = query.per_page ?? query.perPage ?? query.limit ?? limits.pageSize
+  const { affix = 'append', page = 1 } = query
+  const skip = (page - 1) * limit
+  if (skip >= PAGED_MAX) throw badRequest({ page: `goes beyond the first ${PAGED_MAX} messages: go on with a cursor` })
+  return {
+    affix,
+    ...(query.id !== undefined && { id: Number(query.id) }),
+    ...(query.sentAt !== undefined && { sentAt: query.sentAt }),
+    ...{ limit, page, skip },
+  }
+}
 
 /**
  * The union of the envelopes that the contract shows for lists of messages. `next` and `cursor` are where the next
- * page in the same direction begins. What is left is not counted: `total_pages` is 1 on the last page and 2 before.
+ * page in the same direction begins. What is left is not counted: there is one page more, or none.
  */
-const metaJson = ({ rows, hasMore }: MessageSlice, { affix, limit }: MessageCursor): string => {
+const metaJson = ({ rows, hasMore }: MessageSlice, { affix, limit, page }: ReturnType<typeof cursorOf>): string => {
   const edge = (affix === 'append' ? rows.at(-1) : rows[0])?.message
   const count = rows.length
   return JSON.stringify({
     current: { limit, count },
     ...(edge !== undefined && { next: { affix, sentAt: edge.sentAt, id: edge.id } }),
-    pagination: uncounted({ count, limit, hasMore }),
+    pagination: uncounted({ count, limit, hasMore, page }),
     cursor: { ...(edge !== undefined && { id: Number(edge.id), sentAt: edge.sentAt }), affix },
   })
 }
@@ -95,7 +109,7 @@ export const makeListMessages =
   async ({ actor, client }, scope, query) => {
     if (query.count && scope.kind !== 'thread') return countsOf(deps.store, actor, scope, query)
     const cursor = cursorOf(query)
-    const input = { actor, scope, filter: filterOf(query, client), cursor, options: optionsOf(query) }
+    const input = { actor, scope, filter: filterOf(query, scope, client), cursor, options: optionsOf(query) }
     const slice = await deps.store.messages.list(input)
     const withTags = query.withTags ?? false
     const data = slice.rows.map(({ message, view }) => messageJson(message, { withTags, view })).join(',')

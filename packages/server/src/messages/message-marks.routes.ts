@@ -1,5 +1,15 @@
 /** What is done to messages without changing what they say: reactions, interactions, pins, saves. */
-import { Flag, FlagMessage, ListReactions, MarkInteracted, Message, one, Reaction, Success } from '@confab/protocol'
+import {
+  AddReaction,
+  Flag,
+  FlagMessage,
+  ListReactions,
+  MarkInteracted,
+  Message,
+  one,
+  Reaction,
+  Success,
+} from '@confab/protocol'
 import { Type } from 'typebox'
 import { succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
@@ -56,6 +66,19 @@ const reactionRoutes = (react: React): readonly Route[] => {
       params: pathOf('id', 'reaction'),
       answer: one(Message),
       handle: async (request) => answerViewed(await react.add(input(request))),
+    }),
+    route({
+      method: 'POST',
+      path: '/messages/:id/reactions',
+      tag,
+      summary: 'React to a message, with the reaction in the body',
+      forUsers: true,
+      onBehalfOf: 'required',
+      params: pathOf('id'),
+      body: AddReaction,
+      answer: one(Message),
+      handle: async ({ actor, client, params, body }) =>
+        answerViewed(await react.add({ actor: asUser(actor), client, ...params, ...body })),
     }),
     route({
       method: 'DELETE',

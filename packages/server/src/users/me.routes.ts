@@ -28,6 +28,7 @@ export const meRoutes = ({ me, settingsOf }: { me: ManageMe; settingsOf: Setting
   route({
     method: 'PUT',
     path,
+    isCore: true,
     tag,
     summary: 'Log in, or change oneself; role and uid stay as they are',
     forUsers: true,

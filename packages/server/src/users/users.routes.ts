@@ -12,7 +12,7 @@ import {
   User,
 } from '@confab/protocol'
 import { Type } from 'typebox'
-import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
+import { answerPage, pageRequestOf, statusOf, succeeded, withoutTags, withTimeCursor } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
 import type { Actor } from '../kernel/actor.ts'
@@ -30,7 +30,8 @@ const deactivatedOf = (query: ListUsers): UserFilter['deactivated'] => {
 /** Who is deactivated is there for the app only. */
 const filterOf = (query: ListUsers, actor: Actor): UserFilter => {
   const roles = [...(query.roles ?? []), ...(query.role ? [query.role] : [])].map((role) => role.toLowerCase())
-  const { searchKey, status, tags } = query
+  const { searchKey, tags } = query
+  const status = statusOf(query)
   const searchIn = query.searchIn?.filter((column) => column === 'uid' || column === 'name')
   return {
     ...definedOf({ searchKey, status, tags, searchIn: searchIn?.length ? searchIn : undefined }),

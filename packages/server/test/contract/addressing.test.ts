@@ -43,6 +43,29 @@ describeEngines('a request for the only app', (engine) => {
     },
   )
 
+  test('the management host has no version, and other names for what opens it', async () => {
+    const path = `/apps/${server.appId}/webhooks`
+    const basic = (secret: string) => `Basic ${Buffer.from(`account:${secret}`).toString('base64')}`
+    const open = (headers: Record<string, string>) => ({ prefix: '', key: null, appId: null, headers })
+    for (const secret of [server.restApiKey, server.authKey, 'unknown']) {
+      for (const headers of [{ key: 'account', secret }, { authorization: basic(secret) }, { apikey: secret }]) {
+        const options = open(headers)
+        if (secret === server.restApiKey) expect((await api.ok('GET', path, options)).data).toEqual([])
+        else if (secret === 'unknown') await api.fails('AUTH_ERR_APIKEY_NOT_FOUND', 'GET', path, options)
+        else await api.fails('AUTH_ERR_NO_ACCESS', 'GET', path, options)
+      }
+    }
+    for (const headers of [{ key: 'account' }, { authorization: basic('') }, { authorization: 'Bearer x' }]) {
+      await api.fails('AUTH_ERR_EMPTY_AUTH_HEADER', 'GET', path, open(headers))
+    }
+    await api.fails('AUTH_ERR_INVALID_APPID', 'GET', '/apps/other/webhooks', open({ secret: server.restApiKey }))
+    // Anywhere else they open nothing.
+    for (const headers of [{ secret: server.restApiKey }, { authorization: basic(server.restApiKey) }]) {
+      await api.fails('AUTH_ERR_EMPTY_APIKEY', 'GET', '/webhooks', { key: null, headers })
+      await api.fails('AUTH_ERR_EMPTY_APIKEY', 'GET', '/users', { key: null, headers })
+    }
+  })
+
   test('the header appId wins over the host name', async () => {
     const headers = { host: 'other.api-local.example' }
     await api.ok('GET', '/users', { appId: server.appId, headers })

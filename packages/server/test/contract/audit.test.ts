@@ -89,6 +89,30 @@ describeEngines('the audit log', (engine) => {
     for (const secret of [key, token, server.restApiKey]) expect(text).not.toContain(secret.slice(0, -4))
   })
 
+  test('holds what the app takes away or says otherwise, of what users have said', async () => {
+    const { ann, bob, cara } = scene
+    const send = async (): Promise<string> =>
+      (await api.ok('POST', '/messages', { onBehalfOf: ann, body: toUser(bob, 'a secret') })).data.id
+    const [first, second] = [await send(), await send()]
+    const entries = await during(async () => {
+      await api.ok('PUT', `/messages/${first}`, { body: { data: { text: 'another secret' } } })
+      await api.ok('DELETE', `/messages/${second}`, { body: { permanent: true } })
+      await api.ok('DELETE', `/messages/${first}`, { onBehalfOf: ann })
+      const body = { deleteMessagesPermanently: true }
+      await api.ok('DELETE', `/users/${bob}/conversation`, { onBehalfOf: ann, body })
+      await api.ok('POST', `/users/${ann}/blockedusers`, { body: { blockedUids: [cara] } })
+      await api.ok('DELETE', `/users/${ann}/blockedusers`, { body: { blockedUids: [cara] } })
+    })
+    expect(shown(entries)).toEqual([
+      `PUT /messages/:id ${first}`,
+      `DELETE /messages/:id ${second}`,
+      `DELETE /users/:uid/conversation ${bob}`,
+      `POST /users/:uid/blockedusers ${ann}`,
+      `DELETE /users/:uid/blockedusers ${ann}`,
+    ])
+    expect(JSON.stringify(entries)).not.toContain('secret')
+  })
+
   test('holds no messages, nothing that was only read or refused, and nothing that users do', async () => {
     const { ann, bob, group, bot } = scene
     const token = (await api.ok('POST', `/users/${ann}/auth_tokens`)).data.authToken

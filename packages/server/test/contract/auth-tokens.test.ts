@@ -36,7 +36,7 @@ describeEngines('an auth token', (engine) => {
     const token = await tokenOf(scene.ann)
     await api.ok('GET', '/groups', { token, appId: null })
     await api.ok('GET', '/groups', { key: null, headers: { AuthToken: ` ${token} ` } })
-    await api.fails('AUTH_ERR_EMPTY_APIKEY', 'GET', '/groups', { key: null, headers: { authtoken: ' ' } })
+    await api.fails('AUTH_ERR_EMPTY_AUTH_TOKEN', 'GET', '/groups', { key: null, headers: { authtoken: ' ' } })
   })
 
   test('opens nothing that is not for users, and counts for nothing beside a key', async () => {

@@ -14,6 +14,8 @@ import { describeEngines, type Engine, startServer, type TestServer } from '../s
 type Verdict =
   | 'open'
   | 'AUTH_ERR_EMPTY_APIKEY'
+  | 'AUTH_ERR_EMPTY_AUTH_HEADER'
+  | 'AUTH_ERR_EMPTY_AUTH_TOKEN'
   | 'AUTH_ERR_APIKEY_NOT_FOUND'
   | 'AUTH_ERR_AUTH_TOKEN_NOT_FOUND'
   | 'AUTH_ERR_NO_ACCESS'
@@ -97,6 +99,7 @@ const aimedAtOthers: Readonly<Record<string, string>> = {
   'GET /users/:uid/threads': 'nothing',
   'GET /groups/:guid/threads': 'ERR_GROUP_NOT_JOINED',
   'POST /messages/:id/reactions/:reaction': 'ERR_MESSAGE_NO_ACCESS',
+  'POST /messages/:id/reactions': 'ERR_MESSAGE_NO_ACCESS',
   'DELETE /messages/:id/reactions/:reaction': 'ERR_MESSAGE_NO_ACCESS',
   'GET /messages/:id/reactions': 'ERR_MESSAGE_NO_ACCESS',
   'GET /messages/:id/reactions/:reaction': 'ERR_MESSAGE_NO_ACCESS',
@@ -107,8 +110,8 @@ const aimedAtOthers: Readonly<Record<string, string>> = {
   'POST /messages/:id/save': 'ERR_MESSAGE_NO_ACCESS',
   'DELETE /messages/:id/save': 'ERR_MESSAGE_NO_ACCESS',
   'GET /conversations': 'nothing',
-  'GET /conversations/:conversationId': 'ERR_CONVERSATION_NOT_ACCESSIBLE',
-  'DELETE /conversations/:conversationId': 'ERR_CONVERSATION_NOT_ACCESSIBLE',
+  'GET /conversations/:conversationId': 'ERR_CONVERSATION_NOT_FOUND',
+  'DELETE /conversations/:conversationId': 'ERR_CONVERSATION_NOT_FOUND',
   'GET /users/:uid/conversation': 'ERR_CONVERSATION_NOT_ACCESSIBLE',
   'PUT /users/:uid/conversation': 'ERR_CONVERSATION_NOT_ACCESSIBLE',
   'DELETE /users/:uid/conversation': 'ERR_CONVERSATION_NOT_ACCESSIBLE',
@@ -150,7 +153,11 @@ describeEngines('authorisation', (engine) => {
     await api.ok('DELETE', `/users/${world.bob}/auth_tokens/${deleted}`)
     const forUsers = (route: Route): Verdict => openIf(route.forUsers)
     return {
-      'no credentials': { options: { key: null }, verdict: always('AUTH_ERR_EMPTY_APIKEY') },
+      'no credentials': {
+        options: { key: null },
+        verdict: ({ path }) => (path.startsWith('/apps/') ? 'AUTH_ERR_EMPTY_AUTH_HEADER' : 'AUTH_ERR_EMPTY_APIKEY'),
+      },
+      'an empty token': { options: { token: '' }, verdict: always('AUTH_ERR_EMPTY_AUTH_TOKEN') },
       'the key of another app': { options: { key: first.restApiKey }, verdict: always('AUTH_ERR_APIKEY_NOT_FOUND') },
       'a key of scope authOnly': {
         options: { key: server.authKey },

@@ -61,7 +61,7 @@ describeEngines('conversations', (engine) => {
     expect((await withUser(ann, bob)).data).toMatchObject({ unreadMessageCount: '0', conversationWith: { uid: bob } })
     const byId = await api.ok('GET', `/conversations/${ann}_user_${bob}`, { onBehalfOf: bob })
     expect(byId.data).toEqual(data)
-    await api.fails('ERR_CONVERSATION_NOT_ACCESSIBLE', 'GET', `/conversations/${ann}_user_${bob}`, {
+    await api.fails('ERR_CONVERSATION_NOT_FOUND', 'GET', `/conversations/${ann}_user_${bob}`, {
       onBehalfOf: scene.cara,
     })
   })
@@ -90,6 +90,19 @@ describeEngines('conversations', (engine) => {
     expect(page.data).toHaveLength(1)
     expect(page.meta.pagination).toMatchObject({ total: 3, total_pages: 2, current_page: 2 })
     expect((await api.ok('GET', '/conversations', { onBehalfOf: ann, query: { page: 9 } })).data).toEqual([])
+  })
+
+  test('show a last message that is marked as deleted, and the one before it when it is deleted for good', async () => {
+    const { ann, bob } = await makeScene(api)
+    const send = async (text: string): Promise<string> =>
+      (await api.ok('POST', '/messages', { onBehalfOf: ann, body: toUser(bob, text) })).data.id
+    const [before, last] = [await send('one'), await send('two')]
+    const shown = async (): Promise<Json> =>
+      (await api.ok('GET', `/users/${ann}/conversation`, { onBehalfOf: bob })).data.lastMessage
+    await api.ok('DELETE', `/messages/${last}`, { onBehalfOf: ann })
+    expect(await shown()).toMatchObject({ id: last, deletedAt: expect.any(Number), deletedBy: ann })
+    await api.ok('DELETE', `/messages/${last}`, { onBehalfOf: ann, body: { permanent: true } })
+    expect(await shown()).toMatchObject({ id: before, data: { text: 'one' } })
   })
 
   test('are found by type, name, tags, and whether something is unread', async () => {

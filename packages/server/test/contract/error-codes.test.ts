@@ -37,11 +37,17 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
   AUTH_ERR_INVALID_APPID: ({ fails }) => fails('GET', '/users', { appId: 'other' }),
   AUTH_ERR_EMPTY_APIKEY: ({ fails }) => fails('GET', '/users', { key: null }),
   AUTH_ERR_APIKEY_NOT_FOUND: ({ fails }) => fails('GET', '/users', { key: 'unknown' }),
+  AUTH_ERR_EMPTY_AUTH_HEADER: ({ fails, api }) => fails('GET', `/apps/${api.server.appId}/webhooks`, { key: null }),
+  AUTH_ERR_EMPTY_AUTH_TOKEN: ({ fails }) => fails('GET', '/groups', { token: '' }),
   AUTH_ERR_AUTH_TOKEN_NOT_FOUND: ({ fails }) => fails('GET', '/groups', { token: 'unknown' }),
   AUTH_ERR_NO_ACCESS: ({ fails, api }) => fails('GET', '/users', { key: api.server.authKey }),
   ERR_APIKEY_NOT_FOUND: ({ fails }) => fails('GET', '/apikeys/unknown'),
   ERR_APIKEY_NO_SELF_ACTION: ({ fails, api }) => fails('DELETE', `/apikeys/${api.server.restApiKey}`),
   ERR_AUTH_TOKEN_NOT_FOUND: ({ fails, ann }) => fails('GET', `/users/${ann}/auth_tokens/unknown`),
+  ERR_AUTHTOKEN_NOT_ACCESSIBLE: async ({ fails, api, ann, bob }) => {
+    const { authToken } = (await api.ok('POST', `/users/${bob}/auth_tokens`)).data
+    await fails('DELETE', `/users/${ann}/auth_tokens/${authToken}`)
+  },
   ERR_PLAN_QUOTA_RESTRICTION: async ({ fails, api }) => {
     for (let made = 2; made < 25; made++) await api.ok('POST', '/apikeys', { body: { name: 'x' } })
     await fails('POST', '/apikeys', { body: { name: 'x' } })
@@ -177,6 +183,7 @@ const producers: Readonly<Record<ErrorCode, Producer>> = {
     const { onBehalfOf = '', names } = await keeping(world, 'save')
     await fails('POST', `/messages/${names?.id}/save`, { onBehalfOf })
   },
+  ERR_CONVERSATION_NOT_FOUND: ({ fails, ann }) => fails('GET', '/conversations/nothing', { onBehalfOf: ann }),
   ERR_CONVERSATION_NOT_ACCESSIBLE: ({ fails, bob, cara }) =>
     fails('GET', `/users/${bob}/conversation`, { onBehalfOf: cara }),
   ERR_PINNED_CONVERSATIONS_LIMIT_EXCEEDED: async ({ fails, ...world }) =>

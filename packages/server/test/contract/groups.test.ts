@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Api, type Json } from '../support/api.ts'
+import { Api, type CallOptions, type Json } from '../support/api.ts'
 import { idsOf, makeScene, type Scene, toGroup } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 
@@ -103,9 +103,21 @@ describeEngines('groups', (engine) => {
       { uid: cara, conversationId: `${ann}_user_${cara}`, bannedAt: expect.any(Number), ...blocked },
     ])
     expect((await rows('members'))[1]).not.toHaveProperty('conversationId')
-    expect(await rows('members', ann, { status: 'available' })).toEqual([])
+    for (const status of ['available', 'online']) expect(await rows('members', ann, { status })).toEqual([])
     const { data, meta } = await api.ok('GET', `/groups/${group}/members`, { query: { status: 'offline' } })
     expect([data.length, meta.pagination.total]).toEqual([3, 3])
+  })
+
+  test('protected is another name of password', async () => {
+    const body = { guid: 'guarded', name: 'Guarded', type: 'protected' }
+    await api.fails('ERR_EMPTY_GROUP_PASS', 'POST', '/groups', { body })
+    expect((await api.ok('POST', '/groups', { body: { ...body, password: 'x' } })).data.type).toBe('password')
+    const change = (type: string) => api.ok('PUT', '/groups/guarded', { body: { type, password: 'y' } })
+    expect((await change('public')).data.type).toBe('public')
+    expect((await change('protected')).data.type).toBe('password')
+    const join = (password: string): CallOptions => ({ onBehalfOf: scene.ann, body: { password } })
+    await api.fails('ERR_WRONG_GROUP_PASS', 'POST', '/groups/guarded/members', join('x'))
+    await api.ok('POST', '/groups/guarded/members', join('y'))
   })
 
   test('25 members per call, each for themself, in the order admins, moderators, participants', async () => {

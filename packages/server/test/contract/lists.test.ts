@@ -1,6 +1,7 @@
 /**
  * Every list that has pages, walked page by page. With a cursor, whatever is added and removed meanwhile: what was there
- * throughout comes once and in order. By page numbers, while nothing changes: everything once, as many as `total` says.
+ * throughout comes once and in order. By page numbers, while nothing changes: everything once, as many as `total` says, where
+ * that is counted.
  */
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -403,6 +404,69 @@ describeEngines('lists', (engine) => {
       expect(seen.filter((id) => throughout.has(id))).toEqual([...throughout])
     })
     await fc.assert(run, { numRuns: 6, seed: 11, endOnFailure: true })
+  })
+
+  const ofMessages = cursorLists.filter(({ route }) => route.includes('messages') && !route.endsWith('reactions'))
+  test.each(ofMessages.map((list) => [nameOfList(list), list] as const))('%s: by page', async (_, list) => {
+    const ground = await makeGround()
+    paths.set(ground.scene, await rootOf(ground))
+    for (let n = 0; n < 5; n++) await list.add(ground)
+    const read = (query: Query): Promise<Json> =>
+      api.ok('GET', list.path(ground.scene), optionsOf(list, ground.scene, query))
+    const all = idsOf(await read({ limit: 1000 }))
+    expect(all.length).toBeGreaterThanOrEqual(5)
+    for (const affix of list.affixes) {
+      const seen: string[] = []
+      const limit = list.isWide ? Math.ceil(all.length / 3) : 2
+      for (let page = 1; ; page++) {
+        const answer = await read({ affix, limit, page })
+        seen.splice(affix === 'append' ? seen.length : 0, 0, ...idsOf(answer))
+        const { count, current_page, total_pages } = answer.meta.pagination
+        expect([count, current_page]).toEqual([idsOf(answer).length, page])
+        if (page >= total_pages) break
+      }
+      expect(seen).toEqual(all)
+    }
+    await api.fails('ERR_BAD_REQUEST', 'GET', list.path(ground.scene), optionsOf(list, ground.scene, { page: 102 }))
+  })
+
+  test('GET /groups: by the time of the last change, from either end, whatever is added meanwhile', async () => {
+    let rounds = 0
+    const plan = fc.record({
+      times: fc.array(fc.integer({ min: 1, max: 6 }), { minLength: 1, maxLength: 9 }),
+      later: fc.array(fc.integer({ min: 1, max: 6 }), { maxLength: 3 }),
+      affix: fc.constantFrom('append', 'prepend'),
+      perPage: fc.integer({ min: 1, max: 4 }),
+    })
+    const run = fc.asyncProperty(plan, async ({ times, later, affix, perPage }) => {
+      const searchKey = `round${++rounds}x`
+      const timeOf = new Map<string, number>()
+      const add = async (time: number): Promise<void> => {
+        const guid = `${searchKey}${timeOf.size}`
+        timeOf.set(guid, time)
+        const groups = { [guid]: { guid, name: 'x', type: 'public', createdAt: 1_600_000_000 + time } }
+        await api.ok('POST', '/data_import/groups', { body: { groups } })
+      }
+      for (const time of times) await add(time)
+      const throughout = [...timeOf.keys()]
+      const left = [...later]
+      const seen: string[] = []
+      for (let updatedAt: number | undefined; ; ) {
+        const query = { searchKey, affix, perPage, ...(updatedAt !== undefined && { updatedAt }) }
+        const { data, cursor } = await api.ok('GET', '/groups', { query })
+        if (data.length === 0) break
+        seen.splice(affix === 'append' ? seen.length : 0, 0, ...data.map(keyOf))
+        expect(cursor.affix).toBe(affix)
+        updatedAt = cursor.updatedAt
+        const next = left.shift()
+        if (next !== undefined) await add(next)
+      }
+      expect(new Set(seen).size).toBe(seen.length)
+      expect(seen.filter((guid) => throughout.includes(guid)).sort()).toEqual(throughout.sort())
+      const shown = seen.map((guid) => timeOf.get(guid) ?? 0)
+      expect(shown).toEqual(shown.toSorted((one, other) => one - other))
+    })
+    await fc.assert(run, { numRuns: 20, seed: 7, endOnFailure: true })
   })
 
   test.each(pageLists.map((list) => [nameOfList(list), list] as const))('%s: by page', async (_, list) => {

@@ -295,6 +295,16 @@ describeEngines('messages', (engine) => {
       expect(idsOf(await page(query))).toEqual(expected())
     })
 
+    test('an end of the time alone says nothing of everything, and something of one conversation', async () => {
+      const query = { toTimestamp: 2 }
+      for (const of of [`users/${lane.bob}`, `groups/${lane.group}`]) {
+        expect((await api.ok('GET', `/${of}/messages`, { onBehalfOf: lane.ann, query })).data).toEqual([])
+        const later = { toTimestamp: 4_000_000_000 }
+        const { data } = await api.ok('GET', `/${of}/messages`, { onBehalfOf: lane.ann, query: later })
+        expect(data.length).toBeGreaterThan(4)
+      }
+    })
+
     test('a user reads what they take part in; others read nothing of it', async () => {
       expect(idsOf(await page({ withTags: true }, lane.cara))).toEqual(every((number) => number % 5 === 0)())
       expect((await page({ withTags: true })).data[0].tags).toEqual(['t0'])

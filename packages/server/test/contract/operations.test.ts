@@ -510,7 +510,9 @@ const operations: Operations = {
     expectKeys((await api.ok('POST', '/groups/lounge/bannedusers/cara')).data, SUCCESS)
   },
   'GET /groups/:guid/bannedusers': async ({ api }) => {
-    expectPage(await api.ok('GET', '/groups/lounge/bannedusers'), [...PLAIN_USER, 'bannedAt'])
+    const list = await api.ok('GET', '/groups/lounge/bannedusers')
+    expectPage(list, [...PLAIN_USER, 'isBanned', 'bannedAt'], { cursor: true })
+    expect(list.data[0].isBanned).toBe(true)
   },
   'DELETE /groups/:guid/bannedusers/:uid': async ({ api }) => {
     expectKeys((await api.ok('DELETE', '/groups/lounge/bannedusers/cara')).data, SUCCESS)
@@ -602,6 +604,11 @@ const operations: Operations = {
   },
   'POST /messages/:id/reactions/:reaction': async ({ api, message }) => {
     const { data } = await api.ok('POST', `/messages/${message}/reactions/%F0%9F%91%8D`, { onBehalfOf: 'bob' })
+    expect(data.data.reactions).toEqual([{ reaction: '👍', count: 1, reactedByMe: true }])
+  },
+  'POST /messages/:id/reactions': async ({ api, message }) => {
+    const body = { reaction: '👍' }
+    const { data } = await api.ok('POST', `/messages/${message}/reactions`, { onBehalfOf: 'bob', body })
     expect(data.data.reactions).toEqual([{ reaction: '👍', count: 1, reactedByMe: true }])
   },
   'GET /messages/:id/reactions': async ({ api, message }) => {

@@ -85,6 +85,7 @@ describeEngines('rate limits', (engine) => {
     await their.fails('ERR_TOO_MANY_REQUESTS', 'DELETE', '/users/one')
     await their.fails('ERR_TOO_MANY_REQUESTS', 'POST', '/groups', { body: { guid: 'g', name: 'g' } })
     await their.fails('ERR_TOO_MANY_REQUESTS', 'POST', '/groups/g/members', { body: { participants: ['one'] } })
+    await their.fails('ERR_TOO_MANY_REQUESTS', 'PUT', '/me', { onBehalfOf: 'one', body: {} })
     const listed = await their.call('GET', '/users')
     expect([listed.json.data.length, headersOf(listed)]).toEqual([3, { limit: '8', remaining: '7' }])
     for (let n = 7; n > 0; n--) await their.ok('GET', '/users', { key: limited.restApiKey })

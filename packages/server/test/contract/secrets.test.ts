@@ -123,7 +123,7 @@ describeEngines('secrets', (engine) => {
     expect(await ok('GET', '/users/dan/auth_tokens')).toHaveLength(2)
     await ok('GET', '/users/dan')
     await fails('ERR_AUTH_TOKEN_NOT_FOUND', 'GET', `/users/dan/auth_tokens/${vault.make('wrong token')}`)
-    await fails('ERR_AUTH_TOKEN_NOT_FOUND', 'DELETE', `/users/ann/auth_tokens/${first}`)
+    await fails('ERR_AUTHTOKEN_NOT_ACCESSIBLE', 'DELETE', `/users/ann/auth_tokens/${first}`)
     vault.use('first token', 'second token', 'wrong token')
   })
 

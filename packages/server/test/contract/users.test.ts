@@ -133,6 +133,7 @@ describeEngines('users', (engine) => {
       [{ tags: 'tag-3,tag-4' }, ['page-03', 'page-04', 'page-13', 'page-14', 'page-23', 'page-24']],
       [{ tags: 'tag' }, []],
       [{ searchKey: 'page-', status: 'available' }, []],
+      [{ searchKey: 'page-', status: 'online' }, []],
       [{ searchKey: 'page-2', status: 'offline', perPage: 1000 }, uids.slice(20)],
     ])('of %j', async (query, expected) => {
       const list = await api.ok('GET', '/users', { query })
@@ -159,9 +160,9 @@ describeEngines('users', (engine) => {
       for (const uid of ['tok-a', 'tok-b']) await create(uid)
       const token = (await api.ok('POST', '/users/tok-a/auth_tokens')).data.authToken
       for (const method of ['GET', 'DELETE']) {
-        await api.fails('ERR_AUTH_TOKEN_NOT_FOUND', method, `/users/tok-b/auth_tokens/${token}`)
+        await api.fails('ERR_AUTHTOKEN_NOT_ACCESSIBLE', method, `/users/tok-b/auth_tokens/${token}`)
       }
-      await api.fails('ERR_AUTH_TOKEN_NOT_FOUND', 'PUT', `/users/tok-b/auth_tokens/${token}`, { body: {} })
+      await api.fails('ERR_AUTHTOKEN_NOT_ACCESSIBLE', 'PUT', `/users/tok-b/auth_tokens/${token}`, { body: {} })
       await api.ok('GET', `/users/tok-a/auth_tokens/${token}`)
     })
 

@@ -379,6 +379,9 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_APIKEY_NOT_FOUND: () => ({ names: { apiKey: 'unknown' } }),
   ERR_APIKEY_NO_SELF_ACTION: ({ api }) => ({ names: { apiKey: api.server.restApiKey } }),
   ERR_AUTH_TOKEN_NOT_FOUND: () => ({ names: { authToken: 'unknown' } }),
+  ERR_AUTHTOKEN_NOT_ACCESSIBLE: async ({ api, bob }) => ({
+    names: { authToken: (await api.ok('POST', `/users/${bob}/auth_tokens`)).data.authToken },
+  }),
   ERR_PLAN_QUOTA_RESTRICTION: overQuota,
   ERR_ROLE_NOT_FOUND: (_, { path }) =>
     path.startsWith('/users') ? { body: { uid: 'fresh', name: 'x', role: 'none' } } : { names: { role: 'none' } },
@@ -474,6 +477,7 @@ const faults: Readonly<Record<string, (world: World, route: Route) => Fault | Pr
   ERR_INVALID_METADATA: content({ data: { text: 'x', metadata: 1 } }, editing({ metadata: 1 })),
   ERR_MESSAGE_ID_NOT_FOUND: (world, route) =>
     sends(route) ? replying(() => '999999')(world, route) : { names: { id: '999999' } },
+  ERR_CONVERSATION_NOT_FOUND: ({ ann }) => ({ onBehalfOf: ann, names: { conversationId: 'group_nowhere' } }),
   ERR_CONVERSATION_NOT_ACCESSIBLE: async ({ api, ann, outsider }, { path }) => {
     const guid = `silent-${++away}`
     if (path.startsWith('/groups')) await api.ok('POST', '/groups', { body: { guid, name: guid, owner: ann } })

@@ -6,6 +6,8 @@ import type { Operation } from './published.ts'
 export interface Given {
   readonly names?: Readonly<Record<string, string>>
   readonly onBehalfOf?: string
+  /** With every request. */
+  readonly query?: Readonly<Record<string, string>>
   /** In place of what is made up from the schema; undefined leaves a field out. */
   readonly body?: Readonly<Record<string, unknown>>
 }
@@ -21,6 +23,7 @@ export interface PublishedWorld {
   group(): Promise<string>
   role(): Promise<string>
   send(to: string): Promise<string>
+  webhook(): Promise<string>
 }
 
 const url = 'http://placehold.it/120x120&text=image1'
@@ -55,14 +58,22 @@ export const makePublishedWorld = async (api: Api): Promise<PublishedWorld> => {
     const body = { receiver: to, receiverType: 'user', data: { text: 'hello', metadata }, tags: ['tag1'] }
     return (await post('/messages', body, 'ann')).data.id
   }
+  const webhook = async (): Promise<string> => {
+    const id = fresh()
+    await post('/webhooks', { id, name: id, webhookURL: 'https://hook.example/' })
+    await post(`/webhooks/${id}/triggers`, { triggerIds: ['message_read_receipt'] })
+    return id
+  }
   await role('manager')
   const looks = { description: 'x', metadata, settings: { listUsers: 'all' } }
   await api.ok('PUT', '/roles/default', { body: looks })
   for (const uid of ['ann', 'bob', 'robot']) await user(uid)
   await post('/bots', { uid: 'robot', webhookURL: 'https://bot.example/callback' })
+  // So that what is sent to bob may be sent to a group, too.
+  await post('/groups', { guid: 'bob', name: 'Bob', owner: 'ann', members: { participants: ['robot'] } })
   const message = await send('bob')
   return {
-    ...{ api, message, fresh, group, role, send },
+    ...{ api, message, fresh, group, role, send, webhook },
     user: () => user(),
     token: (await post('/users/ann/auth_tokens', {})).data.authToken,
     apiKey: (await post('/apikeys', { name: 'Spare' })).data.apiKey,
@@ -76,11 +87,12 @@ const said: Readonly<Record<string, unknown>> = {
   ...{ receiver: 'bob', receiverType: 'user', category: 'message', type: 'text', owner: 'ann' },
   ...{ data: { text: 'hello', metadata }, settings: { listUsers: 'all', sendMessagesTo: 'friendsOnly' } },
   ...{ platform: 'web', userAgent: 'x', appInfo: { version: '1' } },
+  ...{ username: 'me', webhookURL: 'https://hook.example/' },
 }
-/** Left out, and why. */
+/** Left out where the answer is compared, and why. */
 const LEFT_OUT: Readonly<Record<string, string>> = {
   unset: 'takes away what the answer shows',
-  multipleReceivers: 'is said in place of one receiver, and answered by receiver: addressing.test.ts',
+  multipleReceivers: 'is said in place of one receiver, and answered by receiver',
 }
 
 /** All that the schema names. */
@@ -95,6 +107,28 @@ export const bodyOf = ({ bodySchema, path }: Operation, given: Given): object | 
     else body[name] = schema.type === 'array' ? [] : schema.type === 'object' ? {} : schema.type === 'boolean'
   }
   return Object.fromEntries(Object.entries({ ...body, ...given.body }).filter(([, value]) => value !== undefined))
+}
+
+/** Data that is right for a message of any category and type. */
+const data = {
+  ...{ text: 'hello', metadata, customData: { key: 'value' } },
+  attachments: [{ url, name: 'image1.png', mimeType: 'image/png', extension: 'png', size: '350.2' }],
+}
+
+/** What else the schema of the body says may be said: each value of each field that names its values, and what was left out. */
+export const variantsOf = ({ bodySchema, path }: Operation): readonly Readonly<Record<string, unknown>>[] => {
+  const fields = Object.entries<Json>(bodySchema?.properties ?? {})
+  const values = fields.flatMap(([name, { enum: values = [], items = {} }]) => [
+    ...values.map((value: unknown) => ({ [name]: value })),
+    ...(items.enum ?? []).map((value: unknown) => ({ [name]: [value] })),
+  ])
+  const some: Record<string, unknown>[] = fields.some(([name]) => name === 'multipleReceivers')
+    ? [...values, { receiver: undefined, multipleReceivers: { uids: ['bob', 'robot'], guids: [] } }]
+    : values
+  // The thread of the case is one of two people.
+  const right = path.endsWith('/thread') ? some.filter(({ receiverType }) => receiverType !== 'group') : some
+  if (path.endsWith('/messages') || path.endsWith('/thread')) return right.map((variant) => ({ data, ...variant }))
+  return some.map((variant) => (variant.type === 'password' ? { password: 'secret', ...variant } : variant))
 }
 
 type Case = (w: PublishedWorld) => Given | Promise<Given>
@@ -149,6 +183,11 @@ const addedToGroup: Case = async (w) => {
   await w.api.ok('POST', `/groups/${names?.guid}/members`, { body: { participants: [onBehalfOf] }, onBehalfOf: 'ann' })
   return { ...(names && { names }), onBehalfOf, body: { tags: ['tag1'] } }
 }
+const ofWebhook: Case = async (w) => ({
+  names: { appId: w.api.server.appId, webhookId: await w.webhook() },
+  body: { triggerIds: ['message_read_receipt'] },
+})
+const ofApp: Case = (w) => ({ names: { appId: w.api.server.appId }, body: { id: w.fresh() } })
 const thread: Case = async (w) => {
   const id = await w.send('bob')
   const body = { receiver: 'bob', receiverType: 'user', data: { text: 'hello', metadata } }
@@ -191,7 +230,7 @@ export const cases: Readonly<Record<string, Case>> = {
     },
   }),
   'POST /groups': ({ fresh }) => ({ onBehalfOf: 'ann', body: { guid: fresh(), members: undefined } }),
-  'GET /groups': ofGroup,
+  'GET /groups': async (w) => ({ onBehalfOf: 'ann', query: { withTags: 'true', searchKey: await w.group() } }),
   'GET /groups/{guid}': ofGroup,
   'PUT /groups/{guid}': ofGroup,
   'DELETE /groups/{guid}': ofGroup,
@@ -242,6 +281,14 @@ export const cases: Readonly<Record<string, Case>> = {
   'DELETE /groups/{guid}/conversation': talkingInGroup,
   'POST /groups/{guid}/conversation/delivered': talkingInGroup,
   'POST /groups/{guid}/conversation/read': talkingInGroup,
+  'POST /apps/{appId}/webhooks': ofApp,
+  'GET /apps/{appId}/webhooks': async (w) => ({ ...(await ofWebhook(w)), body: {} }),
+  'GET /apps/{appId}/webhooks/{webhookId}': ofWebhook,
+  'PUT /apps/{appId}/webhooks/{webhookId}': async (w) => ({ ...(await ofWebhook(w)), body: {} }),
+  'DELETE /apps/{appId}/webhooks/{webhookId}': ofWebhook,
+  'POST /apps/{appId}/webhooks/{webhookId}/triggers': ofWebhook,
+  'GET /apps/{appId}/webhooks/{webhookId}/triggers': ofWebhook,
+  'DELETE /apps/{appId}/webhooks/{webhookId}/triggers': ofWebhook,
   'GET /stats': nothing,
   'GET /stats/messages': nothing,
 }

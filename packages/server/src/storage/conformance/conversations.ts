@@ -202,7 +202,7 @@ export const conversationsConformance = (subject: Subject): void => {
     expect(await pin('ann', withUser('bob'))).toMatchObject({ pinnedBy: 'me', pinnedAt: w.now() })
     expect((await find('bob', withUser('ann'))).pinnedBy).toBeUndefined()
     await hide('ann', 'ann_user_bob' as ConversationId)
-    await expectCode(hide('ann', 'ann_user_bob' as ConversationId), 'ERR_CONVERSATION_NOT_ACCESSIBLE')
+    await expectCode(hide('ann', 'ann_user_bob' as ConversationId), 'ERR_CONVERSATION_NOT_FOUND')
     expect((await list('ann')).rows).toEqual([])
     expect((await w.list({ actor: asUser(w, 'ann') })).rows).toEqual([])
     expect((await w.list({ actor: asUser(w, 'bob') })).rows.map((row) => row.id)).toEqual([id])
@@ -247,7 +247,7 @@ export const conversationsConformance = (subject: Subject): void => {
         id: id as ConversationId,
       })
     expect((await byId('ann_user_bob')).unreadMessageCount).toBe(2)
-    await expectCode(byId('bob_user_cara'), 'ERR_CONVERSATION_NOT_ACCESSIBLE')
+    await expectCode(byId('bob_user_cara'), 'ERR_CONVERSATION_NOT_FOUND')
     const counts = [
       { entityType: 'user', entityId: 'bob', count: 2 },
       { entityType: 'group', entityId: 'g', count: 1 },

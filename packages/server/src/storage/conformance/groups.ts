@@ -1,10 +1,25 @@
-import { SYSTEM_UID } from '@confab/protocol'
+import { type Affix, type Group, SYSTEM_UID } from '@confab/protocol'
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { changesOf, guidOf, tellingIn, uidOf } from '../../testing/builders.ts'
+import { changesOf, guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import type { GroupFilter } from '../sql/groups.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const g = guidOf('g')
+
+/** From the time of a page's last group to the next page, until there is none. */
+const walkByTime = async (w: World, affix: Affix, perPage: number, searchKey: string): Promise<string[]> => {
+  const seen: Group[] = []
+  const all = { hasJoined: false, sortBy: 'guid', descending: false, searchKey } as const
+  for (;;) {
+    const edge = affix === 'append' ? seen.at(-1) : seen[0]
+    const updatedAt = edge && { affix, at: edge.updatedAt ?? edge.createdAt }
+    const filter = { ...all, byTime: { affix, wholeSeconds: true }, ...(updatedAt && { updatedAt }) }
+    const { rows } = await w.store.groups.list({ actor: w.app, filter, page: { page: 1, perPage } })
+    if (rows.length === 0) return seen.map(({ guid }) => guid)
+    seen.splice(affix === 'append' ? seen.length : 0, 0, ...rows)
+  }
+}
 
 export const groupsConformance = (subject: Subject): void => {
   test('a group comes back as it was made; its owner joins as admin', async () => {
@@ -168,5 +183,26 @@ export const groupsConformance = (subject: Subject): void => {
     const mine = { hasJoined: true, sortBy: 'guid', descending: false } as const
     const joined = await w.store.groups.list({ actor: w.as('ann'), filter: mine, page: { page: 2, perPage: 1 } })
     expect(joined).toMatchObject({ total: 2, rows: [{ guid: 'ax1', scope: 'admin', hasJoined: true }] })
+  })
+
+  test('by the time of their last change groups come once and in order, from either end, however many changed in a second', async () => {
+    const w = await worldOf(subject)
+    let made = 0
+    const plan = fc.record({
+      waits: fc.array(fc.constantFrom(0, 0, 1000, 3000), { minLength: 1, maxLength: 9 }),
+      affix: fc.constantFrom<Affix>('append', 'prepend'),
+      perPage: fc.integer({ min: 1, max: 4 }),
+    })
+    const run = fc.asyncProperty(plan, async ({ waits, affix, perPage }) => {
+      const name = `round${++made}x`
+      const guids: string[] = []
+      for (const [n, wait] of waits.entries()) {
+        w.clock.advance(wait)
+        guids.push(`${name}${n}`)
+        await w.group(`${name}${n}`)
+      }
+      expect(await walkByTime(w, affix, perPage, name)).toEqual(guids)
+    })
+    await fc.assert(run, { numRuns: 30, seed: 5, endOnFailure: true })
   })
 }

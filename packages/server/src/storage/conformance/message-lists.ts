@@ -223,7 +223,7 @@ export const messageListsConformance = (subject: Subject): void => {
     }
   })
 
-  test('everything of a user is what their conversations hold, page by page, whatever is asked for', async () => {
+  test('everything of a user is what their conversations hold, by cursor and by page, whatever is asked for', async () => {
     const w = await worldOf(subject)
     await w.users('a', 'b', 'c', 'd')
     const people = { a: 'participant', b: 'participant' } as const
@@ -251,8 +251,9 @@ export const messageListsConformance = (subject: Subject): void => {
       filter: fc.constantFrom(...FILTERS),
       limit: fc.integer({ min: 1, max: 7 }),
       affix: fc.constantFrom<Affix>('append', 'prepend'),
+      byPage: fc.boolean(),
     })
-    const run = fc.asyncProperty(plan, async ({ steps, read, filter, limit, affix }) => {
+    const run = fc.asyncProperty(plan, async ({ steps, read, filter, limit, affix, byPage }) => {
       for (const [place, mine, what] of steps) await say(place, mine, what)
       const at = read === null ? undefined : PLACES[read]
       if (at !== undefined) {
@@ -266,8 +267,8 @@ export const messageListsConformance = (subject: Subject): void => {
       const seen: MessageId[] = []
       for (;;) {
         const edge = affix === 'append' ? seen.at(-1) : seen[0]
-        const cursor = { affix, limit, ...(edge !== undefined && { id: Number(edge) }) }
-        const { rows, hasMore } = await w.list({ actor: w.as('a'), filter, cursor })
+        const at = edge === undefined ? {} : byPage ? { skip: seen.length } : { id: Number(edge) }
+        const { rows, hasMore } = await w.list({ actor: w.as('a'), filter, cursor: { affix, limit, ...at } })
         const ids = rows.map(({ id }) => id)
         seen.splice(affix === 'append' ? seen.length : 0, 0, ...ids)
         expect(ids.length).toBe(hasMore ? limit : ids.length)

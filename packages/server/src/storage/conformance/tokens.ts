@@ -99,7 +99,7 @@ export const tokensConformance = (subject: Subject): void => {
     await expectCode(w.store.authTokens.remove(t.named('one')), 'ERR_AUTH_TOKEN_NOT_FOUND')
     await expectCode(w.store.authTokens.update(t.named('one')), 'ERR_AUTH_TOKEN_NOT_FOUND')
     const ofBob = { ...t.named('two'), uid: uidOf('bob') }
-    await expectCode(w.store.authTokens.find(ofBob), 'ERR_AUTH_TOKEN_NOT_FOUND')
+    await expectCode(w.store.authTokens.find(ofBob), 'ERR_AUTHTOKEN_NOT_ACCESSIBLE')
     await w.store.authTokens.removeAll(t.user)
     expect((await w.store.authTokens.list({ ...t.user, page })).total).toBe(0)
   })

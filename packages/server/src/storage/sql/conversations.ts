@@ -142,11 +142,17 @@ const shown = async (tx: Tx, actor: Actor, appCreatedAt: number, rows: readonly 
   }))
 }
 
-const findOf = async (tx: Tx, actor: Actor, appCreatedAt: number, id: ConversationId): Promise<Conversation> => {
+const findOf = async (
+  tx: Tx,
+  actor: Actor,
+  appCreatedAt: number,
+  id: ConversationId,
+  unknown: ErrorCode = 'ERR_CONVERSATION_NOT_ACCESSIBLE',
+): Promise<Conversation> => {
   const row = await rowOf(tx, actor, id)
   const [conversation] = row === undefined ? [] : await shown(tx, actor, appCreatedAt, [row])
   if (conversation === undefined) {
-    throw new AppError('ERR_CONVERSATION_NOT_ACCESSIBLE', { details: { conversationId: id } })
+    throw new AppError(unknown, { details: { conversationId: id } })
   }
   return conversation
 }
@@ -186,7 +192,7 @@ export const conversations = {
   findById: read(
     async (tx, input: { actor: UserActor; appCreatedAt: number; id: ConversationId }): Promise<Conversation> => {
       await requireActor(tx, input.actor)
-      return findOf(tx, input.actor, input.appCreatedAt, input.id)
+      return findOf(tx, input.actor, input.appCreatedAt, input.id, 'ERR_CONVERSATION_NOT_FOUND')
     },
   ),
 
@@ -205,7 +211,7 @@ export const conversations = {
     const { actor, id: conversation } = input
     const { appId: app, uid } = actor
     await requireActor(tx, actor)
-    await findOf(tx, actor, 0, conversation)
+    await findOf(tx, actor, 0, conversation, 'ERR_CONVERSATION_NOT_FOUND')
     await tx.run(hide, { app, conversation, uid, id: await latestIdOf(tx, app, conversation) })
   }),
 

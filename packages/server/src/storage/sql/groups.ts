@@ -1,4 +1,5 @@
 import {
+  type Affix,
   type AppId,
   type Group,
   type GroupType,
@@ -8,6 +9,7 @@ import {
   type Uid,
   type User,
 } from '@confab/protocol'
+import { sql } from 'kysely'
 import type { Telling, Told } from '../../callbacks/tell.ts'
 import { mayDeleteGroup, mayUpdateGroup } from '../../groups/group.policy.ts'
 import { type Actor, actorUid, type UserActor } from '../../kernel/actor.ts'
@@ -29,7 +31,7 @@ import {
   standingOf,
   toGroup,
 } from './group-rows.ts'
-import { contains, countOf, holdsOneOf, oneOf, pageOf, prefix } from './lists.ts'
+import { contains, countOf, holdsOneOf, oneOf, pageByTime, pageOf, prefix, type TimeOrder } from './lists.ts'
 import { type MemberChange, type MemberOutcome, putMembers, refusalOf } from './member-rows.ts'
 import { assertRoomInApp } from './quotas.ts'
 import { assertPermitted, rightsOf } from './role-rows.ts'
@@ -78,13 +80,18 @@ export interface GroupProfile {
   readonly tags: string | null
 }
 
+const LAST_CHANGE = sql<number>`coalesce(groups.updated_at, groups.created_at)`
+
 export interface GroupFilter {
   readonly searchKey?: string
   readonly searchIn?: readonly string[]
   readonly types?: readonly string[]
   readonly tags?: readonly string[]
   readonly hasJoined: boolean
-  readonly updatedAt?: { readonly affix: 'append' | 'prepend'; readonly at: number }
+  /** Those whose last change was before or after a time. */
+  readonly updatedAt?: { readonly affix: Affix; readonly at: number }
+  /** In the order of their last change, in place of `sortBy`. */
+  readonly byTime?: TimeOrder
   readonly sortBy: 'name' | 'guid' | 'created_at'
   readonly descending: boolean
 }
@@ -172,21 +179,19 @@ export const groups = {
           ),
         )
       }
-      if (filter.updatedAt !== undefined) {
-        const { affix, at } = filter.updatedAt
-        query = query.where((eb) =>
-          eb(eb.fn.coalesce('groups.updated_at', 'groups.created_at'), affix === 'append' ? '>' : '<', at),
-        )
+      const { byTime, updatedAt } = filter
+      if (updatedAt !== undefined) {
+        query = query.where(LAST_CHANGE, updatedAt.affix === 'append' ? '>' : '<', updatedAt.at)
       }
-      const rows = await pageOf(
-        tx,
-        query
-          .selectAll('groups')
-          .select(['members.scope', 'members.joined_at'])
-          .orderBy(`groups.${filter.sortBy}`, filter.descending ? 'desc' : 'asc')
-          .orderBy('groups.guid'),
-        page,
-      )
+      const all = query.selectAll('groups').select(['members.scope', 'members.joined_at'])
+      const rows =
+        byTime === undefined
+          ? await pageOf(
+              tx,
+              all.orderBy(`groups.${filter.sortBy}`, filter.descending ? 'desc' : 'asc').orderBy('groups.guid'),
+              page,
+            )
+          : await pageByTime(tx, all, { time: LAST_CHANGE, id: 'groups.guid' }, { ...byTime, ...page })
       return {
         rows: rows.map(({ scope, joined_at, ...row }) =>
           toGroup(row, scope === null || joined_at === null ? undefined : { scope, joined_at }),

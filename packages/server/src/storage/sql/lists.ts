@@ -1,4 +1,5 @@
 /** What all lists share: pages, counts, prefix search. */
+import type { Affix } from '@confab/protocol'
 import { type RawBuilder, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import type { PageRequest } from '../../kernel/paging.ts'
 import type { Schema } from './schema.ts'
@@ -48,6 +49,29 @@ export const pageOf = <O>(tx: Tx, query: AnyQuery<O>, { page, perPage }: PageReq
       .offset((page - 1) * perPage)
       .compile(),
   )
+
+export interface TimeOrder {
+  readonly affix: Affix
+  /** What is of the same second as the last row of a page comes with it, where the next page begins at a time. */
+  readonly wholeSeconds: boolean
+}
+
+/** From one end of the time; the oldest first, from either end. */
+export const pageByTime = async <O>(
+  tx: Tx,
+  query: AnyQuery<O>,
+  { time, id }: { readonly time: RawBuilder<number>; readonly id: string },
+  { affix, wholeSeconds, ...page }: TimeOrder & PageRequest,
+): Promise<readonly O[]> => {
+  const [direction, within, edge] =
+    affix === 'append' ? (['asc', '<=', sql`max(time)`] as const) : (['desc', '>=', sql`min(time)`] as const)
+  const ordered = query.orderBy(time, direction).orderBy(sql.ref(id), direction)
+  const few = pageIn(ordered.clearSelect().select(time.as('time')), page)
+  const rows = wholeSeconds
+    ? await tx.query(ordered.where(time, within, sql<number>`(SELECT ${edge} FROM (${few}) AS few)`).compile())
+    : await pageOf(tx, ordered, page)
+  return direction === 'asc' ? rows : rows.toReversed()
+}
 
 /** Beyond it the rows of a list are not counted: nobody pages so far, and a list must not cost what its store holds. */
 export const TOTAL_MAX = 10_000

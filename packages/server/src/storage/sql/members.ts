@@ -254,7 +254,7 @@ export const members = {
           .compile(),
       )
       return {
-        rows: rows.map(({ banned_at: bannedAt, ...row }) => ({ ...toSeen(viewer, row), bannedAt })),
+        rows: rows.map(({ banned_at: bannedAt, ...row }) => ({ ...toSeen(viewer, row), isBanned: true, bannedAt })),
         total: await countOf(tx, query),
       }
     },

@@ -1,4 +1,4 @@
-/** Lists of messages: many filters, one order (by id), cursors instead of pages. */
+/** Lists of messages: many filters, one order (by id), by cursor or by page. */
 import {
   type Affix,
   type AppId,
@@ -43,6 +43,8 @@ export interface MessageCursor {
   readonly id?: number
   readonly sentAt?: number
   readonly limit: number
+  /** How many of those beyond the cursor are left out: the pages before. */
+  readonly skip?: number
 }
 
 export interface MessageSlice {
@@ -183,6 +185,7 @@ const plainly = (
     .where(() => eb.and([condition, ...bounds, look.condition]))
     .orderBy(id, cursor.affix === 'append' ? 'asc' : 'desc')
     .limit(cursor.limit + 1)
+    .offset(cursor.skip ?? 0)
   return tx.query(query.compile())
 }
 
@@ -229,8 +232,9 @@ const find = async (tx: Tx, look: Look): Promise<readonly MessageRow[]> => {
       const sources = scoped.sourcesBy(marksOf(filter))
       if (isChosen(look)) return chosen(tx, look, sources)
       const direction = cursor.affix === 'append' ? 'asc' : 'desc'
-      const page = { by: 'id' as const, direction, limit: cursor.limit + 1, isRare: isRare(look) } as const
-      return merged(tx, { actor, sources, range, condition, ...page })
+      const { limit, skip = 0 } = cursor
+      const page = { by: 'id' as const, direction, limit: skip + limit + 1, isRare: isRare(look) } as const
+      return (await merged(tx, { actor, sources, range, condition, ...page })).slice(skip)
     }
     default:
       return scoped satisfies never

@@ -215,6 +215,11 @@ const deleteToken = statement<{ app: string; uid: string; token: string }>(
   'DELETE FROM auth_tokens WHERE token = :token AND app_id = :app AND uid = :uid',
 )
 
+const ownerOfToken = statement<{ app: string; token: string }, { uid: Uid }>(
+  'tokens.owner',
+  'SELECT uid FROM auth_tokens WHERE token = :token AND app_id = :app',
+)
+
 const toToken = (row: TokenRow): AuthToken => ({
   uid: row.uid,
   authToken: row.token,
@@ -233,8 +238,9 @@ export interface Device {
 const requireToken = async (tx: Tx, app: AppId, uid: Uid, token: string): Promise<TokenRow> => {
   await requireUser(tx, app, uid)
   const row = await tx.first(findToken, { app, uid, token })
-  if (row === undefined) throw new AppError('ERR_AUTH_TOKEN_NOT_FOUND')
-  return row
+  if (row !== undefined) return row
+  const owner = await tx.first(ownerOfToken, { app, token })
+  throw new AppError(owner === undefined ? 'ERR_AUTH_TOKEN_NOT_FOUND' : 'ERR_AUTHTOKEN_NOT_ACCESSIBLE')
 }
 
 const identifyToken = statement<{ token: string }, { app_id: AppId; uid: Uid }>(
