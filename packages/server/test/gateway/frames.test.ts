@@ -340,6 +340,34 @@ describeEngines('frames of the gateway', (engine) => {
       expect([frame.body.messageId, frame.deviceId]).toEqual([id, c.bob.deviceId])
     })
 
+    test('of a whole conversation name what was said last by others, not an edit, nor one’s own', async () => {
+      const { clients: c, say, as } = await setTheScene()
+      const { id } = await say(c.ann, toUser(c.bob.uid, 'a draft'))
+      await as(c.ann, 'PUT', `/messages/${id}`, { data: { text: 'final' } })
+      await say(c.bob, toUser(c.ann.uid, 'mine'))
+      await as(c.bob, 'POST', `/users/${c.ann.uid}/conversation/read`)
+      const read = await c.ann.frame('receipts', ({ body }) => body.action === 'read')
+      expect(read.body.messageId).toBe(id)
+      await say(c.bob, toUser(c.ann.uid, 'mine, too'))
+      await as(c.bob, 'POST', `/users/${c.ann.uid}/conversation/read`)
+      await c.ann.settled()
+      expect(c.ann.of('receipts')).toHaveLength(2)
+    })
+
+    test('across a block count for who has read, and are told to nobody', async () => {
+      const { clients: c, say, as } = await setTheScene()
+      const { id } = await say(c.ann, toUser(c.bob.uid, 'please'))
+      await as(c.bob, 'POST', '/blockedusers', { blockedUids: [c.ann.uid] })
+      const unread = async (): Promise<number> =>
+        Number((await as(c.bob, 'GET', `/users/${c.ann.uid}/conversation`)).data.unreadMessageCount)
+      expect(await unread()).toBe(1)
+      c.bob.say('receipts', { user: c.ann.uid }, { action: 'read', messageId: id }, { messageSender: c.ann.uid })
+      await expect.poll(unread).toBe(0)
+      await as(c.bob, 'POST', `/users/${c.ann.uid}/conversation/read`)
+      await c.ann.settled()
+      expect(c.ann.of('receipts')).toEqual([])
+    })
+
     test('for what is not theirs to mark have no effect', async () => {
       const { group, clients: c, say, as } = await setTheScene()
       const { id } = await say(c.ann, toGroup(group))
