@@ -98,6 +98,39 @@ describeInterop('messages', (world) => {
     expect(answered.map(({ id }) => id)).toEqual([sent.id])
   })
 
+  test('a card, and what an AI says of its work', async () => {
+    const say = async (category: string, type: string, data: object): Promise<string> =>
+      (await world().admin('POST', '/messages', { receiver: 'ann', receiverType: 'user', category, type, data }, 'bob'))
+        .data.id
+    const run = { runId: 'r', threadId: 't' }
+    const card = await say('card', 'card', { card: { title: 'Offer' }, text: 'an offer' })
+    expect(await ann.event('onCardMessageReceived', { id: card })).toMatchObject({
+      ...{ category: 'card', type: 'card', card: { title: 'Offer' }, sender: { uid: 'bob' } },
+    })
+    const answer = await say('agentic', 'assistant', { ...run, text: 'I have looked' })
+    expect(await ann.event('onAIAssistantMessageReceived', { id: answer })).toMatchObject({
+      ...{ category: 'agentic', type: 'assistant', assistantMessageData: { ...run, text: 'I have looked' } },
+    })
+    const calls = [{ id: 'c', type: 'function', function: { name: 'look', arguments: '{}' } }]
+    const asked = await say('agentic', 'tool-arguments', { ...run, toolCalls: calls })
+    expect(await ann.event('onAIToolArgumentsReceived', { id: asked })).toMatchObject({
+      toolArgumentMessageData: { ...run, toolCalls: [{ id: 'c', function: { name: 'look' } }] },
+    })
+    const found = await say('agentic', 'tool-result', { ...run, text: 'found', toolCallId: 'c' })
+    expect(await ann.event('onAIToolResultReceived', { id: found })).toMatchObject({
+      toolResultMessageData: { ...run, text: 'found', toolCallId: 'c' },
+    })
+    const shown = await history(ann, { setUID: 'bob', setCategories: ['card', 'agentic'] })
+    expect(shown.map(({ id, type }) => [id, type])).toEqual([
+      [card, 'card'],
+      [answer, 'assistant'],
+      [asked, 'tool-arguments'],
+      [found, 'tool-result'],
+    ])
+    const rows = await list(ann, 'Conversations', { setLimit: 30, setConversationType: 'user' })
+    expect(rows[0]).toMatchObject({ conversationWith: { uid: 'bob' }, lastMessage: { id: found } })
+  })
+
   test('edited, and deleted', async () => {
     const sent = await sendText(ann, toGroup, 'first draft')
     const edited = await ann.run(
