@@ -1,7 +1,18 @@
 /** Conversations and what is unread in them; and the messages of one, page by page and by every filter. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Json } from '../support/api.ts'
-import { createGroup, history, list, mark, pages, sendCustom, sendFiles, sendText, textsOf } from './support/scripts.ts'
+import {
+  createGroup,
+  editText,
+  history,
+  list,
+  mark,
+  pages,
+  sendCustom,
+  sendFiles,
+  sendText,
+  textsOf,
+} from './support/scripts.ts'
 import type { Tab } from './support/tab.ts'
 import { describeInterop } from './support/world.ts'
 
@@ -97,15 +108,7 @@ describeInterop('conversations', (world) => {
     test('what was changed since', async () => {
       await new Promise((resolve) => setTimeout(resolve, 1100))
       const { id, sentAt } = said[2] as Json
-      await bob.run(
-        'editMessage',
-        (sdk, id) => {
-          const message = new sdk.TextMessage('ann', 'message three', 'user')
-          message.setId(id)
-          return sdk.editMessage(message)
-        },
-        id,
-      )
+      await editText(bob, id, { user: 'ann' }, 'message three')
       const setters = { ...withBob, setLimit: 30, setUpdatedAfter: sentAt - 10, updatesOnly: true }
       expect((await list(ann, 'Messages', setters, 'fetchNext')).map((one) => one.text)).toEqual(['message three'])
     })

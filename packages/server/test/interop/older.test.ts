@@ -2,6 +2,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import {
   createGroup,
+  editText,
   history,
   list,
   mark,
@@ -51,17 +52,7 @@ const suite = (world: () => World): void => {
     expect(await bob.event('onTypingStarted')).toMatchObject({ sender: { uid: 'ann' } })
     await typing(ann, 'endTyping', { user: 'bob' })
     await bob.event('onTypingEnded')
-    const edit = (id: string) =>
-      ann.run(
-        'editMessage',
-        (sdk, id) => {
-          const message = new sdk.TextMessage('bob', 'hi there', 'user')
-          message.setId(id)
-          return sdk.editMessage(message)
-        },
-        id,
-      )
-    expect(await edit(sent.id)).toMatchObject({ text: 'hi there' })
+    expect(await editText(ann, sent.id, { user: 'bob' }, 'hi there')).toMatchObject({ text: 'hi there' })
     expect(await bob.event('onMessageEdited')).toMatchObject({ id: sent.id, text: 'hi there' })
     expect(await ann.call('deleteMessage', sent.id)).toMatchObject({ id: sent.id })
     expect(await bob.event('onMessageDeleted')).toMatchObject({ id: sent.id })
