@@ -208,3 +208,142 @@ describeInterop('conversations', (world) => {
     expect(Object.keys(await counts(ann))).toEqual(['g'])
   })
 })
+
+describeInterop('what is unread', (world) => {
+  let ann: Tab
+  let bob: Tab
+  let tablet: Tab
+  const toAnn = { user: 'ann' }
+  const withBob = { user: 'bob' }
+
+  beforeAll(async () => {
+    await world().users('ann', 'bob', 'cara')
+    await world().admin('PUT', '/users/cara', { tags: ['vip'] })
+    ann = await world().enter('ann')
+    tablet = await world().enter('ann')
+    bob = await world().enter('bob')
+    await createGroup(bob, 'g')
+    await ann.call('joinGroup', 'g', 'public', '')
+  })
+
+  const ofBob = async (tab: Tab): Promise<Json> =>
+    (await list(tab, 'Conversations', { setLimit: 30, setConversationType: 'user', includeBlockedUsers: true }))[0]
+  const unread = async (tab: Tab): Promise<number> => Number((await ofBob(tab)).unreadMessageCount)
+
+  test('is the same on all devices; what is deleted is not; who is mentioned is told', async () => {
+    const first = await sendText(bob, toAnn, 'one')
+    const second = await sendText(bob, toAnn, 'two')
+    const third = await sendText(bob, toAnn, 'three, <@uid:ann>')
+    for (const tab of [ann, tablet]) {
+      await tab.event('onTextMessageReceived', { id: third.id })
+      expect(await unread(tab)).toBe(3)
+    }
+    await bob.call('deleteMessage', second.id)
+    await tablet.event('onMessageDeleted', { id: second.id })
+    expect(await unread(tablet)).toBe(2)
+    expect(await ann.call('getUnreadMessageCount')).toEqual({ users: { bob: 2 }, groups: {} })
+    const { unreadMentionsCount, lastReadMessageId } = await ofBob(ann)
+    expect([Number(unreadMentionsCount), lastReadMessageId]).toEqual([1, ''])
+    await mark(ann, 'markAsRead', first, withBob)
+    await bob.event('onMessagesRead', { messageId: first.id })
+    expect(await unread(tablet)).toBe(1)
+    await mark(tablet, 'markAsRead', third, withBob)
+    await bob.event('onMessagesRead', { messageId: third.id })
+    expect(await ofBob(ann)).toMatchObject({ lastReadMessageId: third.id })
+    expect(await unread(ann)).toBe(0)
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob')).toEqual({})
+  })
+
+  test('one’s own is not, and who marks it tells nobody', async () => {
+    const { id } = await sendText(ann, withBob, 'mine')
+    await bob.event('onTextMessageReceived', { id })
+    const before = bob.heard.length
+    await ann.call('markConversationAsRead', 'bob', 'user')
+    expect(await unread(ann)).toBe(0)
+    await sendText(ann, withBob, 'last')
+    await bob.event('onTextMessageReceived', { text: 'last' })
+    expect(bob.heard.slice(before).map(({ name }) => name)).toEqual(['onTextMessageReceived'])
+  })
+
+  test('in a conversation that was deleted begins anew', async () => {
+    await sendText(bob, toAnn, 'old')
+    expect(await ann.call('deleteConversation', 'bob', 'user')).toEqual(expect.any(String))
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob')).toEqual({})
+    await sendText(bob, toAnn, 'new')
+    expect([await unread(ann), textsOf(await history(tablet, { setUID: 'bob' }))]).toEqual([1, ['new']])
+    await ann.call('markConversationAsRead', 'bob', 'user')
+  })
+
+  test('of a group that one has left is not', async () => {
+    await sendText(bob, { group: 'g' }, 'in the group')
+    expect(await ann.call('getUnreadMessageCountForGroup', 'g')).toEqual({ g: 1 })
+    await ann.call('leaveGroup', 'g')
+    expect(await ann.call('getUnreadMessageCountForAllGroups')).toEqual({})
+    expect(await list(ann, 'Conversations', { setLimit: 30, setConversationType: 'group' })).toEqual([])
+    expect(await ann.fails('getConversation', (sdk) => sdk.getConversation('g', 'group'))).toMatch(/^ERR_/)
+    await sendText(bob, { group: 'g' }, 'meanwhile')
+    await ann.call('joinGroup', 'g', 'public', '')
+    expect(await ann.call('getUnreadMessageCountForAllGroups')).toEqual({})
+    await sendText(bob, { group: 'g' }, 'again <@uid:cara>')
+    expect(await ann.call('getUnreadMessageCountForAllGroups')).toEqual({ g: 1 })
+  })
+
+  test('of who is blocked is there, can be hidden, and can be read without their knowing', async () => {
+    await sendText(bob, toAnn, 'before the block')
+    await ann.call('blockUsers', ['bob'])
+    expect(await ann.call('getUnreadMessageCount')).toEqual({ users: { bob: 1 }, groups: { g: 1 } })
+    expect(await ann.call('getUnreadMessageCount', true)).toEqual({ users: {}, groups: {} })
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob', true)).toEqual({})
+    expect(await ann.call('getUnreadMessageCountForGroup', 'g', true)).toEqual({})
+    const shown = async (setters: object) =>
+      (await list(ann, 'Conversations', { setLimit: 30, ...setters })).map(({ conversationId }) => conversationId)
+    expect(await shown({})).toEqual(['group_g'])
+    expect((await shown({ setIncludeBlockedUsers: true })).sort()).toEqual(['ann_user_bob', 'group_g'])
+    const [row] = await list(ann, 'Conversations', {
+      ...{ setLimit: 30, setConversationType: 'user', setIncludeBlockedUsers: true, setWithBlockedInfo: true },
+    })
+    expect(row.conversationWith).toMatchObject({ uid: 'bob', blockedByMe: true, hasBlockedMe: false })
+    const texts = async (setters: object) =>
+      textsOf(await history(ann, { setGUID: 'g', setCategories: ['message'], ...setters }))
+    expect(await texts({ hideMessagesFromBlockedUsers: true })).toEqual([])
+    expect(await texts({ setUnread: true })).toEqual(['again <@uid:cara>'])
+    const heard = bob.all('onMessagesRead').length
+    const [last] = (await history(ann, { setUID: 'bob' })).slice(-1)
+    await mark(ann, 'markAsRead', last, withBob)
+    await expect.poll(() => unread(ann), { timeout: 10_000 }).toBe(0)
+    await ann.call('unblockUsers', ['bob'])
+    await sendText(ann, withBob, 'you again')
+    await bob.event('onTextMessageReceived', { text: 'you again' })
+    expect(bob.all('onMessagesRead')).toHaveLength(heard)
+  })
+
+  test('the filters that have something to hide, or to add', async () => {
+    const said = await sendText(bob, { group: 'g' }, 'a quotable thing')
+    const gone = await sendText(bob, { group: 'g' }, 'a slip')
+    await bob.call('deleteMessage', gone.id)
+    await sendText(bob, { group: 'g' }, 'as I said', { setQuotedMessageId: said.id })
+    const reply = await sendText(bob, { group: 'g' }, 'in a thread', { setParentMessageId: said.id })
+    const ids = async (setters: object) =>
+      (await history(ann, { setGUID: 'g', setCategories: ['message'], ...setters })).map(({ id }) => id)
+    const all = await ids({})
+    expect(all).toEqual(expect.arrayContaining([gone.id, reply.id]))
+    for (const [setters, fewer] of [
+      [{ hideDeletedMessages: true }, 1],
+      [{ hideQuotedMessages: true }, 1],
+      [{ hideReplies: true }, 1],
+      [{ hideDeletedMessages: true, hideQuotedMessages: true, hideReplies: true }, 3],
+    ] as const) {
+      expect(await ids(setters), JSON.stringify(setters)).toHaveLength(all.length - fewer)
+    }
+    await ann.call('blockUsers', ['cara'])
+    const mentions = { setGUID: 'g', hasMentions: true, mentionsWithTagInfo: true, mentionsWithBlockedInfo: true }
+    const [mentioning] = await history(ann, mentions)
+    expect(mentioning.mentionedUsers).toMatchObject([{ uid: 'cara', tags: ['vip'] }])
+    // The SDK's own objects of mentioned users lose this part of the answer.
+    expect(mentioning.data.mentions.cara).toMatchObject({ blockedByMe: true, hasBlockedMe: false })
+    await ann.call('unblockUsers', ['cara'])
+    const thread = { setParentMessageId: Number(said.id) }
+    expect((await history(ann, { ...thread, withParent: true })).map(({ id }) => id)).toContain(reply.id)
+    expect((await history(ann, thread)).map(({ id }) => id)).toEqual([reply.id])
+  })
+})
