@@ -198,6 +198,18 @@ describeInterop('conversations', (world) => {
     expect(pinned.map(({ conversationId }) => conversationId)).toEqual(['ann_user_bob'])
     expect(await ann.call('unpinConversation', 'bob', 'user')).toMatchObject({ isPinned: false })
     expect(await other.event('onConversationUnpinned')).toMatchObject({ conversationId: 'ann_user_bob' })
+    // What the app pins, it pins for all members.
+    await world().admin('POST', '/groups/g/conversation/pin')
+    for (const tab of [ann, other, bob]) await tab.event('onConversationPinned', { conversationId: 'group_g' })
+    for (const [by, expected] of [
+      ['me', []],
+      ['system', ['group_g']],
+    ] as const) {
+      const rows = await list(ann, 'Conversations', { setLimit: 30, setPinnedBy: [by] })
+      expect(rows.map(({ conversationId }) => conversationId)).toEqual(expected)
+    }
+    await world().admin('DELETE', '/groups/g/conversation/pin')
+    for (const tab of [ann, other, bob]) await tab.event('onConversationUnpinned', { conversationId: 'group_g' })
     await other.close()
   })
 

@@ -35,6 +35,16 @@ describeInterop('sessions', (world) => {
       await tab.close()
     })
 
+    test('with an object that holds either', async () => {
+      for (const given of [{ authToken: await tokenOf('ann') }, { username: 'ann', apiKey: world().server.authKey }]) {
+        const tab = await world().visit('ann')
+        expect(await tab.call('login', given)).toMatchObject({ uid: 'ann' })
+        await tab.online(1)
+        expect(await tab.call('getLoggedInUser')).toMatchObject({ uid: 'ann' })
+        await tab.close()
+      }
+    })
+
     test('without a socket, until one is asked for', async () => {
       const tab = await world().enter('ann', { socket: 'no' })
       expect(await tab.call('getUser', 'bob')).toMatchObject({ uid: 'bob' })
