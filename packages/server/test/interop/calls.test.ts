@@ -64,6 +64,18 @@ describeInterop('calls', (world) => {
     await bob.event('onIncomingCallCancelled', { sessionId })
   })
 
+  test.each([
+    ['rejectIncomingCall', 'onOutgoingCallRejected'],
+    ['sendBusyResponse', 'onOutgoingCallRejected'],
+    ['cancelCall', 'onIncomingCallCancelled'],
+  ])('%s', async (method, event) => {
+    const { sessionId } = await ring()
+    await incoming(sessionId)
+    const [from, to] = method === 'cancelCall' ? [ann, bob] : [bob, ann]
+    await from.call(method, sessionId)
+    await to.event(event, { sessionId })
+  })
+
   test('not answered', async () => {
     const { sessionId } = await ring()
     await incoming(sessionId)

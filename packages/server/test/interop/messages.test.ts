@@ -48,6 +48,20 @@ describeInterop('messages', (world) => {
       expect(await sendText(ann, toBob, 'hi', setters)).toMatchObject({ id: sent.id })
     })
 
+    test('by the names that the method had before', async () => {
+      const send = (method: string, receiver: string, receiverType: string) =>
+        ann.run(
+          method,
+          (sdk, [method, receiver, receiverType]: string[]) =>
+            sdk[method ?? ''](new sdk.TextMessage(receiver, 'as ever', receiverType)),
+          [method, receiver, receiverType],
+        )
+      const direct = await send('sendDirectMessage', 'bob', 'user')
+      expect(await bob.event('onTextMessageReceived', { id: direct.id })).toMatchObject({ text: 'as ever' })
+      const inGroup = await send('sendGroupMessage', 'g', 'group')
+      expect(await cara.event('onTextMessageReceived', { id: inGroup.id })).toMatchObject({ text: 'as ever' })
+    })
+
     test('to a group, with somebody mentioned', async () => {
       const sent = await sendText(ann, toGroup, 'look <@uid:bob>')
       for (const tab of [bob, cara]) {

@@ -247,14 +247,57 @@ const suite = (world: () => World): void => {
     await bob.event('onIncomingCallReceived', { sessionId: third.sessionId })
     await ann.call('rejectCall', third.sessionId, 'cancelled')
     await bob.event('onIncomingCallCancelled', { sessionId: third.sessionId })
+    for (const [method, event, from, to] of [
+      ['rejectIncomingCall', 'onOutgoingCallRejected', bob, ann],
+      ['sendBusyResponse', 'onOutgoingCallRejected', bob, ann],
+      ['cancelCall', 'onIncomingCallCancelled', ann, bob],
+      ['sendUnansweredResponse', 'onIncomingCallCancelled', ann, bob],
+    ] as const) {
+      const { sessionId } = await ring()
+      await bob.event('onIncomingCallReceived', { sessionId })
+      await from.call(method, sessionId)
+      await to.event(event, { sessionId })
+    }
+    expect(await bob.call('getActiveCall')).not.toMatchObject({ sessionId: first.sessionId })
+  })
+
+  test('the names that methods had before', async () => {
+    for (const [method, receiver, receiverType] of [
+      ['sendDirectMessage', 'bob', 'user'],
+      ['sendGroupMessage', 'g', 'group'],
+    ]) {
+      const { id } = await ann.run(
+        String(method),
+        (sdk, [method, receiver, receiverType]: string[]) =>
+          sdk[method ?? ''](new sdk.TextMessage(receiver, 'as ever', receiverType)),
+        [method, receiver, receiverType] as string[],
+      )
+      await bob.event('onTextMessageReceived', { id })
+    }
+    expect(await ann.call('getLoggedInUser')).toMatchObject({ uid: 'ann' })
   })
 
   test('what is not there is refused with a code', async () => {
     expect(await ann.call('isExtensionEnabled', 'polls')).toBe(false)
     expect(await ann.call('isFeatureEnabled', 'core.conversations.updateOnGroupActions')).toBe(true)
     expect(await ann.fails('callExtension', (sdk) => sdk.callExtension('polls', 'POST', 'create', {}))).toMatch(/^ERR_/)
+    expect(await ann.fails('getExtensionDetails', (sdk) => sdk.getExtensionDetails('polls'))).toMatch(/^ERR/)
     expect(await ann.fails('getGroup', (sdk) => sdk.getGroup('nowhere'))).toBe('ERR_GUID_NOT_FOUND')
     expect(await ann.call('getLoggedinUser')).toMatchObject({ uid: 'ann' })
+    expect(await ann.call('getAppSettings')).toMatchObject({ MODE: 'DEFAULT' })
+    expect(await ann.call('getConnectionStatus')).toBe('connected')
+  })
+
+  test('sockets are closed and opened by the application, and what the page remembers is forgotten', async () => {
+    const cara = await world().enter('cara')
+    await cara.call('disconnect')
+    await bob.event('onUserOffline', { uid: 'cara' })
+    await cara.call('connect')
+    await cara.online(2)
+    await cara.call('clearCache')
+    expect(await cara.call('getLoggedinUser')).toBeNull()
+    await cara.close()
+    await bob.event('onUserOffline', { uid: 'cara' })
   })
 
   test('a page that is loaded again is back at once', async () => {

@@ -96,10 +96,14 @@ describeInterop('sessions', (world) => {
     const reasons = await tab.call('getFlagReasons')
     expect(reasons.map(({ id }: { id: string }) => id)).toContain('spam')
     expect(await tab.call('getAppSettings')).toMatchObject({ MODE: 'DEFAULT' })
-    for (const what of ['PinConversation', 'PinMessage', 'SaveMessage'])
-      expect(await tab.call(`is${what}Enabled`)).toBe(true)
-    for (const what of ['PinnedMessages', 'SavedMessages', 'PinnedConversations', 'SystemPinnedMessages'])
-      expect(await tab.call(`get${what}Limit`)).toBeNull()
+    for (const method of ['isPinConversationEnabled', 'isPinMessageEnabled', 'isSaveMessageEnabled'])
+      expect(await tab.call(method), method).toBe(true)
+    for (const method of [
+      ...['getPinnedMessagesLimit', 'getSystemPinnedMessagesLimit', 'getSavedMessagesLimit'],
+      ...['getPinnedConversationsLimit', 'getSystemPinnedConversationsLimit'],
+    ]) {
+      expect(await tab.call(method), method).toBeNull()
+    }
     expect(await tab.call('getMaxAttachmentCount')).toBeGreaterThan(0)
     expect(await tab.call('registerTokenForPushNotification', 'push-to-me')).toEqual(expect.any(String))
     await tab.close()
@@ -161,6 +165,17 @@ describeInterop('sessions', (world) => {
       expect(await tab.call('login', token)).toMatchObject({ uid: 'ann' })
       await tab.online(2)
       await Promise.all([tab.close(), bob.close()])
+    })
+
+    test('is possible where the page has forgotten everything', async () => {
+      const tab = await world().enter('ann')
+      await tab.call('clearCache')
+      expect(await tab.call('getLoggedinUser')).toBeNull()
+      await tab.reload()
+      expect(await tab.call('login', 'ann', world().server.authKey)).toMatchObject({ uid: 'ann' })
+      await tab.call('logout')
+      expect(await tab.call('getLoggedinUser')).toBeNull()
+      await tab.close()
     })
 
     test('a token that is revoked ends it too', async () => {
