@@ -145,7 +145,11 @@ export type MediaType = (typeof mediaTypes)[number]
 /** When an interactive message has been answered: which of its elements were used. */
 export const interactionGoals = ['anyAction', 'anyOf', 'allOf', 'none'] as const
 
-export type MessageCategory = 'message' | 'custom' | 'interactive' | 'action' | 'call'
+/** What somebody says; `agentic` is what an AI says of its work. */
+export const saidCategories = ['message', 'custom', 'interactive', 'card', 'agentic'] as const
+export type SaidCategory = (typeof saidCategories)[number]
+
+export type MessageCategory = SaidCategory | 'action' | 'call'
 
 export const Entity = Type.Object({
   entity: Type.Union([User, Group, JsonObject]),

@@ -256,12 +256,12 @@ export const errorCodes = {
   ERR_EMPTY_MESSAGE_CATEGORY: row(
     400,
     'The message has an empty category.',
-    'Leave category out (message), or send message, custom or interactive.',
+    'Leave category out (message), or send message, custom, interactive, card or agentic.',
   ),
   ERR_INVALID_MESSAGE_CATEGORY: row(
     400,
     'Messages of this category cannot be sent.',
-    'Send category message, custom or interactive.',
+    'Send category message, custom, interactive, card or agentic.',
   ),
   ERR_EMPTY_MESSAGE_TYPE: row(
     400,
@@ -322,7 +322,7 @@ export const errorCodes = {
   ERR_WRONG_MESSAGE_THREAD_CATEGORY: row(
     400,
     'Messages of this category cannot have replies.',
-    'Reply to a message of category message, custom or interactive.',
+    'Reply to a message that somebody has sent, not to one that tells of an action or a call.',
   ),
 
   ERR_PINNED_MESSAGES_LIMIT_EXCEEDED: row(

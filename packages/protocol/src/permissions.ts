@@ -1,6 +1,6 @@
 /** What a role, or a scope in a group, may be kept from: every permission with the values that it takes. */
 import { type Static, Type } from 'typebox'
-import { UnixSeconds } from './entities.ts'
+import { saidCategories, UnixSeconds } from './entities.ts'
 
 const yesOrNo = { dataType: 'string', values: ['allow', 'deny'], initial: 'allow' } as const
 const mode = { dataType: 'string', values: ['all', 'friends'], initial: 'all' } as const
@@ -15,7 +15,7 @@ interface PermissionRow {
   readonly title: string
 }
 
-const categories = listOf('message', 'custom', 'interactive', 'call')
+const categories = listOf(...saidCategories, 'call')
 const types = listOf()
 const groupTypesOf = listOf('public', 'password', 'private')
 const scopesOf = listOf('admin', 'moderator', 'participant')

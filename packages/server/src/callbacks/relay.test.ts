@@ -45,8 +45,8 @@ test.each([
 })
 
 test('what may be relayed: categories that are said, not done', () => {
-  const relayed = ['message', 'custom', 'interactive', 'action', 'call', ''].filter(mayBeRelayed)
-  expect(relayed).toEqual(['message', 'custom', 'interactive'])
+  const relayed = ['message', 'custom', 'interactive', 'card', 'agentic', 'action', 'call', ''].filter(mayBeRelayed)
+  expect(relayed).toEqual(['message', 'custom', 'interactive', 'card', 'agentic'])
 })
 
 describe('a group message is for the bot', () => {

@@ -1,5 +1,5 @@
 /** Which messages a bot hears. Pure: the store asks inside the transaction that accepts the message. */
-import type { GroupChatSetting, Uid } from '@confab/protocol'
+import { type GroupChatSetting, saidCategories, type Uid } from '@confab/protocol'
 
 const MENTION = /<@uid:([A-Za-z0-9_-]+)>/g
 
@@ -13,7 +13,7 @@ export const mentionedUids = (text: string): readonly Uid[] => {
 export const isSlashed = (text: string): boolean => text.trimStart().startsWith('/')
 
 /** What happened in a conversation is told by triggers of its own, not as a message. */
-const RELAYED_CATEGORIES: ReadonlySet<string> = new Set(['message', 'custom', 'interactive'])
+const RELAYED_CATEGORIES: ReadonlySet<string> = new Set(saidCategories)
 
 export const mayBeRelayed = (category: string): boolean => RELAYED_CATEGORIES.has(category)
 

@@ -43,14 +43,16 @@ export const makeMarkMessages =
   async ({ app: { id: appId, createdAt }, uid, client, ...which }) => {
     const actor = { kind: 'user' as const, appId, uid }
     const telling = teller.telling(client)
-    const { conversationId, told, moved, upTo, heard } = await store.marks.set({ actor, ...which, telling })
+    const { conversationId, told, heard } = await store.marks.set({ actor, ...which, telling })
     teller.told(told, { appId, conversationId, sender: uid })
-    if (upTo === undefined || heard === undefined) return
+    if (heard === undefined) return
     const cause = { appId, deviceId: client.resource }
-    const shared = { messageId: upTo, target: targetOf(which.partner), at: toSeconds(telling.nowMs) }
-    for (const action of moved) live.marked(cause, heard.by, { ...shared, action, from: uid, fromJson: heard.byJson })
+    const shared = { target: targetOf(which.partner), at: toSeconds(telling.nowMs) }
+    for (const { kind: action, upTo: messageId } of heard.marks) {
+      live.marked(cause, heard.by, { ...shared, action, messageId, from: uid, fromJson: heard.byJson })
+    }
     const system = JSON.stringify(systemUser(createdAt))
-    for (const kind of heard.toAll) {
-      live.marked(cause, heard.by, { ...shared, action: TO_ALL[kind], from: SYSTEM_UID, fromJson: system })
+    for (const { kind, upTo: messageId } of heard.toAll) {
+      live.marked(cause, heard.by, { ...shared, action: TO_ALL[kind], messageId, from: SYSTEM_UID, fromJson: system })
     }
   }

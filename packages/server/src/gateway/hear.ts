@@ -26,10 +26,13 @@ const targetOf = ({ receiver, receiverType }: Heard): Target | undefined => {
   }
 }
 
-/** Who is blocked is not heard, and hears nothing; in groups, members hear each other. */
-const mayReach = (person: Person, { receiverType, receiver }: Target): boolean =>
+/**
+ * Who is blocked is not heard, and hears nothing; in groups, members hear each other. What somebody has read is their own
+ * business, too, whoever wrote it: the store sees to it that nobody hears of it who is not to.
+ */
+const mayReach = (person: Person, { receiverType, receiver }: Target, { type }: Heard): boolean =>
   receiverType === 'user'
-    ? receiver !== person.uid && !person.blocked.has(receiver)
+    ? receiver !== person.uid && (type === 'receipts' || !person.blocked.has(receiver))
     : (person.groups as ReadonlySet<string>).has(receiver)
 
 const partnerOf = ({ receiverType, receiver }: Target): Partner =>
@@ -68,7 +71,7 @@ export const makeHear = ({ live, mark, onRefused }: HearDeps) => {
   return (session: Session, frame: Heard): void => {
     const { person } = session
     const target = targetOf(frame)
-    if (person === undefined || target === undefined || !mayReach(person, target)) {
+    if (person === undefined || target === undefined || !mayReach(person, target, frame)) {
       onRefused()
       return
     }

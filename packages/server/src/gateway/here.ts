@@ -109,8 +109,9 @@ export class Here {
     const key = keyOf(app.id, uid)
     const known = this.#people.get(key)
     if (known !== undefined) return known
-    const arriving = this.#arrive(new Person(app, uid)).catch((error: unknown) => {
-      this.#people.delete(key)
+    const person = new Person(app, uid)
+    const arriving = this.#arrive(person).catch((error: unknown) => {
+      this.forget(person)
       throw error
     })
     this.#people.set(key, arriving)

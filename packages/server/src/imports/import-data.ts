@@ -7,10 +7,12 @@ import {
   importKinds,
   type Limits,
   limits,
+  type Uid,
 } from '@confab/protocol'
 import { AppError, badRequest, type ErrorDetails } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { parseSafely } from '../kernel/json-text.ts'
+import type { Live } from '../live/live.ts'
 import type { App } from '../storage/sql/apps.ts'
 import type { Outcome } from '../storage/sql/import-batch.ts'
 import type { Store } from '../storage/store.ts'
@@ -139,13 +141,23 @@ const count = (tally: Tally, outcome: Outcome): void => {
   else tally.imported++
 }
 
+/** Who may be in a group by it in which they were not. */
+const enteredBy = (row: ImportRow): Uid[] => {
+  if (row.kind === 'group') return [row.row.owner]
+  if (row.kind !== 'member') return []
+  const { uid, group } = row.row
+  return group === null ? [uid] : [uid, group.owner]
+}
+
 export const makeImportData = (deps: {
   store: Pick<Store, 'imports'>
   clock: Clock
   checks: RowChecks
   limits: Limits
+  /** Where there may be sessions: they are to hear of the groups that their users are in from now on. */
+  live?: Pick<Live, 'stale'>
 }): ImportData => {
-  const { store, clock } = deps
+  const { store, clock, live } = deps
   const readRow = makeReadRow(deps.checks, deps.limits)
   const now = (): number => toSeconds(clock.now())
 
@@ -159,6 +171,9 @@ export const makeImportData = (deps: {
     const rows = read.filter(isRow)
     const outcomes =
       rows.length === 0 ? [] : await store.imports.add({ appId: app.id, appCreatedAt: app.createdAt, rows, ...options })
+    if (live !== undefined) {
+      for (const uid of new Set(rows.flatMap(enteredBy))) live.stale(app.id, uid, 'relations')
+    }
     const rest = outcomes.values()
     return read.map((one) => (isRow(one) ? (rest.next().value ?? failedBy(undefined)) : one))
   }

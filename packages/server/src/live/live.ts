@@ -14,7 +14,8 @@ import {
 } from '@confab/protocol'
 import type { Bus } from '../bus/bus.ts'
 import { type Conversation, conversationJson } from '../conversations/conversation.ts'
-import { messageJson, type StoredMessage } from '../messages/message.ts'
+import { messageJson, type StoredMessage, sharedView } from '../messages/message.ts'
+import type { ViewedMessage } from '../storage/sql/message-views.ts'
 import { userEntity } from '../users/user.ts'
 import { type Envelope, type FrameType, frameOf, SERVER_DEVICE } from './frames.ts'
 import { encodeNews, type Head, newsOfGroup, newsOfPresence, newsOfUser, type Stale } from './news.ts'
@@ -69,9 +70,9 @@ export interface Live {
     by: User,
     interactions: readonly { elementId: string; interactedAt: number }[],
   ): void
-  pinned(cause: Cause, by: Uid, message: StoredMessage): void
-  /** To the devices of the user alone. */
-  saved(cause: Cause, by: Uid, message: StoredMessage, savedAt: number | undefined): void
+  pinned(cause: Cause, by: Uid, viewed: ViewedMessage): void
+  /** To the devices of the user alone, as they see it. */
+  saved(cause: Cause, by: Uid, viewed: ViewedMessage): void
   /** To the devices of the user; by the app, to all members of the group. */
   conversationPinned(cause: Cause, by: Uid | undefined, conversation: Conversation): void
   typing(cause: Cause, passing: Passing, action: 'started' | 'ended', metadata?: string): void
@@ -180,7 +181,7 @@ export const makeLive = ({ bus }: { bus: Pick<Bus, 'publish'> }): Live => {
       )
     },
 
-    pinned: (cause, by, message) => {
+    pinned: (cause, by, { message, view }) => {
       const envelope = aboutMessage(
         cause,
         message.pinnedAt === null ? 'message_unpinned' : 'message_pinned',
@@ -190,14 +191,13 @@ export const makeLive = ({ bus }: { bus: Pick<Bus, 'publish'> }): Live => {
       toParties(
         cause.appId,
         message,
-        once(() => frameOf(envelope, messageJson(message, { withTags: true }))),
+        once(() => frameOf(envelope, messageJson(message, { withTags: true, view: sharedView(view) }))),
       )
     },
 
-    saved: (cause, by, message, savedAt) => {
-      const type = savedAt === undefined ? 'message_unsaved' : 'message_saved'
+    saved: (cause, by, { message, view }) => {
+      const type = view.savedAt === undefined ? 'message_unsaved' : 'message_saved'
       const envelope = aboutMessage(cause, type, by, message)
-      const view = savedAt === undefined ? {} : { savedAt }
       toUser(cause.appId, by, {}, () => frameOf(envelope, messageJson(message, { withTags: true, view })))
     },
 

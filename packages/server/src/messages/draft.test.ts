@@ -76,6 +76,12 @@ describe('what is refused', () => {
       { category: 'interactive', type: 'card', data: { interactiveData: {}, allowSenderInteraction: 'no' } },
       'ERR_INVALID_MESSAGE_DATA',
     ],
+    ['a card without one', { category: 'card', type: 'card', data: { card: [] } }, 'ERR_INVALID_MESSAGE_DATA'],
+    [
+      'a category that is told, not said',
+      { category: 'call', type: 'audio', data: {} },
+      'ERR_INVALID_MESSAGE_CATEGORY',
+    ],
     ['metadata a list', { data: { text: 'x', metadata: [] } }, 'ERR_INVALID_METADATA'],
     ['metadata a string', { data: { text: 'x', metadata: '{}' } }, 'ERR_INVALID_METADATA'],
     ['too many mentions', { data: { text: mentions(defaultLimits.mentionsPerMessage + 1) } }, 'ERR_BAD_REQUEST'],
@@ -96,6 +102,13 @@ describe('what is accepted', () => {
       text: ' hi <@uid:Bob> ',
       mentions: ['bob'],
     })
+  })
+
+  test('cards, and what an AI says of its work', () => {
+    const card = { fallbackText: 'a card', body: [] }
+    expect(dataOf({ category: 'card', type: 'card', data: { card, text: 'see' } })).toEqual({ card, text: 'see' })
+    const data = { runId: 'r', threadId: 't', toolCalls: [] }
+    expect(dataOf({ category: 'agentic', type: 'tool-arguments', data })).toEqual(data)
   })
 
   test('media, with caption and the url of the first attachment', () => {

@@ -1,11 +1,20 @@
 /** What a sender says, checked and brought into the shape in which it is stored. Each rule has its documented code. */
-import { type ErrorCode, interactionGoals, type Limits, mediaTypes, type SendMessage, type Uid } from '@confab/protocol'
+import {
+  type ErrorCode,
+  interactionGoals,
+  type Limits,
+  mediaTypes,
+  type SaidCategory,
+  type SendMessage,
+  saidCategories,
+  type Uid,
+} from '@confab/protocol'
 import { mentionedUids } from '../callbacks/relay.ts'
 import { fileIdIn } from '../files/file.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 
 export interface Draft {
-  readonly category: 'message' | 'custom' | 'interactive'
+  readonly category: SaidCategory
   readonly type: string
   /** JSON object without its closing brace: the store adds resource, mentions and entities. Never empty. */
   readonly dataHead: string
@@ -33,14 +42,16 @@ const fail = (code: ErrorCode, field: string, problem: string): never => {
   throw new AppError(code, { details: { [field]: problem } })
 }
 
-const categoryOf = (body: SendMessage): Draft['category'] => {
+const isSaid = (category: string): category is SaidCategory => saidCategories.some((known) => known === category)
+
+const categoryOf = (body: SendMessage): SaidCategory => {
   const { category = 'message' } = body
   if (category === '') return fail('ERR_EMPTY_MESSAGE_CATEGORY', 'category', 'must not be empty')
-  if (category === 'message' || category === 'custom' || category === 'interactive') return category
-  return fail('ERR_INVALID_MESSAGE_CATEGORY', 'category', 'must be message, custom or interactive')
+  if (isSaid(category)) return category
+  return fail('ERR_INVALID_MESSAGE_CATEGORY', 'category', `must be one of ${saidCategories.join(', ')}`)
 }
 
-const typeOf = (category: Draft['category'], body: SendMessage): string => {
+const typeOf = (category: SaidCategory, body: SendMessage): string => {
   const { type = category === 'message' ? 'text' : '' } = body
   if (type.trim() === '') return fail('ERR_EMPTY_MESSAGE_TYPE', 'type', 'must not be empty')
   if (category === 'message' && type !== 'text' && !mediaTypes.some((known) => known === type)) {
@@ -100,10 +111,20 @@ const checkInteractive = ({ interactiveData, interactionGoal, allowSenderInterac
   }
 }
 
-const shapeOf = (category: Draft['category'], type: string, data: JsonObject, limits: MessageLimits): JsonObject => {
+const checkCard = ({ card }: JsonObject): void => {
+  if (!isObject(card)) fail('ERR_INVALID_MESSAGE_DATA', 'data.card', 'must be an object')
+}
+
+const shapeOf = (category: SaidCategory, type: string, data: JsonObject, limits: MessageLimits): JsonObject => {
   if (category === 'custom') return withCustomData(data)
   if (category === 'interactive') {
     checkInteractive(data)
+    return data
+  }
+  // What an AI says of its work, in whatever form its clients know.
+  if (category === 'agentic') return data
+  if (category === 'card') {
+    checkCard(data)
     return data
   }
   if (type === 'text') {
@@ -124,7 +145,7 @@ const fileIdsOf = (attachment: unknown): string[] => {
 /** No character takes more than three bytes for each of its units: most texts need not be measured. */
 const isLonger = (text: string, bytes: number): boolean => text.length * 3 > bytes && Buffer.byteLength(text) > bytes
 
-const draftOf = (category: Draft['category'], type: string, given: JsonObject, limits: MessageLimits): Draft => {
+const draftOf = (category: SaidCategory, type: string, given: JsonObject, limits: MessageLimits): Draft => {
   const data = { ...given }
   for (const key of SERVER_OWNED) if (Object.hasOwn(data, key)) delete data[key]
   if (data.metadata === null) delete data.metadata
@@ -166,9 +187,7 @@ export const draftEdit = (
 ): Draft => {
   if (!isObject(change)) return fail('ERR_INVALID_MESSAGE_DATA', 'data', 'must be an object')
   const { category } = message
-  if (category !== 'message' && category !== 'custom' && category !== 'interactive') {
-    throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
-  }
+  if (!isSaid(category)) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
   const stored = JSON.parse(message.data) as JsonObject
   return draftOf(category, message.type, { ...stored, ...change }, limits)
 }

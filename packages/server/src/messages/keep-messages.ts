@@ -34,24 +34,17 @@ export const makeKeepMessages = (deps: {
   })
   const causeOf = ({ actor, client }: Which<Actor>) => ({ appId: actor.appId, deviceId: client.resource })
   const pinned = (which: Which<Actor>, { isNew, ...viewed }: ViewedMessage & { isNew: boolean }): ViewedMessage => {
-    if (isNew) live.pinned(causeOf(which), actorUid(which.actor), viewed.message)
+    if (isNew) live.pinned(causeOf(which), actorUid(which.actor), viewed)
     return viewed
   }
-  const saved = (
-    which: Which<UserActor>,
-    { isNew, ...viewed }: ViewedMessage & { isNew: boolean },
-    savedAt: number | undefined,
-  ): ViewedMessage => {
-    if (isNew) live.saved(causeOf(which), which.actor.uid, viewed.message, savedAt)
+  const saved = (which: Which<UserActor>, { isNew, ...viewed }: ViewedMessage & { isNew: boolean }): ViewedMessage => {
+    if (isNew) live.saved(causeOf(which), which.actor.uid, viewed)
     return viewed
   }
   return {
     pin: async (which) => pinned(which, await store.messages.pin(inputOf(which))),
     unpin: async (which) => pinned(which, await store.messages.unpin(inputOf(which))),
-    save: async (which) => {
-      const input = inputOf(which)
-      return saved(which, await store.messages.save(input), input.now)
-    },
-    unsave: async (which) => saved(which, await store.messages.unsave(inputOf(which)), undefined),
+    save: async (which) => saved(which, await store.messages.save(inputOf(which))),
+    unsave: async (which) => saved(which, await store.messages.unsave(inputOf(which))),
   }
 }

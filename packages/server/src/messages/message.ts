@@ -1,5 +1,6 @@
 /** Messages as they are stored, and as the wire wants them. */
 import type { ConversationId, MessageId, ReceiverType, Uid, User } from '@confab/protocol'
+import { definedOf } from '../kernel/defined.ts'
 
 export interface StoredMessage {
   readonly id: MessageId
@@ -54,6 +55,10 @@ export interface MessageView extends Receipt {
   /** Of the root of a thread. */
   readonly thread?: { readonly lastReply: StoredMessage | undefined; readonly unreadReplies: number }
 }
+
+/** What of it is the same for all who take part: what frames may show that go to all of them. */
+export const sharedView = ({ quoted, deliveredAt, readAt }: MessageView): MessageView =>
+  definedOf({ quoted, deliveredAt, readAt })
 
 export const reactionsOf = ({ reactions }: Pick<StoredMessage, 'reactions'>): readonly ReactionCount[] =>
   reactions === null ? [] : (JSON.parse(reactions) as ReactionCount[])

@@ -46,7 +46,7 @@ export const makeManageUsers = (deps: {
   limits: Limits
   /** Called when users go or are deactivated: their tokens open nothing any more. */
   onGone: () => void
-  live: Pick<Live, 'stale'>
+  live: Pick<Live, 'stale' | 'cameOrWent'>
 }): ManageUsers => {
   const { store, clock, ids, onGone, live } = deps
   const metadataText = makeMetadataText(deps.limits.metadataBytes)
@@ -90,11 +90,12 @@ export const makeManageUsers = (deps: {
     },
 
     remove: async (appId, uid, { permanent }) => {
-      const remove = () => store.users.remove({ appId, uid, system: SYSTEM_UID, nowMs: clock.now() })
       // The user goes first, so that no message is added while theirs are removed.
-      await remove()
+      const user = await store.users.remove({ appId, uid, system: SYSTEM_UID, nowMs: clock.now() })
       onGone()
       live.stale(appId, uid, 'credentials')
+      // Their sessions end, but nobody is left who could be said to have gone.
+      if (user.status === 'available') live.cameOrWent(appId, user, false, now())
       if (!permanent) return
       while ((await store.messages.purge({ appId, of: { uid }, limit: PURGE_STEP, now: now() })) === PURGE_STEP);
       while ((await store.conversations.removeOf({ appId, uid, limit: PURGE_STEP })) === PURGE_STEP);

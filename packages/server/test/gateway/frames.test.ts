@@ -209,6 +209,20 @@ describeEngines('frames of the gateway', (engine) => {
       expect(actions(c.cara)).toEqual(['left', 'joined', 'scopeChanged', 'banned'])
     })
 
+    test('whoever is a member by an import hears what is said from then on', async () => {
+      const { clients: c, say, as } = await setTheScene()
+      const guid = `imported-${c.ann.uid}`
+      await as(c.ann, 'POST', '/groups', { guid, name: 'Imported', type: 'private' })
+      const row = { guid, uid: c.bob.uid, scope: 'participant', joinedAt: 1_700_000_000 }
+      await api.ok('POST', '/data_import/members', { body: { members: [row] } })
+      // The node looks it up in its own time.
+      const isHeard = async (): Promise<boolean> => {
+        await say(c.ann, toGroup(guid, 'hello'))
+        return c.bob.messages.some(({ data }) => data.text === 'hello')
+      }
+      await expect.poll(isHeard, { timeout: 10_000 }).toBe(true)
+    })
+
     test('a new group is heard from its first message on, and a group that is gone no more', async () => {
       const { clients: c, say, as } = await setTheScene()
       const guid = `fresh-${c.ann.uid}`
@@ -340,6 +354,34 @@ describeEngines('frames of the gateway', (engine) => {
       expect([frame.body.messageId, frame.deviceId]).toEqual([id, c.bob.deviceId])
     })
 
+    test('of a whole conversation name what was said last by others, not an edit, nor one’s own', async () => {
+      const { clients: c, say, as } = await setTheScene()
+      const { id } = await say(c.ann, toUser(c.bob.uid, 'a draft'))
+      await as(c.ann, 'PUT', `/messages/${id}`, { data: { text: 'final' } })
+      await say(c.bob, toUser(c.ann.uid, 'mine'))
+      await as(c.bob, 'POST', `/users/${c.ann.uid}/conversation/read`)
+      const read = await c.ann.frame('receipts', ({ body }) => body.action === 'read')
+      expect(read.body.messageId).toBe(id)
+      await say(c.bob, toUser(c.ann.uid, 'mine, too'))
+      await as(c.bob, 'POST', `/users/${c.ann.uid}/conversation/read`)
+      await c.ann.settled()
+      expect(c.ann.of('receipts')).toHaveLength(2)
+    })
+
+    test('across a block count for who has read, and are told to nobody', async () => {
+      const { clients: c, say, as } = await setTheScene()
+      const { id } = await say(c.ann, toUser(c.bob.uid, 'please'))
+      await as(c.bob, 'POST', '/blockedusers', { blockedUids: [c.ann.uid] })
+      const unread = async (): Promise<number> =>
+        Number((await as(c.bob, 'GET', `/users/${c.ann.uid}/conversation`)).data.unreadMessageCount)
+      expect(await unread()).toBe(1)
+      c.bob.say('receipts', { user: c.ann.uid }, { action: 'read', messageId: id }, { messageSender: c.ann.uid })
+      await expect.poll(unread, { timeout: 10_000 }).toBe(0)
+      await as(c.bob, 'POST', `/users/${c.ann.uid}/conversation/read`)
+      await c.ann.settled()
+      expect(c.ann.of('receipts')).toEqual([])
+    })
+
     test('for what is not theirs to mark have no effect', async () => {
       const { group, clients: c, say, as } = await setTheScene()
       const { id } = await say(c.ann, toGroup(group))
@@ -388,6 +430,17 @@ describeEngines('frames of the gateway', (engine) => {
       for (const client of [strangers, others, c.ann]) {
         await client.settled()
         expect(client.of('presence').filter(ofEve)).toEqual([])
+      }
+    })
+
+    test('ends with the user, and with their deactivation', async () => {
+      const { ann, bob, cara } = await setTheScene()
+      const watch = await clients.signIn({ uid: ann, presence: 'ALL_USERS' })
+      await api.ok('DELETE', `/users/${bob}`)
+      await api.ok('DELETE', '/users', { body: { uidsToDeactivate: [cara] } })
+      for (const uid of [bob, cara]) {
+        const frame = await watch.frame('presence', ({ sender, body }) => sender === uid && body.action === 'offline')
+        expect(frame.body.user).toMatchObject({ uid, status: 'offline' })
       }
     })
 

@@ -14,6 +14,7 @@ import { type Client, Clients } from '../support/sessions.ts'
 const FRAMES = 100_000
 const REQUESTS = 10_000
 const SOCKETS = 20
+const ENTRIES = 1000
 const SEED = Number(process.env.CONFAB_TEST_SEED ?? 20_261_123)
 
 /** Mulberry32: numbers that look random and are the same in every run with one seed. */
@@ -176,6 +177,37 @@ describe('whatever is said', () => {
     expect(await belongings()).toBe(before)
     expect((await heapMb()) - early).toBeLessThan(60)
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+  }, 180_000)
+
+  test(`${ENTRIES} sockets that are not opened as they should be, seed ${SEED}`, async () => {
+    const [pass, ofAnn] = [await clients.passOf(mallory), await clients.passOf(scene.ann)]
+    const before = await belongings()
+    /** What opens a session, or nearly does: never anybody else's than that of whose pass it is. */
+    const opening = (): object => ({
+      ...{ appId: server.appId, type: 'auth', sender: scene.ann, deviceId: 'x' },
+      body: {
+        ...{ auth: pick([pass, pass, pass, ofAnn.slice(0, -1), pass.replace(/^[^.]+/, '')]), deviceId: 'x' },
+        ...{ presenceSubscription: pick(['ALL_USERS', 'FRIENDS', 'ROLES', 'x']), roles: ['default'] },
+        confab: { streams: true, since: pick([0, '0', hidden.message]), seen: { [`group_${hidden.group}`]: '0' } },
+      },
+    })
+    const enter = async (): Promise<void> => {
+      const client = await clients.connect({ uid: mallory })
+      for (let n = random(3); n > 0; n--) client.send(frame())
+      for (let n = 1 + random(2); n > 0; n--)
+        client.send(JSON.stringify(random(3) ? mutated(opening()) : opening()) ?? '')
+      for (let n = random(3); n > 0; n--) client.send(frame())
+      await client.until('an end, or a beginning', () => client.closed ?? client.of('auth')[0], 30_000)
+      for (const { type, body, sender } of client.frames) {
+        if (type === 'auth') expect(sender).toBe(mallory)
+        if (type === 'message') expect(JSON.stringify(body)).toContain(mallory)
+      }
+      await client.close()
+    }
+    for (let opened = 0; opened < ENTRIES; opened += 200) await Promise.all(Array.from({ length: 200 }, enter))
+    expect(await belongings()).toBe(before)
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+    expect(server.log.filter((line) => /"level":"(error|fatal)"/.test(line))).toEqual([])
   }, 180_000)
 
   test(`${REQUESTS} requests of a user, seed ${SEED}`, async () => {

@@ -114,6 +114,26 @@ describeInterop('bots', (world) => {
     await ann.event('onTypingEnded')
   })
 
+  test('in a group all see it type, and what it says while it grows', async () => {
+    answer = async (_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      for (const text of ['All ', 'of ', 'you.']) {
+        response.write(`data: ${JSON.stringify({ text })}\n\n`)
+        await pause(300)
+      }
+      response.end()
+    }
+    await sendText(ann, { group: 'g' }, 'who?')
+    for (const tab of [ann, bob]) {
+      const of = { sender: { uid: 'helper' }, receiverType: 'group', receiverId: 'g' }
+      await tab.event('onTypingStarted', of)
+      const { data } = await tab.event('onTransientMessageReceived', of)
+      expect('All of you.'.startsWith(data.stream.text)).toBe(true)
+      await tab.event('onTextMessageReceived', { text: 'All of you.' })
+      await tab.event('onTypingEnded', of)
+    }
+  })
+
   test('somebody logs in as the bot, and writes by hand', async () => {
     const helper = await world().enter('helper')
     expect(await ann.call('getUser', 'helper')).toMatchObject({ status: 'online' })

@@ -1,7 +1,18 @@
 /** Conversations and what is unread in them; and the messages of one, page by page and by every filter. */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Json } from '../support/api.ts'
-import { createGroup, history, list, mark, pages, sendCustom, sendFiles, sendText, textsOf } from './support/scripts.ts'
+import {
+  createGroup,
+  editText,
+  history,
+  list,
+  mark,
+  pages,
+  sendCustom,
+  sendFiles,
+  sendText,
+  textsOf,
+} from './support/scripts.ts'
 import type { Tab } from './support/tab.ts'
 import { describeInterop } from './support/world.ts'
 
@@ -97,15 +108,7 @@ describeInterop('conversations', (world) => {
     test('what was changed since', async () => {
       await new Promise((resolve) => setTimeout(resolve, 1100))
       const { id, sentAt } = said[2] as Json
-      await bob.run(
-        'editMessage',
-        (sdk, id) => {
-          const message = new sdk.TextMessage('ann', 'message three', 'user')
-          message.setId(id)
-          return sdk.editMessage(message)
-        },
-        id,
-      )
+      await editText(bob, id, { user: 'ann' }, 'message three')
       const setters = { ...withBob, setLimit: 30, setUpdatedAfter: sentAt - 10, updatesOnly: true }
       expect((await list(ann, 'Messages', setters, 'fetchNext')).map((one) => one.text)).toEqual(['message three'])
     })
@@ -167,8 +170,8 @@ describeInterop('conversations', (world) => {
     expect(await counts(ann)).toMatchObject({ bob: 4 })
     expect(await ann.call('markConversationAsDelivered', 'bob', 'user')).toEqual(expect.any(String))
     expect(await ann.call('markConversationAsRead', 'bob', 'user')).toEqual(expect.any(String))
-    // Up to the newest there is, what tells of the edit included.
-    await bob.event('onMessagesRead', { messageId: (id: string) => Number(id) >= Number(said.at(-1)?.id) })
+    // Of what tells of the edit nobody hears.
+    await bob.event('onMessagesRead', { messageId: said.at(-1)?.id })
     expect(await counts(ann)).toMatchObject({ bob: 0 })
     const unread = (method: string) =>
       ann.run(method, async (sdk, [method, id]: string[]) => sdk[method ?? ''](await sdk.getMessageDetails(id)), [
@@ -195,6 +198,18 @@ describeInterop('conversations', (world) => {
     expect(pinned.map(({ conversationId }) => conversationId)).toEqual(['ann_user_bob'])
     expect(await ann.call('unpinConversation', 'bob', 'user')).toMatchObject({ isPinned: false })
     expect(await other.event('onConversationUnpinned')).toMatchObject({ conversationId: 'ann_user_bob' })
+    // What the app pins, it pins for all members.
+    await world().admin('POST', '/groups/g/conversation/pin')
+    for (const tab of [ann, other, bob]) await tab.event('onConversationPinned', { conversationId: 'group_g' })
+    for (const [by, expected] of [
+      ['me', []],
+      ['system', ['group_g']],
+    ] as const) {
+      const rows = await list(ann, 'Conversations', { setLimit: 30, setPinnedBy: [by] })
+      expect(rows.map(({ conversationId }) => conversationId)).toEqual(expected)
+    }
+    await world().admin('DELETE', '/groups/g/conversation/pin')
+    for (const tab of [ann, other, bob]) await tab.event('onConversationUnpinned', { conversationId: 'group_g' })
     await other.close()
   })
 
@@ -203,5 +218,144 @@ describeInterop('conversations', (world) => {
     expect(await history(ann, withBob)).toEqual([])
     expect(await history(bob, { setUID: 'ann' })).toHaveLength(said.length)
     expect(Object.keys(await counts(ann))).toEqual(['g'])
+  })
+})
+
+describeInterop('what is unread', (world) => {
+  let ann: Tab
+  let bob: Tab
+  let tablet: Tab
+  const toAnn = { user: 'ann' }
+  const withBob = { user: 'bob' }
+
+  beforeAll(async () => {
+    await world().users('ann', 'bob', 'cara')
+    await world().admin('PUT', '/users/cara', { tags: ['vip'] })
+    ann = await world().enter('ann')
+    tablet = await world().enter('ann')
+    bob = await world().enter('bob')
+    await createGroup(bob, 'g')
+    await ann.call('joinGroup', 'g', 'public', '')
+  })
+
+  const ofBob = async (tab: Tab): Promise<Json> =>
+    (await list(tab, 'Conversations', { setLimit: 30, setConversationType: 'user', includeBlockedUsers: true }))[0]
+  const unread = async (tab: Tab): Promise<number> => Number((await ofBob(tab)).unreadMessageCount)
+
+  test('is the same on all devices; what is deleted is not; who is mentioned is told', async () => {
+    const first = await sendText(bob, toAnn, 'one')
+    const second = await sendText(bob, toAnn, 'two')
+    const third = await sendText(bob, toAnn, 'three, <@uid:ann>')
+    for (const tab of [ann, tablet]) {
+      await tab.event('onTextMessageReceived', { id: third.id })
+      expect(await unread(tab)).toBe(3)
+    }
+    await bob.call('deleteMessage', second.id)
+    await tablet.event('onMessageDeleted', { id: second.id })
+    expect(await unread(tablet)).toBe(2)
+    expect(await ann.call('getUnreadMessageCount')).toEqual({ users: { bob: 2 }, groups: {} })
+    const { unreadMentionsCount, lastReadMessageId } = await ofBob(ann)
+    expect([Number(unreadMentionsCount), lastReadMessageId]).toEqual([1, ''])
+    await mark(ann, 'markAsRead', first, withBob)
+    await bob.event('onMessagesRead', { messageId: first.id })
+    expect(await unread(tablet)).toBe(1)
+    await mark(tablet, 'markAsRead', third, withBob)
+    await bob.event('onMessagesRead', { messageId: third.id })
+    expect(await ofBob(ann)).toMatchObject({ lastReadMessageId: third.id })
+    expect(await unread(ann)).toBe(0)
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob')).toEqual({})
+  })
+
+  test('one’s own is not, and who marks it tells nobody', async () => {
+    const { id } = await sendText(ann, withBob, 'mine')
+    await bob.event('onTextMessageReceived', { id })
+    const before = bob.heard.length
+    await ann.call('markConversationAsRead', 'bob', 'user')
+    expect(await unread(ann)).toBe(0)
+    await sendText(ann, withBob, 'last')
+    await bob.event('onTextMessageReceived', { text: 'last' })
+    expect(bob.heard.slice(before).map(({ name }) => name)).toEqual(['onTextMessageReceived'])
+  })
+
+  test('in a conversation that was deleted begins anew', async () => {
+    await sendText(bob, toAnn, 'old')
+    expect(await ann.call('deleteConversation', 'bob', 'user')).toEqual(expect.any(String))
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob')).toEqual({})
+    await sendText(bob, toAnn, 'new')
+    expect([await unread(ann), textsOf(await history(tablet, { setUID: 'bob' }))]).toEqual([1, ['new']])
+    await ann.call('markConversationAsRead', 'bob', 'user')
+  })
+
+  test('of a group that one has left is not', async () => {
+    await sendText(bob, { group: 'g' }, 'in the group')
+    expect(await ann.call('getUnreadMessageCountForGroup', 'g')).toEqual({ g: 1 })
+    await ann.call('leaveGroup', 'g')
+    expect(await ann.call('getUnreadMessageCountForAllGroups')).toEqual({})
+    expect(await list(ann, 'Conversations', { setLimit: 30, setConversationType: 'group' })).toEqual([])
+    expect(await ann.fails('getConversation', (sdk) => sdk.getConversation('g', 'group'))).toMatch(/^ERR_/)
+    await sendText(bob, { group: 'g' }, 'meanwhile')
+    await ann.call('joinGroup', 'g', 'public', '')
+    expect(await ann.call('getUnreadMessageCountForAllGroups')).toEqual({})
+    await sendText(bob, { group: 'g' }, 'again <@uid:cara>')
+    expect(await ann.call('getUnreadMessageCountForAllGroups')).toEqual({ g: 1 })
+  })
+
+  test('of who is blocked is there, can be hidden, and can be read without their knowing', async () => {
+    await sendText(bob, toAnn, 'before the block')
+    await ann.call('blockUsers', ['bob'])
+    expect(await ann.call('getUnreadMessageCount')).toEqual({ users: { bob: 1 }, groups: { g: 1 } })
+    expect(await ann.call('getUnreadMessageCount', true)).toEqual({ users: {}, groups: {} })
+    expect(await ann.call('getUnreadMessageCountForUser', 'bob', true)).toEqual({})
+    expect(await ann.call('getUnreadMessageCountForGroup', 'g', true)).toEqual({})
+    const shown = async (setters: object) =>
+      (await list(ann, 'Conversations', { setLimit: 30, ...setters })).map(({ conversationId }) => conversationId)
+    expect(await shown({})).toEqual(['group_g'])
+    expect((await shown({ setIncludeBlockedUsers: true })).sort()).toEqual(['ann_user_bob', 'group_g'])
+    const [row] = await list(ann, 'Conversations', {
+      ...{ setLimit: 30, setConversationType: 'user', setIncludeBlockedUsers: true, setWithBlockedInfo: true },
+    })
+    expect(row.conversationWith).toMatchObject({ uid: 'bob', blockedByMe: true, hasBlockedMe: false })
+    const texts = async (setters: object) =>
+      textsOf(await history(ann, { setGUID: 'g', setCategories: ['message'], ...setters }))
+    expect(await texts({ hideMessagesFromBlockedUsers: true })).toEqual([])
+    expect(await texts({ setUnread: true })).toEqual(['again <@uid:cara>'])
+    const heard = bob.all('onMessagesRead').length
+    const [last] = (await history(ann, { setUID: 'bob' })).slice(-1)
+    await mark(ann, 'markAsRead', last, withBob)
+    await expect.poll(() => unread(ann), { timeout: 10_000 }).toBe(0)
+    await ann.call('unblockUsers', ['bob'])
+    await sendText(ann, withBob, 'you again')
+    await bob.event('onTextMessageReceived', { text: 'you again' })
+    expect(bob.all('onMessagesRead')).toHaveLength(heard)
+  })
+
+  test('the filters that have something to hide, or to add', async () => {
+    const said = await sendText(bob, { group: 'g' }, 'a quotable thing')
+    const gone = await sendText(bob, { group: 'g' }, 'a slip')
+    await bob.call('deleteMessage', gone.id)
+    await sendText(bob, { group: 'g' }, 'as I said', { setQuotedMessageId: said.id })
+    const reply = await sendText(bob, { group: 'g' }, 'in a thread', { setParentMessageId: said.id })
+    const ids = async (setters: object) =>
+      (await history(ann, { setGUID: 'g', setCategories: ['message'], ...setters })).map(({ id }) => id)
+    const all = await ids({})
+    expect(all).toEqual(expect.arrayContaining([gone.id, reply.id]))
+    for (const [setters, fewer] of [
+      [{ hideDeletedMessages: true }, 1],
+      [{ hideQuotedMessages: true }, 1],
+      [{ hideReplies: true }, 1],
+      [{ hideDeletedMessages: true, hideQuotedMessages: true, hideReplies: true }, 3],
+    ] as const) {
+      expect(await ids(setters), JSON.stringify(setters)).toHaveLength(all.length - fewer)
+    }
+    await ann.call('blockUsers', ['cara'])
+    const mentions = { setGUID: 'g', hasMentions: true, mentionsWithTagInfo: true, mentionsWithBlockedInfo: true }
+    const [mentioning] = await history(ann, mentions)
+    expect(mentioning.mentionedUsers).toMatchObject([{ uid: 'cara', tags: ['vip'] }])
+    // The SDK's own objects of mentioned users lose this part of the answer.
+    expect(mentioning.data.mentions.cara).toMatchObject({ blockedByMe: true, hasBlockedMe: false })
+    await ann.call('unblockUsers', ['cara'])
+    const thread = { setParentMessageId: Number(said.id) }
+    expect((await history(ann, { ...thread, withParent: true })).map(({ id }) => id)).toContain(reply.id)
+    expect((await history(ann, thread)).map(({ id }) => id)).toEqual([reply.id])
   })
 })

@@ -10,7 +10,7 @@ describeInterop('groups', (world) => {
   let cara: Tab
 
   beforeAll(async () => {
-    await world().users('ann', 'bob', 'cara', 'dan')
+    await world().users('ann', 'bob', 'cara', 'dan', 'eve')
     ann = await world().enter('ann')
     bob = await world().enter('bob')
     cara = await world().enter('cara')
@@ -91,6 +91,20 @@ describeInterop('groups', (world) => {
     expect(bob.all('onGroupMemberJoined', inGroup('locked'))).toEqual([])
   })
 
+  test('another device of who acts sees what they do', async () => {
+    const tablet = await world().enter('bob')
+    await createGroup(ann, 'open')
+    await bob.call('joinGroup', 'open', 'public', '')
+    await tablet.event('onGroupMemberJoined', { ...inGroup('open'), actionOn: { uid: 'bob' } })
+    await sendText(ann, { group: 'open' }, 'hello both')
+    await tablet.event('onTextMessageReceived', { text: 'hello both' })
+    await bob.call('leaveGroup', 'open')
+    await tablet.event('onGroupMemberLeft', { ...inGroup('open'), actionOn: { uid: 'bob' } })
+    await ann.call('deleteGroup', 'open')
+    expect(bob.all('onGroupMemberLeft', inGroup('open'))).toEqual([])
+    await tablet.close()
+  })
+
   test('addMembersToGroup', async () => {
     await createGroup(ann, 'team')
     const results = await ann.run('addMembersToGroup', (sdk) =>
@@ -123,7 +137,12 @@ describeInterop('groups', (world) => {
     ])
     expect(await members(ann, 'team', { setScopes: ['participant'] })).toEqual([['cara', 'participant']])
     expect(await members(ann, 'team', { setSearchKeyword: 'bo' })).toEqual([['bob', 'admin']])
-    expect((await members(ann, 'team', { setStatus: 'online' })).length).toBe(3)
+    await world().admin('POST', '/groups/team/members', { participants: ['eve'] })
+    expect(await members(ann, 'team', { setStatus: 'online' })).toHaveLength(3)
+    expect(await members(ann, 'team', { setStatus: 'offline' })).toEqual([['eve', 'participant']])
+    await ann.call('kickGroupMember', 'team', 'eve')
+    await cara.event('onGroupMemberKicked', { actionOn: { uid: 'eve' } })
+    for (const tab of [bob, cara]) tab.heard.splice(0)
     const answers = await pages(ann, 'GroupMembers', { setGuid: 'team', setLimit: 2 }, Array(3).fill('fetchNext'))
     expect(answers.map(uidsOf)).toEqual([['ann', 'bob'], ['cara'], []])
     expect(answers[0]?.[0].joinedAt).toEqual(expect.any(Number))
@@ -190,8 +209,18 @@ describeInterop('groups', (world) => {
   test('transferGroupOwnership', async () => {
     expect(await ann.fails('leaveGroup', (sdk) => sdk.leaveGroup('team'))).toMatch(/^ERR_/)
     expect(await ann.call('transferGroupOwnership', 'team', 'bob')).toEqual(expect.any(String))
-    expect(await ann.call('getGroup', 'team')).toMatchObject({ owner: 'bob' })
+    for (const tab of [ann, bob, cara]) {
+      const shown = { owner: 'bob', scope: tab === cara ? 'participant' : 'admin' }
+      expect(await tab.call('getGroup', 'team')).toMatchObject(shown)
+    }
+    expect(await bob.fails('leaveGroup', (sdk) => sdk.leaveGroup('team'))).toMatch(/^ERR_/)
     expect(await ann.call('leaveGroup', 'team')).toBe(true)
+    for (const tab of [bob, cara]) {
+      await tab.event('onGroupMemberLeft', { actionFor: { guid: 'team' }, actionOn: { uid: 'ann' } })
+    }
+    await sendText(bob, { group: 'team' }, 'my group')
+    await cara.event('onTextMessageReceived', { text: 'my group' })
+    expect(ann.all('onTextMessageReceived', { text: 'my group' })).toEqual([])
   })
 
   test('what happened to members stands in the history of the group', async () => {
@@ -200,6 +229,8 @@ describeInterop('groups', (world) => {
       expect.arrayContaining(['added', 'scopeChanged', 'kicked', 'joined', 'banned', 'unbanned', 'left']),
     )
     expect(actions.every(({ message }) => typeof message === 'string' && message !== '')).toBe(true)
-    expect(textsOf(await history(bob, { setGUID: 'team', setCategories: ['message'] }))).toEqual(['without cara'])
+    expect(textsOf(await history(bob, { setGUID: 'team', setCategories: ['message'] }))).toEqual([
+      ...['without cara', 'my group'],
+    ])
   })
 })

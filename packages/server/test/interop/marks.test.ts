@@ -1,6 +1,6 @@
 /** What is done to messages: reactions, reports, pins, saves, subscriptions; and their threads. */
 import { beforeAll, expect, test } from 'vitest'
-import { createGroup, history, list, sendText, type To } from './support/scripts.ts'
+import { createGroup, history, list, pages, sendText, type To } from './support/scripts.ts'
 import type { Tab } from './support/tab.ts'
 import { describeInterop } from './support/world.ts'
 
@@ -44,9 +44,28 @@ describeInterop('marks', (world) => {
       ['ann 😀', 'bob 😀', `bob ${family}`].sort(),
     )
     expect(await list(ann, 'Reactions', { setMessageId: id, setLimit: 10, setReaction: family })).toHaveLength(1)
+    const forth = await pages(ann, 'Reactions', { setMessageId: id, setLimit: 2 }, Array(3).fill('fetchNext'))
+    expect(forth.map((page) => page.length)).toEqual([2, 1, 0])
+    const both = await pages(ann, 'Reactions', { setMessageId: id, setLimit: 2 }, ['fetchNext', 'fetchPrevious'])
+    expect(both.map((page) => page.length)).toEqual([2, 0])
+    // The same again changes nothing.
+    expect((await ann.call('addReaction', id, '😀')).reactions).toContainEqual({
+      ...{ reaction: '😀', count: 2, reactedByMe: true },
+    })
     expect((await bob.call('removeReaction', id, family)).reactions).toHaveLength(1)
     await ann.event('onMessageReactionRemoved', { reaction: { reaction: family, messageId: id } })
     expect(await history(bob, { setGUID: 'g', hasReactions: true })).toHaveLength(1)
+  })
+
+  test('reactions one to one', async () => {
+    const { id } = await sendText(ann, { user: 'bob' }, 'like it, too?')
+    await bob.call('addReaction', id, '👍')
+    expect(await ann.event('onMessageReactionAdded', { reaction: { reaction: '👍' } })).toMatchObject({
+      ...{ receiverType: 'user', conversationId: 'ann_user_bob', reaction: { messageId: id, uid: 'bob' } },
+    })
+    await bob.call('removeReaction', id, '👍')
+    await ann.event('onMessageReactionRemoved', { reaction: { reaction: '👍', messageId: id } })
+    expect((await ann.call('getMessageDetails', id)).reactions).toEqual([])
   })
 
   test('flagMessage', async () => {
@@ -97,5 +116,17 @@ describeInterop('marks', (world) => {
     expect(await ann.call('getMessageDetails', root.id)).toMatchObject({ isThreadSubscribed: true })
     expect(await ann.call('unsubscribeFromThread', Number(root.id))).toEqual(expect.any(String))
     expect(await ann.call('getMessageDetails', root.id)).toMatchObject({ isThreadSubscribed: false })
+  })
+
+  test('threads page by page, those with the newest replies first', async () => {
+    for (const text of ['first', 'second', 'third']) {
+      const root = await sendText(bob, { user: 'ann' }, text)
+      await sendText(ann, { user: 'bob' }, `on the ${text}`, { setParentMessageId: root.id })
+    }
+    const answers = await pages(bob, 'Threads', { setLimit: 2, setUid: 'ann' }, Array(3).fill('fetchNext'))
+    const texts = answers.map((page) => page.map(({ parentMessage }) => parentMessage.text))
+    expect(texts).toEqual([['third', 'second'], ['first'], []])
+    const parentMessage = { unreadRepliesCount: 1 }
+    expect(answers[0]?.[0]).toMatchObject({ replyCount: 1, parentMessage, lastReply: { text: 'on the third' } })
   })
 })

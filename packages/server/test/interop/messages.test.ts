@@ -1,6 +1,18 @@
 /** Messages of every kind: sent, received, changed, and what passes without being kept. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createGroup, history, list, mark, sendCustom, sendText, type To, typing, uidsOf } from './support/scripts.ts'
+import {
+  createGroup,
+  editText,
+  history,
+  list,
+  mark,
+  sendCustom,
+  sendFiles,
+  sendText,
+  type To,
+  typing,
+  uidsOf,
+} from './support/scripts.ts'
 import type { Tab } from './support/tab.ts'
 import { describeInterop } from './support/world.ts'
 
@@ -36,6 +48,20 @@ describeInterop('messages', (world) => {
       expect(await sendText(ann, toBob, 'hi', setters)).toMatchObject({ id: sent.id })
     })
 
+    test('by the names that the method had before', async () => {
+      const send = (method: string, receiver: string, receiverType: string) =>
+        ann.run(
+          method,
+          (sdk, [method, receiver, receiverType]: string[]) =>
+            sdk[method ?? ''](new sdk.TextMessage(receiver, 'as ever', receiverType)),
+          [method, receiver, receiverType],
+        )
+      const direct = await send('sendDirectMessage', 'bob', 'user')
+      expect(await bob.event('onTextMessageReceived', { id: direct.id })).toMatchObject({ text: 'as ever' })
+      const inGroup = await send('sendGroupMessage', 'g', 'group')
+      expect(await cara.event('onTextMessageReceived', { id: inGroup.id })).toMatchObject({ text: 'as ever' })
+    })
+
     test('to a group, with somebody mentioned', async () => {
       const sent = await sendText(ann, toGroup, 'look <@uid:bob>')
       for (const tab of [bob, cara]) {
@@ -51,6 +77,22 @@ describeInterop('messages', (world) => {
       expect(await bob.event('onTextMessageReceived', { id: sent.id })).toMatchObject({
         quotedMessage: { id: quoted.id, text: 'to be quoted' },
       })
+    })
+
+    test('that is edited still quotes, and is still read', async () => {
+      const quoted = await sendText(ann, toBob, 'to be quoted')
+      const sent = await sendText(ann, toBob, 'as I sad', { setQuotedMessageId: quoted.id })
+      await mark(bob, 'markAsRead', await bob.event('onTextMessageReceived', { id: sent.id }), { user: 'ann' })
+      await ann.event('onMessagesRead', { messageId: sent.id })
+      const expected = {
+        ...{ id: sent.id, text: 'as I said', quotedMessage: { id: quoted.id, text: 'to be quoted' } },
+        ...{ deliveredAt: expect.any(Number), readAt: expect.any(Number) },
+      }
+      expect(await editText(ann, sent.id, toBob, 'as I said')).toMatchObject(expected)
+      expect(await bob.event('onMessageEdited', { id: sent.id })).toMatchObject(expected)
+      await ann.call('pinMessage', sent.id)
+      expect(await bob.event('onMessagePinned', { id: sent.id })).toMatchObject(expected)
+      await ann.call('unpinMessage', sent.id)
     })
 
     test('that is refused is told why', async () => {
@@ -98,18 +140,42 @@ describeInterop('messages', (world) => {
     expect(answered.map(({ id }) => id)).toEqual([sent.id])
   })
 
+  test('a card, and what an AI says of its work', async () => {
+    const say = async (category: string, type: string, data: object): Promise<string> =>
+      (await world().admin('POST', '/messages', { receiver: 'ann', receiverType: 'user', category, type, data }, 'bob'))
+        .data.id
+    const run = { runId: 'r', threadId: 't' }
+    const card = await say('card', 'card', { card: { title: 'Offer' }, text: 'an offer' })
+    expect(await ann.event('onCardMessageReceived', { id: card })).toMatchObject({
+      ...{ category: 'card', type: 'card', card: { title: 'Offer' }, sender: { uid: 'bob' } },
+    })
+    const answer = await say('agentic', 'assistant', { ...run, text: 'I have looked' })
+    expect(await ann.event('onAIAssistantMessageReceived', { id: answer })).toMatchObject({
+      ...{ category: 'agentic', type: 'assistant', assistantMessageData: { ...run, text: 'I have looked' } },
+    })
+    const calls = [{ id: 'c', type: 'function', function: { name: 'look', arguments: '{}' } }]
+    const asked = await say('agentic', 'tool-arguments', { ...run, toolCalls: calls })
+    expect(await ann.event('onAIToolArgumentsReceived', { id: asked })).toMatchObject({
+      toolArgumentMessageData: { ...run, toolCalls: [{ id: 'c', function: { name: 'look' } }] },
+    })
+    const found = await say('agentic', 'tool-result', { ...run, text: 'found', toolCallId: 'c' })
+    expect(await ann.event('onAIToolResultReceived', { id: found })).toMatchObject({
+      toolResultMessageData: { ...run, text: 'found', toolCallId: 'c' },
+    })
+    const shown = await history(ann, { setUID: 'bob', setCategories: ['card', 'agentic'] })
+    expect(shown.map(({ id, type }) => [id, type])).toEqual([
+      [card, 'card'],
+      [answer, 'assistant'],
+      [asked, 'tool-arguments'],
+      [found, 'tool-result'],
+    ])
+    const rows = await list(ann, 'Conversations', { setLimit: 30, setConversationType: 'user' })
+    expect(rows[0]).toMatchObject({ conversationWith: { uid: 'bob' }, lastMessage: { id: found } })
+  })
+
   test('edited, and deleted', async () => {
     const sent = await sendText(ann, toGroup, 'first draft')
-    const edited = await ann.run(
-      'editMessage',
-      (sdk, id) => {
-        const message = new sdk.TextMessage('g', 'second draft', 'group')
-        message.setId(id)
-        message.setMetadata({ v: 2 })
-        return sdk.editMessage(message)
-      },
-      sent.id,
-    )
+    const edited = await editText(ann, sent.id, toGroup, 'second draft', { setMetadata: { v: 2 } })
     const expected = {
       id: sent.id,
       text: 'second draft',
@@ -129,6 +195,9 @@ describeInterop('messages', (world) => {
     }
     const other = await sendText(ann, toGroup, 'mine')
     expect(await bob.fails('deleteMessage', (sdk, id) => sdk.deleteMessage(id), other.id)).toMatch(/^ERR_/)
+    await expect(editText(bob, other.id, toGroup, 'yours')).rejects.toMatchObject({
+      code: expect.stringMatching(/^ERR_/),
+    })
     expect(ann.all('onMessageEdited')).toEqual([])
     // Whoever was away asks for what was changed.
     const actions = await list(
@@ -138,6 +207,37 @@ describeInterop('messages', (world) => {
       'fetchNext',
     )
     expect(actions.map(({ action }) => action)).toEqual(['edited', 'deleted'])
+  })
+
+  test('custom ones and files are edited, too', async () => {
+    const custom = await sendCustom(ann, toBob, 'location', { lat: 1 })
+    const moved = await ann.run(
+      'editMessage',
+      (sdk, id) => {
+        const message = new sdk.CustomMessage('bob', 'user', 'location', { lat: 2 })
+        message.setId(id)
+        return sdk.editMessage(message)
+      },
+      custom.id,
+    )
+    expect(moved).toMatchObject({ id: custom.id, customData: { lat: 2 }, editedBy: 'ann' })
+    expect(await bob.event('onMessageEdited', { id: custom.id })).toMatchObject({ customData: { lat: 2 } })
+    const file = { name: 'a.txt', type: 'text/plain', text: 'a' }
+    const { id } = await sendFiles(ann, toBob, 'file', file, { setCaption: 'draft' })
+    await ann.run(
+      'editMessage',
+      async (sdk, id) => {
+        const message = await sdk.getMessageDetails(id)
+        message.setCaption('final')
+        return sdk.editMessage(message)
+      },
+      id,
+    )
+    const expected = { caption: 'final', attachments: [{ name: 'a.txt', size: 1 }] }
+    expect(await bob.event('onMessageEdited', { id })).toMatchObject(expected)
+    expect(await bob.call('getMessageDetails', id)).toMatchObject(expected)
+    await ann.call('deleteMessage', id)
+    expect(await bob.event('onMessageDeleted', { id })).toMatchObject({ attachments: [], deletedBy: 'ann' })
   })
 
   test('in a thread', async () => {
@@ -150,6 +250,21 @@ describeInterop('messages', (world) => {
     expect(thread.map(({ id }) => id)).toEqual([reply.id])
     const shown = await history(cara, { setGUID: 'g', hideReplies: true })
     expect(shown.map(({ id }) => id)).not.toContain(reply.id)
+    // Files and custom messages are replies, too.
+    const file = { name: 'a.txt', type: 'text/plain', text: 'a' }
+    const more = { setParentMessageId: Number(root.id) }
+    const replies = [
+      await sendFiles(bob, toGroup, 'file', file, more),
+      await sendCustom(cara, toGroup, 'location', { lat: 1 }, more),
+    ]
+    for (const one of replies) {
+      const name = one.category === 'custom' ? 'onCustomMessageReceived' : 'onMediaMessageReceived'
+      expect(await ann.event(name, { id: one.id })).toMatchObject({ parentMessageId: expect.anything() })
+    }
+    expect(await ann.call('getMessageDetails', root.id)).toMatchObject({ replyCount: 3 })
+    await bob.call('deleteMessage', reply.id)
+    await ann.event('onMessageDeleted', { id: reply.id })
+    expect(await ann.call('getMessageDetails', root.id)).toMatchObject({ replyCount: 2 })
   })
 
   test('delivered and read, by one and by all', async () => {

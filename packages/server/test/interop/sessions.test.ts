@@ -35,6 +35,16 @@ describeInterop('sessions', (world) => {
       await tab.close()
     })
 
+    test('with an object that holds either', async () => {
+      for (const given of [{ authToken: await tokenOf('ann') }, { username: 'ann', apiKey: world().server.authKey }]) {
+        const tab = await world().visit('ann')
+        expect(await tab.call('login', given)).toMatchObject({ uid: 'ann' })
+        await tab.online(1)
+        expect(await tab.call('getLoggedInUser')).toMatchObject({ uid: 'ann' })
+        await tab.close()
+      }
+    })
+
     test('without a socket, until one is asked for', async () => {
       const tab = await world().enter('ann', { socket: 'no' })
       expect(await tab.call('getUser', 'bob')).toMatchObject({ uid: 'bob' })
@@ -57,6 +67,7 @@ describeInterop('sessions', (world) => {
       expect(await login('ann', 'no-such-key-at-all')).toBe('AUTH_ERR_APIKEY_NOT_FOUND')
       expect(await login('ann_no_such_token')).toBe('AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
       expect(await tab.call('getLoggedinUser')).toBeNull()
+      expect(tab.all('loginFailure')).toHaveLength(3)
       await tab.close()
     })
 
@@ -85,32 +96,59 @@ describeInterop('sessions', (world) => {
     const reasons = await tab.call('getFlagReasons')
     expect(reasons.map(({ id }: { id: string }) => id)).toContain('spam')
     expect(await tab.call('getAppSettings')).toMatchObject({ MODE: 'DEFAULT' })
-    for (const what of ['PinConversation', 'PinMessage', 'SaveMessage'])
-      expect(await tab.call(`is${what}Enabled`)).toBe(true)
+    for (const method of ['isPinConversationEnabled', 'isPinMessageEnabled', 'isSaveMessageEnabled'])
+      expect(await tab.call(method), method).toBe(true)
+    for (const method of [
+      ...['getPinnedMessagesLimit', 'getSystemPinnedMessagesLimit', 'getSavedMessagesLimit'],
+      ...['getPinnedConversationsLimit', 'getSystemPinnedConversationsLimit'],
+    ]) {
+      expect(await tab.call(method), method).toBeNull()
+    }
+    expect(await tab.call('getMaxAttachmentCount')).toBeGreaterThan(0)
+    expect(await tab.call('registerTokenForPushNotification', 'push-to-me')).toEqual(expect.any(String))
     await tab.close()
   })
 
   test('what is not there is refused with a code', async () => {
     const tab = await world().enter('ann')
+    const notThere = 'ERR_API_NOT_FOUND'
     const code = await tab.fails('callExtension', (sdk) =>
-      sdk.callExtension('polls', 'POST', 'v2/create', { question: '?' }),
+      sdk.callExtension('polls', 'POST', 'create', { question: '?' }),
     )
-    expect(code).toMatch(/^(ERR_|FAILED_TO_FETCH)/)
-    const helpers = ['getSmartReplies', 'getConversationStarter', 'getConversationSummary']
-    for (const method of helpers) {
-      const refused = await tab.fails(method, (sdk, name: string) => sdk[name]('bob', 'user'), method)
-      expect(refused, method).toMatch(/^[A-Z_]+$/)
+    expect(code).toBe(notThere)
+    const extension = await tab.fails('getExtensionDetails', (sdk) => sdk.getExtensionDetails('polls'))
+    expect(extension).toBe('ERROR_EXTENSION_NOT_FOUND')
+    const refused = async (calls: readonly (readonly string[])[], ofNotifications = false) => {
+      for (const call of calls) {
+        const code = await tab.fails(
+          call.join(' '),
+          (sdk, { call: [name, ...args], ofNotifications }: Json) =>
+            (ofNotifications ? (globalThis as Json).CometChatNotifications : sdk)[name](...args),
+          { call, ofNotifications },
+        )
+        expect(code, call[0]).toBe(notThere)
+      }
     }
-    const asked = await tab.fails('askBot', (sdk) => sdk.askBot('bob', 'user', 'cara', 'why?'))
-    expect(asked).toMatch(/^[A-Z_]+$/)
-    for (const method of ['fetchPreferences', 'fetchPushPreferences', 'getMutedConversations']) {
-      const refused = await tab.fails(
-        method,
-        (_, name: string) => (globalThis as Json).CometChatNotifications[name](),
-        method,
-      )
-      expect(refused, method).toMatch(/^[A-Z_]+$/)
-    }
+    await refused([
+      ['getSmartReplies', 'bob', 'user'],
+      ['getConversationStarter', 'bob', 'user'],
+      ['getConversationSummary', 'bob', 'user'],
+      ['askBot', 'bob', 'user', 'cara', 'why?'],
+      ['getNotificationFeedUnreadCount'],
+      ['getNotificationFeedItem', 'x'],
+    ])
+    await expect(list(tab, 'NotificationFeed', { setLimit: 5 })).rejects.toMatchObject({ code: notThere })
+    await refused(
+      [
+        ...['fetchPreferences', 'fetchPushPreferences', 'resetPreferences', 'resetPushPreferences'].map((name) => [
+          name,
+        ]),
+        ...['getMutedConversations', 'unregisterPushToken', 'getTimezone'].map((name) => [name]),
+        ['registerPushToken', 'token', 'fcm-web'],
+        ['updateTimezone', 'Europe/Berlin'],
+      ],
+      true,
+    )
     expect(await tab.call('getLoggedinUser')).toMatchObject({ uid: 'ann' })
     await tab.close()
   })
@@ -129,13 +167,33 @@ describeInterop('sessions', (world) => {
       await Promise.all([tab.close(), bob.close()])
     })
 
+    test('is possible where the page has forgotten everything', async () => {
+      const tab = await world().enter('ann')
+      await tab.call('clearCache')
+      expect(await tab.call('getLoggedinUser')).toBeNull()
+      await tab.reload()
+      expect(await tab.call('login', 'ann', world().server.authKey)).toMatchObject({ uid: 'ann' })
+      await tab.call('logout')
+      expect(await tab.call('getLoggedinUser')).toBeNull()
+      await tab.close()
+    })
+
     test('a token that is revoked ends it too', async () => {
       const token = await tokenOf('cara')
       const tab = await world().enter('cara', { token })
+      const bob = await world().enter('bob')
+      await tab.reported()
       await world().admin('DELETE', `/users/cara/auth_tokens/${token}`)
+      await tab.event('onDisconnected')
+      // The SDK knows nothing of it, and comes back with what it has: in vain.
+      await tab.event('onConnected', undefined, 30_000)
+      await tab.event('onConnected', undefined, 30_000)
+      await sendText(bob, { user: 'cara' }, 'not for everybody')
+      await sendText(bob, { user: 'ann' }, 'a while later')
+      expect([tab.authenticated, tab.all('onTextMessageReceived')]).toEqual([1, []])
       expect(await tab.fails('getUser', (sdk) => sdk.getUser('bob'))).toBe('AUTH_ERR_AUTH_TOKEN_NOT_FOUND')
       expect(await tab.call('getLoggedinUser')).toBeNull()
-      await tab.close()
+      await Promise.all([tab.close(), bob.close()])
     })
   })
 
@@ -189,7 +247,7 @@ describeInterop('sessions', (world) => {
         { receiver: 'ann', receiverType: 'user', data: { text: 'meanwhile' } },
         'bob',
       )
-      await ann.online(2, 15_000)
+      await ann.online(2, 30_000)
       expect(await missed(ann, last.id)).toEqual(['meanwhile'])
       await world().admin(
         'POST',
@@ -215,7 +273,7 @@ describeInterop('sessions', (world) => {
         'bob',
       )
       // With what they were given before it.
-      for (const tab of [ann, bob]) await tab.online(2, 15_000)
+      for (const tab of [ann, bob]) await tab.online(2, 30_000)
       expect(await missed(ann, last.id)).toEqual(['early'])
       await sendText(bob, { user: 'ann' }, 'late')
       await ann.event('onTextMessageReceived', { text: 'late' })

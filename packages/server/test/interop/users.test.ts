@@ -1,6 +1,6 @@
 /** Users: looking for them, making and changing them, blocking them, and seeing them come and go. */
 import { beforeAll, describe, expect, test } from 'vitest'
-import { list, pages, sendText, uidsOf } from './support/scripts.ts'
+import { list, pages, sendText, typing, uidsOf } from './support/scripts.ts'
 import type { Tab } from './support/tab.ts'
 import { describeInterop, type World } from './support/world.ts'
 
@@ -25,6 +25,7 @@ const suite = (world: () => World): void => {
       [{ setSearchKeyword: 'ar' }, ['cara']],
       [{ setSearchKeyword: 'bob', searchIn: ['uid'] }, ['bob']],
       [{ setStatus: 'online' }, ['bob']],
+      [{ setStatus: 'offline' }, ['cara', 'dan']],
       [{ setRoles: ['helper'] }, ['cara']],
       [{ setRole: 'helper' }, ['cara']],
       [{ setTags: ['vip'], withTags: true }, ['cara']],
@@ -94,6 +95,8 @@ const suite = (world: () => World): void => {
     expect(uidsOf(await list(ann, 'BlockedUsers', { setLimit: 30, setDirection: 'blockedByMe' }))).toEqual(['bob'])
     expect(uidsOf(await list(bob, 'BlockedUsers', { setLimit: 30, setDirection: 'hasBlockedMe' }))).toEqual(['ann'])
     expect(uidsOf(await list(ann, 'BlockedUsers', { setLimit: 30, setDirection: 'both' }))).toEqual(['bob'])
+    expect(uidsOf(await list(ann, 'BlockedUsers', { setLimit: 30, blockedByMe: null }))).toEqual(['bob'])
+    expect(uidsOf(await list(ann, 'BlockedUsers', { setLimit: 30, hasBlockedMe: null }))).toEqual([])
     expect(await list(ann, 'BlockedUsers', { setLimit: 30, setSearchKeyword: 'car' })).toEqual([])
     expect(await ann.call('getUser', 'bob')).toMatchObject({ blockedByMe: true, hasBlockedMe: false })
     expect(await bob.call('getUser', 'ann')).toMatchObject({ blockedByMe: false, hasBlockedMe: true })
@@ -124,6 +127,33 @@ const suite = (world: () => World): void => {
     expect(gone).toMatchObject({ status: 'offline', lastActiveAt: expect.any(Number) })
     expect(cara.all('onUserOnline')).toEqual([])
     await cara.close()
+  })
+
+  test('whoever is blocked is not seen to come and go, and does not see it either', async () => {
+    await ann.call('blockUsers', ['dan'])
+    const seen = ann.all('onUserOnline', { uid: 'dan' }).length
+    const dan = await world().enter('dan')
+    await bob.event('onUserOnline', { uid: 'dan' })
+    await typing(dan, 'startTyping', { user: 'ann' })
+    await dan.call('blockUsers', ['cara'])
+    const cara = await world().enter('cara')
+    await bob.event('onUserOnline', { uid: 'cara' })
+    await dan.call('logout')
+    await bob.event('onUserOffline', { uid: 'dan' })
+    expect(ann.all('onUserOnline', { uid: 'dan' })).toHaveLength(seen)
+    for (const [tab, uid] of [
+      [ann, 'dan'],
+      [cara, 'dan'],
+      [dan, 'cara'],
+    ] as const) {
+      expect(tab.all('onUserOffline', { uid })).toEqual([])
+    }
+    expect(dan.all('onUserOnline', { uid: 'cara' })).toEqual([])
+    expect(ann.all('onTypingStarted')).toEqual([])
+    await ann.call('unblockUsers', ['dan'])
+    await world().admin('DELETE', '/users/dan/blockedusers', { blockedUids: ['cara'] })
+    for (const tab of [dan, cara]) await tab.close()
+    await bob.event('onUserOffline', { uid: 'cara' })
   })
 
   test('presence of friends, and of roles', async () => {

@@ -18,7 +18,7 @@ export interface Frame {
   readonly body: Json
 }
 
-const WITHIN_MS = 5000
+const WITHIN_MS = 10_000
 const LOOK_EVERY_MS = 100
 
 export class Client {

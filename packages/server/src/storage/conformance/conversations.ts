@@ -125,15 +125,54 @@ export const conversationsConformance = (subject: Subject): void => {
     const { views } = await w.list({ actor: asUser(w, 'ann') })
     expect(views.every(({ readAt }) => readAt === w.now())).toBe(true)
     w.clock.advance(60_000)
-    expect((await mark('bob', withUser('ann'), 'read')).moved).toEqual([])
-    expect(await mark('bob', withUser('ann'), 'read', ids[0])).toMatchObject({ upTo: ids[0], moved: [] })
+    const heard = async (...args: Parameters<typeof mark>) => (await mark(...args)).heard
+    expect(await heard('bob', withUser('ann'), 'read')).toBeUndefined()
+    expect(await heard('bob', withUser('ann'), 'read', ids[0])).toBeUndefined()
     const last = await say('ann', 'bob')
-    expect(await mark('bob', withUser('ann'), 'delivered')).toMatchObject({ upTo: last, moved: ['delivered'] })
-    expect((await mark('bob', withUser('ann'), 'read', '999999' as MessageId)).moved).toEqual(['read'])
+    expect(await heard('bob', withUser('ann'), 'delivered')).toMatchObject({
+      ...{ by: ['ann'], toAll: [], marks: [{ kind: 'delivered', upTo: last }] },
+    })
+    expect((await heard('bob', withUser('ann'), 'read', '999999' as MessageId))?.marks).toEqual([
+      { kind: 'read', upTo: last },
+    ])
     const after = (await w.list({ actor: asUser(w, 'ann') })).views
     expect(after.at(-1)?.readAt).toBe(w.now())
     expect(after[0]?.readAt).toBe(w.now() - 60)
-    expect((await mark('cara', withUser('ann'), 'read')).upTo).toBeUndefined()
+    expect(await heard('cara', withUser('ann'), 'read')).toBeUndefined()
+  })
+
+  test('a mark is news of what others have said: not of one’s own, not of what tells of an edit, not across a block', async () => {
+    const { w, say, sayIn, mark, find } = await made(subject)
+    const heard = async (...args: Parameters<typeof mark>) => (await mark(...args)).heard
+    const theirs = await say('ann', 'bob')
+    const edit = (id: MessageId) =>
+      w.store.messages.edit({
+        ...{ actor: w.app, appCreatedAt: w.appCreatedAt, id, data: { text: 'better' }, tags: undefined },
+        telling: tellingIn(w),
+      })
+    await edit(theirs)
+    await say('bob', 'ann')
+    expect((await heard('bob', withUser('ann'), 'read'))?.marks).toEqual([
+      { kind: 'delivered', upTo: theirs },
+      { kind: 'read', upTo: theirs },
+    ])
+    await say('bob', 'ann')
+    await edit(theirs)
+    expect(await heard('bob', withUser('ann'), 'read')).toBeUndefined()
+
+    await w.group('g', { members: { ann: 'admin', bob: 'participant', cara: 'participant' } })
+    const first = await sayIn('ann', 'g')
+    await sayIn('bob', 'g')
+    const ofBob = await heard('bob', inGroup('g'), 'read')
+    expect(ofBob).toMatchObject({ by: ['ann'], toAll: [], marks: [{ upTo: first }, { upTo: first }] })
+    expect((await heard('cara', inGroup('g'), 'read', first))?.toAll.map(({ upTo }) => upTo)).toEqual([first, first])
+
+    await say('ann', 'bob')
+    const { actor, appId } = { actor: asUser(w, 'bob'), appId: w.appId }
+    await w.store.blocks.add({ actor, appId, uid: uidOf('bob'), others: [uidOf('ann')], telling: tellingIn(w) })
+    expect((await find('bob', withUser('ann'))).unreadMessageCount).toBe(1)
+    expect((await heard('bob', withUser('ann'), 'read'))?.by).toEqual([])
+    expect((await find('bob', withUser('ann'))).unreadMessageCount).toBe(0)
   })
 
   test('who joins begins at the end; who leaves takes nothing along', async () => {

@@ -17,8 +17,8 @@ import {
   requireParty,
   stateOf,
 } from './conversation-rows.ts'
-import { findMessage } from './message-access.ts'
 import { idOf } from './message-rows.ts'
+import { isBlockedBetween } from './relation-rows.ts'
 import { statement, type Tx, write } from './seam.ts'
 import { requireActor, requireUser, toUser, type UserRow } from './user-rows.ts'
 
@@ -61,10 +61,17 @@ const sendersBetween = statement<
      ORDER BY id DESC LIMIT :limit) AS marked
    WHERE category <> 'action'`,
 )
+interface NewestRow {
+  readonly id: number
+  readonly sender: Uid
+  readonly receiver_type: string
+  readonly receiver: string
+}
+
 /** What a mark is news of: the newest that somebody else has said of what is newly marked. */
 const newestOfOthers = statement<
   { app: string; conversation: string; uid: string; from: number; to: number },
-  { id: number; sender: Uid; receiver_type: string; receiver: string }
+  NewestRow
 >(
   'marks.newest_of_others',
   `SELECT id, sender, receiver_type, receiver FROM messages
@@ -84,14 +91,21 @@ const lastBehind = (column: 'read_id' | 'delivered_id') =>
   )
 const someoneBehind = { delivered: lastBehind('delivered_id'), read: lastBehind('read_id') } as const
 
-/** Who is to see a mark. */
+/** A mark, and up to which message it is one: the newest of what others have said. */
+export interface MarkUpTo {
+  readonly kind: MarkKind
+  readonly upTo: MessageId
+}
+
+/** Who is to see what was marked. */
 export interface Heard {
-  /** Who wrote what is newly marked. */
+  /** Who wrote what is newly marked; nobody, where one of the two has blocked the other. */
   readonly by: readonly Uid[]
   /** The entity of who has marked, JSON. */
   readonly byJson: string
+  readonly marks: readonly MarkUpTo[]
   /** Every other member of the group has received or read it with this. */
-  readonly toAll: readonly MarkKind[]
+  readonly toAll: readonly MarkUpTo[]
 }
 
 /** How many of the messages that are newly marked are looked at for who wrote them. */
@@ -101,39 +115,53 @@ const MEMBERS_SEEN = 300
 
 export interface Marked {
   readonly conversationId: ConversationId
-  /** Up to which message it is marked now; nothing where nothing has been said. */
-  readonly upTo: MessageId | undefined
-  /** Which marks have moved. */
-  readonly moved: readonly MarkKind[]
-  /** Nothing if nothing has moved. */
+  /** Nothing if what is newly marked is news to nobody: it is one's own, or nothing at all. */
   readonly heard: Heard | undefined
   readonly told: Told
 }
 
 const TRIGGER_OF = { delivered: 'message_delivery_receipt', read: 'message_read_receipt' } as const
 
-/** Of what others said: a mark on one's own message is news to nobody. */
+/** A mark that has moved over something that others have said. */
+interface News {
+  readonly kind: MarkKind
+  readonly newest: NewestRow
+}
+
+interface Marking {
+  readonly app: AppId
+  readonly conversation: ConversationId
+  readonly by: UserRow
+  /** As it was before. */
+  readonly state: ConversationState
+  /** Up to which message. */
+  readonly id: number
+}
+
+/** Of what others said: a mark on one's own message, or on what tells of an edit, is news to nobody. */
+const newsOf = async (
+  tx: Tx,
+  { app, conversation, by: { uid }, state, id }: Marking,
+  moved: readonly MarkKind[],
+): Promise<readonly News[]> => {
+  const news: News[] = []
+  for (const kind of moved) {
+    const from = kind === 'read' ? state.read_id : state.delivered_id
+    const newest = await tx.first(newestOfOthers, { app, conversation, uid, from, to: id })
+    if (newest !== undefined) news.push({ kind, newest })
+  }
+  return news
+}
+
 const tellOfReceipts = async (
   tx: Tx,
   telling: Telling,
-  news: {
-    app: AppId
-    conversation: ConversationId
-    by: UserRow
-    state: ConversationState
-    id: number
-    moved: readonly MarkKind[]
-  },
+  { app, conversation: key, by }: Marking,
+  news: readonly News[],
 ): Promise<Told> => {
-  const { app, conversation: key, by, state, id, moved } = news
-  const what: OneNews[] = []
-  let messageId: number | undefined
-  for (const action of moved) {
-    const from = action === 'read' ? state.read_id : state.delivered_id
-    const row = await tx.first(newestOfOthers, { app, conversation: key, uid: by.uid, from, to: id })
-    if (row === undefined) continue
-    const { receiver_type: receiverType, receiver, sender: messageSender } = row
-    messageId = Math.max(messageId ?? 0, row.id)
+  if (news.length === 0) return nobodyTold
+  const what = news.map(({ kind: action, newest }): OneNews => {
+    const { receiver_type: receiverType, receiver, sender: messageSender } = newest
     const data = (): string =>
       JSON.stringify({
         receiver: receiverType === 'group' ? receiver : messageSender,
@@ -141,11 +169,12 @@ const tellOfReceipts = async (
         type: 'receipts',
         sender: by.uid,
         messageSender,
-        body: { action, messageId: idOf(row.id), user: userEntity(toUser(by)), timestamp: toSeconds(telling.nowMs) },
+        body: { action, messageId: idOf(newest.id), user: userEntity(toUser(by)), timestamp: toSeconds(telling.nowMs) },
       })
-    what.push({ trigger: TRIGGER_OF[action], data })
-  }
-  return messageId === undefined ? nobodyTold : tellWebhooks(tx, telling, { app, key, messageId, what })
+    return { trigger: TRIGGER_OF[action], data }
+  })
+  const messageId = Math.max(...news.map(({ newest }) => newest.id))
+  return tellWebhooks(tx, telling, { app, key, messageId, what })
 }
 
 const move = async (
@@ -168,29 +197,33 @@ const move = async (
   return moved
 }
 
+const markOf = ({ kind, newest }: News): MarkUpTo => ({ kind, upTo: idOf(newest.id) })
+
 const heardBy = async (
   tx: Tx,
-  mark: { app: AppId; conversation: ConversationId; by: UserRow; party: Party; state: ConversationState; id: number },
-  moved: readonly MarkKind[],
+  { app, conversation, by, state, id }: Marking,
+  party: Party,
+  news: readonly News[],
 ): Promise<Heard | undefined> => {
-  if (moved.length === 0) return undefined
-  const { app, conversation, by, party, state, id } = mark
-  const byJson = JSON.stringify(userEntity(toUser(by)))
+  if (news.length === 0) return undefined
+  const shared = { byJson: JSON.stringify(userEntity(toUser(by))), marks: news.map(markOf) }
   if (party.kind === 'user') {
-    return { by: party.user === undefined ? [] : [party.user.uid], byJson, toAll: [] }
+    const { user } = party
+    const isHeard = user !== undefined && !(await isBlockedBetween(tx, app, by.uid, user.uid))
+    return { ...shared, by: isHeard ? [user.uid] : [], toAll: [] }
   }
-  const from = moved.includes('delivered') ? state.delivered_id : state.read_id
+  const from = news.some(({ kind }) => kind === 'delivered') ? state.delivered_id : state.read_id
   const rows = await tx.all(sendersBetween, { app, conversation, from, to: id, limit: MARKED_SEEN })
-  const toAll: MarkKind[] = []
+  const toAll: MarkUpTo[] = []
   if (party.group.members_count <= MEMBERS_SEEN) {
     const { guid } = party.group
-    const sender = (await tx.first(findMessage, { app, id }))?.sender ?? ''
-    for (const kind of moved) {
-      const behind = await tx.first(someoneBehind[kind], { app, guid, conversation, sender, id })
-      if (behind === undefined) toAll.push(kind)
+    for (const one of news) {
+      const { sender, id: upTo } = one.newest
+      const behind = await tx.first(someoneBehind[one.kind], { app, guid, conversation, sender, id: upTo })
+      if (behind === undefined) toAll.push(markOf(one))
     }
   }
-  return { by: rows.map((row) => row.sender).filter((uid) => uid !== by.uid), byJson, toAll }
+  return { ...shared, by: rows.map((row) => row.sender).filter((uid) => uid !== by.uid), toAll }
 }
 
 export const marks = {
@@ -211,9 +244,10 @@ export const marks = {
       const id = upTo === undefined ? latest : Math.min(Number(upTo), latest)
       const state = await stateOf(tx, app, conversation, uid)
       const moved = await move(tx, { app, conversation, uid }, state, { kind, id, now })
-      const told = await tellOfReceipts(tx, telling, { app, conversation, by, state, id, moved })
-      const heard = await heardBy(tx, { app, conversation, by, party, state, id }, moved)
-      return { conversationId: conversation, upTo: id === 0 ? undefined : idOf(id), moved, heard, told }
+      const marking = { app, conversation, by, state, id }
+      const news = await newsOf(tx, marking, moved)
+      const told = await tellOfReceipts(tx, telling, marking, news)
+      return { conversationId: conversation, heard: await heardBy(tx, marking, party, news), told }
     },
   ),
 

@@ -11,7 +11,7 @@ import {
   type User,
 } from '@confab/protocol'
 import type { Selectable } from 'kysely'
-import { messageJson, type StoredMessage } from '../../messages/message.ts'
+import { type MessageView, messageJson, type StoredMessage } from '../../messages/message.ts'
 import { systemUser, userEntity, userEntityText } from '../../users/user.ts'
 import { findGroupRow, type GroupRow, groupEntity } from './group-rows.ts'
 import type { Bit, Schema } from './schema.ts'
@@ -263,7 +263,7 @@ export const writeGroupAction = async (
   })
 }
 
-/** Tells the conversation that a message was edited or deleted; `message` is as it is after that. */
+/** Tells the conversation that a message was edited or deleted; `message` is as it is after that, `view` as all see it. */
 export const writeMessageAction = async (
   tx: Tx,
   input: {
@@ -272,10 +272,11 @@ export const writeMessageAction = async (
     action: 'edited' | 'deleted'
     by: UserRow | undefined
     message: StoredMessage
+    view: MessageView
     now: number
   },
 ): Promise<StoredMessage> => {
-  const { app, appCreatedAt, action, message, now } = input
+  const { app, appCreatedAt, action, message, view, now } = input
   // What the app changes is told as its author's own; `editedBy` and `deletedBy` say who did it.
   const by = input.by ?? (message.sender === SYSTEM_UID ? undefined : await findActive(tx, app, message.sender as Uid))
   const forJson =
@@ -295,7 +296,7 @@ export const writeMessageAction = async (
     data:
       `{"action":"${action}","entities":{"by":${userEntityJson(by, appCreatedAt)}` +
       `${forJson === undefined ? '' : `,"for":${forJson}`}` +
-      `,"on":{"entity":${messageJson(message, { withTags: true })},"entityType":"message"}}}`,
+      `,"on":{"entity":${messageJson(message, { withTags: true, view })},"entityType":"message"}}}`,
     text: null,
     tags: null,
     muid: null,

@@ -15,7 +15,7 @@ import { type Actor, actorUid } from '../../kernel/actor.ts'
 import { AppError, badRequest } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { type Draft, draftEdit } from '../../messages/draft.ts'
-import { messageJson, type StoredMessage } from '../../messages/message.ts'
+import { messageJson, type StoredMessage, sharedView } from '../../messages/message.ts'
 import type { Rights } from '../../roles/permission.policy.ts'
 import { announce } from './announce.ts'
 import { type BotRow, botsOfGroup, findBotRow } from './bot-rows.ts'
@@ -321,7 +321,9 @@ const tellOfChange = async (
   const { action: what, by, message, texts } = change
   const app = actor.appId
   const now = toSeconds(telling.nowMs)
-  const action = await writeMessageAction(tx, { app, appCreatedAt, action: what, by, message, now })
+  const [seen] = await viewed(tx, { kind: 'app', appId: app }, [message])
+  const view = sharedView(seen?.view ?? {})
+  const action = await writeMessageAction(tx, { app, appCreatedAt, action: what, by, message, view, now })
   const told = await tellOfMessage(tx, input, {
     message,
     messageId: Number(action.id),

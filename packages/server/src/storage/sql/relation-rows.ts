@@ -28,6 +28,10 @@ const blocksBetween = statement<{ app: string; one: string; other: string }, Blo
    WHERE app_id = :app AND ((uid = :one AND blocked_uid = :other) OR (uid = :other AND blocked_uid = :one))`,
 )
 
+/** Whether one of the two has blocked the other. */
+export const isBlockedBetween = async (tx: Tx, app: AppId, one: Uid, other: Uid): Promise<boolean> =>
+  (await tx.first(firstBlock, { app, one, other })) !== undefined
+
 /** One to one, nobody is heard by whom they have blocked, nor by who has blocked them. */
 export const assertNotBlocked = async (tx: Tx, app: AppId, sender: Uid, receiver: Uid): Promise<void> => {
   const block = await tx.first(firstBlock, { app, one: sender, other: receiver })

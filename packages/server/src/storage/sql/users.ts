@@ -6,7 +6,7 @@ import { countOf, pageOf } from './lists.ts'
 import { assertRoomInApp } from './quotas.ts'
 import { assertRoleExists } from './role-rows.ts'
 import { read, statement, type Tx, write } from './seam.ts'
-import { findActive, lockUser, requireUser, toUser } from './user-rows.ts'
+import { findActive, findUserRow, lockUser, requireUser, toUser } from './user-rows.ts'
 
 const insertUser = statement<{
   app: string
@@ -139,14 +139,18 @@ export const users = {
     },
   ),
 
-  /** The user goes, with memberships, tokens and bot; messages stay. Also for a user who is deactivated. */
+  /**
+   * The user goes, with memberships, tokens and bot; messages stay. Also for a user who is deactivated. Answers who they
+   * were.
+   */
   remove: write(
     async (
       tx,
       { appId: app, uid, system, nowMs }: { appId: AppId; uid: Uid; system: Uid; nowMs: number },
-    ): Promise<void> => {
-      if ((await tx.first(lockUser, { app, uid })) === undefined)
-        throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
+    ): Promise<User> => {
+      await tx.first(lockUser, { app, uid })
+      const row = await findUserRow(tx, app, uid)
+      if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
       await dropBot(tx, app, uid, nowMs)
       await tx.run(leaveAll, { app, uid })
       await tx.run(deleteMemberships, { app, uid })
@@ -160,6 +164,7 @@ export const users = {
         await tx.query(tx.build.deleteFrom(table).where('app_id', '=', app).where('uid', '=', uid).compile())
       }
       await tx.run(deleteUser, { app, uid })
+      return toUser(row)
     },
   ),
 }

@@ -19,6 +19,18 @@ export const sendText = (tab: Tab, to: To, text: string, setters: object = {}): 
     { ...receiverOf(to), text, setters },
   )
 
+export const editText = (tab: Tab, id: string, to: To, text: string, setters: object = {}): Promise<Json> =>
+  tab.run(
+    'editMessage',
+    (sdk, { id, receiver, receiverType, text, setters }) => {
+      const message = new sdk.TextMessage(receiver, text, receiverType)
+      message.setId(id)
+      for (const [setter, value] of Object.entries(setters)) message[setter](value)
+      return sdk.editMessage(message)
+    },
+    { id, ...receiverOf(to), text, setters },
+  )
+
 export const sendCustom = (tab: Tab, to: To, type: string, customData: object, setters: object = {}): Promise<Json> =>
   tab.run(
     'sendCustomMessage',

@@ -25,8 +25,8 @@ export class Rejected extends Error {
 }
 
 /** A promise of the SDK that has not settled by then never will. */
-const SETTLES_WITHIN_MS = 10_000
-const HEARS_WITHIN_MS = 10_000
+const SETTLES_WITHIN_MS = 20_000
+const HEARS_WITHIN_MS = 20_000
 
 const matches = (value: Json, wanted: Json): boolean => {
   if (typeof wanted === 'function') return Boolean(wanted(value))

@@ -29,6 +29,10 @@ export interface SuiteOptions {
   readonly host?: string
 }
 
+/** The host, and those below it, which extensions have. */
+const hostRules = (host: string, port: number): string =>
+  [host, `*.${host}`].map((pattern) => `MAP ${pattern}:443 127.0.0.1:${port}`).join(', ')
+
 export class World {
   readonly server: TestServer
   readonly wire: Wire
@@ -66,7 +70,7 @@ export class World {
       openSite(sdks),
       host === undefined
         ? chromium.connect(endpoint)
-        : chromium.launch(howToLaunch(`--host-resolver-rules=MAP ${host}:443 127.0.0.1:${wire.port}`)),
+        : chromium.launch(howToLaunch(`--host-resolver-rules=${hostRules(host, wire.port)}`)),
     ])
     server = await startServer({
       engine,
