@@ -318,7 +318,7 @@ export const lanes = {
           lookAgainAt(Math.max(dueMs, untilMs ?? 0))
           continue
         }
-        const room = Math.min(roomOf(claimer, bot), limit - claims.length)
+        const room = Math.min(roomOf(claimer, bot, claims.length), limit - claims.length)
         const claimed = room <= 0 ? [] : await dueOf(tx, bot, room, input)
         claims.push(...claimed)
         if (isOpen(bot)) lookAgainAt(claimer.untilMs)
