@@ -16,6 +16,7 @@ import { readTarget, requestHeaders, withoutSecrets } from './request.ts'
 import { ConnectionPool } from './sender-connection.ts'
 import { Exchange } from './sender-exchange.ts'
 import { type Judgement, ours, retry } from './sender-outcome.ts'
+import { limitLookups } from './slow-lookups.ts'
 
 export interface SenderOptions {
   readonly guards: Pick<AddressGuards, 'of'>
@@ -82,7 +83,7 @@ const openOrProblem = (
 
 const makePool = (options: SenderOptions): ConnectionPool => {
   const { guards, ca, maxIdlePerOrigin, maxIdle } = options
-  const resolve = shareLookups(attributeLookups(options.resolve ?? systemResolve))
+  const resolve = shareLookups(limitLookups(attributeLookups(options.resolve ?? systemResolve)))
   return new ConnectionPool({
     connectTo: ({ allowCidrs }) => makeConnector({ guard: guards.of(allowCidrs), resolve, ca }),
     maxIdlePerOrigin: maxIdlePerOrigin ?? DEFAULT_MAX_IDLE_PER_ORIGIN,
