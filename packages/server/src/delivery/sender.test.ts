@@ -98,6 +98,20 @@ it('keeps of an answer nothing that the receiver was trusted with', async () => 
   expect(attempt.response).toBe('Basic [hidden] is wrong: ann, [hidden], [hidden], [hidden]')
 })
 
+it('keeps nothing of it in JSON either, nor what the end of the record cuts off', async () => {
+  const credentials = { username: 'ann', password: 'say "friend" \\ and enter' }
+  const quoted = await attemptAt(() => ({ status: 401, body: JSON.stringify({ got: credentials.password }) }), {
+    credentials,
+  })
+  expect(quoted.response).toBe('{"got":"[hidden]"}')
+  const filler = 'x'.repeat(2048 - 12)
+  const cut = await attemptAt(() => ({ status: 401, body: `${filler}${credentials.password}` }), { credentials })
+  expect(cut.response).toBe(`${filler}[hidden]`)
+  // Of one that is whole nothing is taken away that a secret begins with.
+  const whole = await attemptAt(() => ({ status: 401, body: 'what do you say' }), { credentials })
+  expect(whole.response).toBe('what do you say')
+})
+
 describe('request', () => {
   it('carries exactly the stored bytes, under the headers of the contract and the standard', async () => {
     const receiver = await receiverWith()
