@@ -268,6 +268,8 @@ export class Dispatcher implements Handover {
       const { probe, pauseMs } = await this.#health.note(claim, attempt)
       if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
       const recorded = await this.#record(lane, attempt, probe)
+      // What has waited for it is due.
+      if (probe?.kind === 'passed') this.#lookWithin(0)
       // Put on record under the fresh lease: that is done with. Another one is of what was sent since.
       if (recorded?.fenced === false && lane.renewed?.leaseId === lane.claim.leaseId) lane.renewed = undefined
       next = recorded?.next

@@ -55,6 +55,7 @@ const callbackTo = (url: string, more: Partial<SendableCallback> = {}): Sendable
   timeoutMs: 5000,
   settings: {},
   isOpen: false,
+  isSlowed: false,
   ...more,
 })
 
