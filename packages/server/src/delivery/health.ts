@@ -85,9 +85,14 @@ export class BotHealth {
     return askedMs
   }
 
+  /** Nobody probes during a pause: there is one since, asked for in the answer to what was under way. */
+  #askedMeanwhileMs(callback: Callback): number | undefined {
+    return this.#pace.leftMs(botKey(callback))
+  }
+
   /** The first attempt after a pause that is in the store: whatever else came of it, the pause is over. */
   #afterPause(callback: Callback, attempt: Attempt, askedMs: number | undefined): HealthChange {
-    const pauseMs = attempt.outcome.kind === 'ours' ? OUR_FAULT_DELAY_MS : askedMs
+    const pauseMs = attempt.outcome.kind === 'ours' ? OUR_FAULT_DELAY_MS : (askedMs ?? this.#askedMeanwhileMs(callback))
     if (pauseMs === undefined) return { probe: { kind: 'passed' } }
     this.#pace.pause(botKey(callback), pauseMs)
     return { pauseMs, probe: { kind: 'slowed', untilMs: this.#deps.clock.now() + pauseMs } }
@@ -113,17 +118,19 @@ export class BotHealth {
     const bot = botKey(callback)
     const verdict = verdictOf(attempt)
     if (verdict === 'passed') {
-      this.forget(bot)
-      log.info(nameOf(callback), 'bot.breaker_closed')
       // It is alive, and may want to be left alone all the same.
-      const askedMs = this.#noteAsked(callback, attempt)
+      const meanwhileMs = this.#askedMeanwhileMs(callback)
+      if (meanwhileMs === undefined) this.forget(bot)
+      else this.#breaker.forget(bot)
+      log.info(nameOf(callback), 'bot.breaker_closed')
+      const askedMs = this.#noteAsked(callback, attempt) ?? meanwhileMs
       return askedMs === undefined
         ? { probe: { kind: 'passed' } }
         : { pauseMs: askedMs, probe: { kind: 'slowed', untilMs: clock.now() + askedMs } }
     }
     const isOurs = verdict === 'ours'
     const failedProbes = failedBefore + (isOurs ? 0 : 1)
-    const askedMs = this.#noteAsked(callback, attempt) ?? 0
+    const askedMs = this.#noteAsked(callback, attempt) ?? this.#askedMeanwhileMs(callback) ?? 0
     const pauseMs = isOurs ? OUR_FAULT_DELAY_MS : Math.max(openForMs(callback.breaker, failedProbes, random), askedMs)
     this.#pace.pause(bot, pauseMs)
     log.info({ ...nameOf(callback), failedProbes, ms: pauseMs }, 'bot.breaker_stays_open')

@@ -61,7 +61,13 @@ export class Pace {
   }
 
   isPaused(bot: string): boolean {
-    return (this.#slowed.get(bot)?.untilMs ?? 0) > this.#now()
+    return this.leftMs(bot) !== undefined
+  }
+
+  /** How many milliseconds it is still to be left alone, if it is. */
+  leftMs(bot: string): number | undefined {
+    const leftMs = (this.#slowed.get(bot)?.untilMs ?? 0) - this.#now()
+    return leftMs > 0 ? leftMs : undefined
   }
 
   paused(): string[] {

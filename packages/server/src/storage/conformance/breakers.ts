@@ -128,15 +128,16 @@ export const breakersConformance = (subject: Subject): void => {
     expect([await slowedUntil(), (await headsIn(w)).length]).toEqual([undefined, 3])
   })
 
-  test('a breaker that opens while its bot is to be left alone is open, and one that is open hears of no pause', async () => {
+  test('a breaker that opens while its bot is to be left alone is open, and whichever is longer counts', async () => {
     const w = await setUp(subject)
     await w.send({ from: 'ann', to: 'bot' })
     const pause = { appId: w.appId, bot: uidOf('bot'), untilMs: w.clock.now() + 60_000 }
     await w.store.breakers.slowDown(pause)
     expect(await openFor(w, 5000)).toBe(true)
-    await w.store.breakers.slowDown(pause)
-    expect(await breakerOf(w)).toMatchObject({ state: 'open', probeAt: w.now() + 5 })
-    w.clock.advance(5000)
+    expect(await breakerOf(w)).toMatchObject({ state: 'open', probeAt: w.now() + 60 })
+    await w.store.breakers.slowDown({ ...pause, untilMs: w.clock.now() + 90_000 })
+    expect(await breakerOf(w)).toMatchObject({ state: 'open', probeAt: w.now() + 90 })
+    w.clock.advance(90_000)
     const probe = only(await headsIn(w))
     expect(probe.probe).toEqual({ failedBefore: 0 })
     // Alive, and busy.

@@ -14,15 +14,15 @@ const keyOf = ({ appId, bot }: BotId): Key => ({ app: appId, bot })
 
 const openClosed = statement<Key & { untilMs: number; nowMs: number }>(
   'breakers.open',
-  `UPDATE bots SET breaker_until_ms = :untilMs, breaker_opened_at_ms = :nowMs, breaker_failed_probes = 0
+  `UPDATE bots SET breaker_until_ms = CASE WHEN breaker_until_ms > :untilMs THEN breaker_until_ms ELSE :untilMs END,
+     breaker_opened_at_ms = :nowMs, breaker_failed_probes = 0
    WHERE app_id = :app AND uid = :bot AND breaker_opened_at_ms IS NULL`,
 )
-/** An open breaker has its own time; the longer of two pauses counts. */
+/** Whether its breaker is open or not, the longest pause counts. */
 const slowDown = statement<Key & { untilMs: number }>(
   'breakers.slow_down',
   `UPDATE bots SET breaker_until_ms = :untilMs
-   WHERE app_id = :app AND uid = :bot AND breaker_opened_at_ms IS NULL
-     AND (breaker_until_ms IS NULL OR breaker_until_ms < :untilMs)`,
+   WHERE app_id = :app AND uid = :bot AND (breaker_until_ms IS NULL OR breaker_until_ms < :untilMs)`,
 )
 /** The probe was answered, by a bot that wants to be left alone. */
 const stayAway = statement<Key & { untilMs: number }>(
