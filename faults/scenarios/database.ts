@@ -5,6 +5,8 @@ import type { Scenario } from '../lib/scenario.ts'
 import { pause } from '../lib/wait.ts'
 
 const DEADLOCK_DETECTED = '40P01'
+/** Of `storage/postgres/migrate.ts`. */
+const MIGRATION_LOCK = 0x636f6e66
 
 const withClient = async (run: Run, work: (client: pg.Client) => Promise<void>): Promise<void> => {
   const client = new pg.Client({ connectionString: run.storage.databaseUrl })
@@ -54,12 +56,15 @@ const databaseCrash: Scenario = {
     }),
 }
 
-/** Somebody who takes rows in another order than the server may meet it in a deadlock, and be the one that PostgreSQL ends. */
-const lockAllLanes = async (client: pg.Client): Promise<void> => {
+/**
+ * In a transaction that is left open. Somebody who takes rows or tables in another order than the server may meet it in a
+ * deadlock, and be the one that PostgreSQL ends.
+ */
+const holding = async (client: pg.Client, statements: string): Promise<void> => {
   for (;;) {
     await client.query('BEGIN')
     try {
-      await client.query('SELECT id FROM lanes FOR UPDATE')
+      await client.query(statements)
       return
     } catch (error) {
       if (!(error instanceof pg.DatabaseError) || error.code !== DEADLOCK_DETECTED) throw error
@@ -78,11 +83,48 @@ const rowsLocked: Scenario = {
     run.chronicle.disturbed(() =>
       withClient(run, async (client) => {
         run.injected('F11 rows of lanes locked')
-        await lockAllLanes(client)
+        await holding(client, 'SELECT id FROM lanes FOR UPDATE')
         await run.writing(200, 1300)
         await client.query('ROLLBACK')
       }),
     ),
 }
 
-export const databases: readonly Scenario[] = [connectionsCut, databaseCrash, rowsLocked]
+/** As a migration of a version to come would be, under the lock of migrations: it changes what the server works with most. */
+const NEWER_SCHEMA = `
+  SELECT pg_advisory_xact_lock(${MIGRATION_LOCK});
+  INSERT INTO schema_migrations (version, name, breaking) SELECT max(version) + 1, 'newer', 0 FROM schema_migrations;
+  ALTER TABLE bots ADD COLUMN newer TEXT;
+  ALTER TABLE messages ADD COLUMN newer BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE lanes ADD COLUMN newer BIGINT NOT NULL DEFAULT 0;
+  ALTER TABLE deliveries ADD COLUMN newer TEXT;
+  ALTER TABLE attempts ADD COLUMN newer TEXT;
+  CREATE INDEX newer_index ON deliveries (created_at_ms);
+  CREATE TABLE newer_table (id BIGINT PRIMARY KEY)`
+
+const newerSchema: Scenario = {
+  name: 'newer-schema',
+  faults: 'F32, F33',
+  what: 'a newer version changes the schema in the middle of work: the server goes on as it is, and starts again on what is newer than itself',
+  engines: ['postgres'],
+  shortLease: true,
+  inject: (run) =>
+    run.chronicle.disturbed(async () => {
+      await withClient(run, async (client) => {
+        run.injected('F33 migration under load')
+        await holding(client, NEWER_SCHEMA)
+        await run.writing(0, 300)
+        await client.query('COMMIT')
+      })
+      await run.writing(100, 300)
+      run.injected('F32 start on a newer schema')
+      if (run.random() < 0.5) await run.kill()
+      else {
+        await run.stop()
+        await run.start()
+      }
+      await run.writing(100, 300)
+    }),
+}
+
+export const databases: readonly Scenario[] = [connectionsCut, databaseCrash, rowsLocked, newerSchema]

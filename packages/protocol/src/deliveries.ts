@@ -163,6 +163,11 @@ export type Breaker = Static<typeof Breaker>
 export const BotStats = Type.Object(
   {
     breaker: Breaker,
+    slowedUntil: Type.Optional(
+      Type.Integer({
+        description: 'It has asked to be left alone until then, unix seconds: of five seconds and more.',
+      }),
+    ),
     parked: Type.Integer({ description: 'Conversations that wait until somebody acts.' }),
     pending: Type.Integer({ description: 'Deliveries that are still to be made.' }),
     oldestPendingAge: Type.Optional(Type.Number({ description: 'Seconds.' })),

@@ -21,6 +21,7 @@ import { makeMarkMessages } from './conversations/mark-messages.ts'
 import { deliveryRoutes } from './deliveries/deliveries.routes.ts'
 import { makeManageDeliveries } from './deliveries/manage-deliveries.ts'
 import { type AddressGuards, makeAddressGuards } from './delivery/guard.ts'
+import { makeOwnAddresses } from './delivery/own-addresses.ts'
 import { makeSender, type Sender } from './delivery/sender.ts'
 import type { Uploads } from './files/announce-uploads.ts'
 import { fileRoutes } from './files/files.routes.ts'
@@ -80,7 +81,7 @@ export interface Kernel {
 }
 
 const guardsOf = (config: Config): AddressGuards =>
-  makeAddressGuards({ allow: config.callbackAllowCidrs, forBots: config.botCidrs })
+  makeAddressGuards({ allow: config.callbackAllowCidrs, forBots: config.botCidrs, own: makeOwnAddresses() })
 
 export const buildSender = (config: Config, { clock, vault }: Kernel): Sender =>
   makeSender({ guards: guardsOf(config), clock, userAgent: `Confab/${VERSION}`, vault })

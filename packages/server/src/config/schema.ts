@@ -199,7 +199,7 @@ export const settings = {
     env: 'CONFAB_CALLBACK_CONCURRENCY',
     type: value.integer(1, 100_000),
     default: 512,
-    doc: 'How many attempts this node has under way at most.',
+    doc: 'How many attempts this node has under way at most. The last eighth is for bots that have few, so that slow ones leave room.',
   }),
   botConcurrency: setting({
     env: 'CONFAB_BOT_CONCURRENCY',

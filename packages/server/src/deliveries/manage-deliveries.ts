@@ -122,9 +122,10 @@ export const makeManageDeliveries = (deps: {
     stats: async (appId, bot) => {
       const nowMs = clock.now()
       const since = { hour: prefixAt(nowMs - HOUR_MS), day: prefixAt(nowMs - 24 * HOUR_MS) }
-      const { oldestMs, ...stats } = await deliveries.stats({ appId, bot, ...since, nowMs })
+      const { oldestMs, slowedUntilMs, ...stats } = await deliveries.stats({ appId, bot, ...since, nowMs })
       return {
         ...stats,
+        ...(slowedUntilMs !== undefined && { slowedUntil: Math.ceil(slowedUntilMs / SECOND_MS) }),
         ...(oldestMs !== undefined && { oldestPendingAge: Math.max(0, nowMs - oldestMs) / SECOND_MS }),
       }
     },

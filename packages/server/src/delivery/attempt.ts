@@ -36,6 +36,8 @@ export interface StoredCallback {
   readonly settings: BotSettings
   /** Its circuit breaker is not closed: only a probe may be sent. */
   readonly isOpen: boolean
+  /** It has asked to be left alone: likewise. */
+  readonly isSlowed: boolean
 }
 
 /** How whoever is called is named where people read it. */
@@ -48,7 +50,8 @@ export const calledOf = (key: Uid): { readonly bot: Uid } | { readonly webhook: 
 export const mayBeCalled = ({ enabled, settings }: StoredCallback): boolean => enabled && settings.receive !== 'pull'
 
 /** Whether the next callback may be sent to it, if that is no probe. */
-export const maySend = (callback: StoredCallback): boolean => mayBeCalled(callback) && !callback.isOpen
+export const maySend = (callback: StoredCallback): boolean =>
+  mayBeCalled(callback) && !callback.isOpen && !callback.isSlowed
 
 /** How the callbacks of one bot are made. */
 export interface CallbackPolicy {
@@ -89,8 +92,8 @@ export interface LaneClaim<C extends StoredCallback = Callback> {
   readonly untilMs: number
   readonly callback: C
   readonly head: Delivery
-  /** The bot's breaker is half open, and this is the one lane to find out with. */
-  readonly probe?: { readonly failedBefore: number }
+  /** The bot's breaker is half open, or a pause that it had asked for is over: this is the one lane to find out with. */
+  readonly probe?: { readonly failedBefore: number; readonly isSlowed?: true }
 }
 
 /** As the store hands it out: what is not set for the bot is still to be filled in. */

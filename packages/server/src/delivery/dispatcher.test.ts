@@ -154,6 +154,25 @@ describe('what is under way at once', () => {
     await expect.poll(() => [rig.dispatcher.lanes, rig.dispatcher.inFlight], POLL).toEqual([0, 0])
   })
 
+  it.each([
+    ['is handed over', 'say'],
+    ['is found', 'leave'],
+  ] as const)('is not filled by slow bots: what comes for another one then and %s goes out', async (_, how) => {
+    const rig = await rigWith({ maxInFlight: 16, maxPerBot: 8 })
+    const slow = ['slow', 'sluggish', 'snail']
+    for (const bot of slow) await rig.bot(bot, () => ({ kind: 'hang' }))
+    const quick = await rig.bot('quick')
+    const many = Array.from({ length: 24 }, (_, n) => `p${n}`)
+    await rig.w.users(...many)
+    for (const to of slow) for (const from of many) await rig.leave({ from, to })
+    rig.dispatcher.start()
+    await expect.poll(() => rig.dispatcher.inFlight, POLL).toBeGreaterThanOrEqual(14)
+    await pause(50)
+    expect([rig.dispatcher.inFlight, rig.dispatcher.lanes]).toEqual([14, expect.toSatisfy((lanes) => lanes < 32)])
+    for (const from of PEOPLE) await rig[how]({ from, to: 'quick', text: from })
+    expect(textsOf(await quick.waitFor(PEOPLE.length, WAIT_MS)).sort()).toEqual(PEOPLE)
+  })
+
   it('decides whether idle lanes are claimed at once', async () => {
     const rig = await rigWith({ maxInFlight: 1, maxPerBot: 1, leaseMs: 7000 })
     await rig.bot('bot', () => ({ kind: 'hang' }))

@@ -41,6 +41,7 @@ import { Look } from './look.ts'
 import { type DispatcherMetrics, reportAttempt } from './report.ts'
 import type { Sender } from './sender.ts'
 import { settle } from './settle.ts'
+import { type Room, shareOf } from './share.ts'
 
 /** A lease outlives two renewals that fail. */
 const RENEWALS_PER_LEASE = 3
@@ -123,7 +124,7 @@ export class Dispatcher implements Handover {
 
   claimer(): Claimer | undefined {
     if (this.#state !== 'running' || this.#roomForLanes() <= 0) return undefined
-    return this.#claimer(this.#queue.full(LANES_PER_SLOT))
+    return this.#claimer(this.#queue.full(LANES_PER_SLOT, this.#room()))
   }
 
   accept(claims: readonly StoredClaim[], waiting: number): void {
@@ -174,8 +175,13 @@ export class Dispatcher implements Handover {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
+  #room(): Room {
+    const of = this.#deps.maxInFlight * LANES_PER_SLOT
+    return { of, free: of - this.#queue.size }
+  }
+
   #roomForLanes(): number {
-    return this.#deps.maxInFlight * LANES_PER_SLOT - this.#queue.size
+    return this.#room().free
   }
 
   #claimer(busy: Record<string, number>): Claimer {
@@ -188,6 +194,7 @@ export class Dispatcher implements Handover {
       busy,
       perBot: defaults.maxConcurrency * LANES_PER_SLOT,
       perSlot: LANES_PER_SLOT,
+      room: this.#room(),
     }
   }
 
@@ -217,7 +224,8 @@ export class Dispatcher implements Handover {
     if (this.#queue.holds(head.laneId)) return true
     const bot = botKey(callback)
     const most = callback.maxConcurrency * LANES_PER_SLOT
-    return this.#roomForLanes() > 0 && this.#queue.lanesOf(bot) < most && !this.#health.isPaused(bot)
+    const has = this.#queue.lanesOf(bot)
+    return has < most && shareOf(this.#room(), has) > 0 && !this.#health.isPaused(bot)
   }
 
   #giveBackSoon(claims: readonly StoredClaim[]): void {
@@ -260,6 +268,8 @@ export class Dispatcher implements Handover {
       const { probe, pauseMs } = await this.#health.note(claim, attempt)
       if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
       const recorded = await this.#record(lane, attempt, probe)
+      // What has waited for it is due.
+      if (probe?.kind === 'passed') this.#lookWithin(0)
       // Put on record under the fresh lease: that is done with. Another one is of what was sent since.
       if (recorded?.fenced === false && lane.renewed?.leaseId === lane.claim.leaseId) lane.renewed = undefined
       next = recorded?.next
@@ -398,7 +408,8 @@ export class Dispatcher implements Handover {
     })
     this.#take(found.claims)
     const isFull = found.claims.length >= limit
-    this.#behind = found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.full(LANES_PER_SLOT)))
+    this.#behind =
+      found.hasMore && isFull ? 'node' : new Set(Object.keys(this.#queue.full(LANES_PER_SLOT, this.#room())))
     if (found.claims.length > 0 && found.hasMore && this.#roomForLanes() > 0) return BEHIND_MS
     return found.nextDueMs === undefined ? POLL_EVERY_MS : found.nextDueMs - this.#clock.now()
   }

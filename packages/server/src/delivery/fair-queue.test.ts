@@ -57,6 +57,22 @@ describe('turns', () => {
     expect(idOf(queue.next())).toBe(3)
   })
 
+  it('of the last places of the node go to bots that have little of it, before their time if need be', () => {
+    const queue = new FairQueue({ maxInFlight: 16 })
+    for (let lane = 1; lane <= 20; lane++) queue.add(claimOf('slow', lane, 'first', 100))
+    const slow = Array.from({ length: 14 }, () => mustNext(queue))
+    expect([queue.next(), queue.inFlight]).toEqual([undefined, 14])
+    for (const lane of [100, 101]) queue.add(claimOf('quick', lane))
+    const quick = mustNext(queue)
+    expect([idOf(quick), queue.next()]).toEqual([100, undefined])
+    queue.settle(quick, undefined)
+    expect(idOf(mustNext(queue))).toBe(101)
+    expect(queue.next()).toBeUndefined()
+    // It has kept its turn.
+    for (const lane of slow.slice(0, 2)) queue.settle(lane, undefined)
+    expect([idOf(queue.next()), idOf(queue.next())]).toEqual([15, undefined])
+  })
+
   it('are not won by a lane that was let go', () => {
     const queue = new FairQueue({ maxInFlight: 10 })
     for (const lane of [1, 2, 3]) queue.add(claimOf('bot', lane))
@@ -125,12 +141,15 @@ describe('the books', () => {
     for (const lane of [1, 2, 3]) queue.add(claimOf('a', lane))
     queue.add(claimOf('b', 4))
     expect(queue.busy()).toEqual({ 'app/a': 3, 'app/b': 1 })
+    const room = { of: 100, free: 96 }
     // Each may have ten attempts under way: one lane for ten of them is full, three for ten, and one for each is not.
-    expect([0.1, 0.3, 1].map((perSlot) => queue.full(perSlot))).toEqual([
+    expect([0.1, 0.3, 1].map((perSlot) => queue.full(perSlot, room))).toEqual([
       { 'app/a': 3, 'app/b': 1 },
       { 'app/a': 3 },
       {},
     ])
+    // Of the last places of the node the bot that has more gets none.
+    expect(queue.full(1, { of: 100, free: 12 })).toEqual({ 'app/a': 3 })
     expect(['app/a', 'app/b', 'app/c'].map((key) => queue.lanesOf(key))).toEqual([3, 1, 0])
     expect(botKey(claimOf('a', 1).callback)).toBe('app/a')
     const lane = mustNext(queue)

@@ -1,9 +1,11 @@
 /**
  * Lanes that this node has claimed, and whose turn it is. Bots take turns, whatever each has waiting; the lanes of
- * one bot take turns among themselves; no bot has more attempts under way than it may, nor has the node.
+ * one bot take turns among themselves; no bot has more attempts under way than it may, nor has the node; and none takes
+ * the last places of the node for more than a few.
  */
 import type { AppId, Uid } from '@confab/protocol'
 import type { Delivery, LaneClaim } from './attempt.ts'
+import { type Room, shareOf } from './share.ts'
 
 export interface ClaimedLane {
   claim: LaneClaim
@@ -70,10 +72,12 @@ export class FairQueue {
     return Object.fromEntries([...this.#bots].map(([key, { lanes }]) => [key, lanes]))
   }
 
-  /** As `busy`, of the bots that have `perSlot` lanes or more for each attempt that they may have under way. */
-  full(perSlot: number): Record<string, number> {
+  /** As `busy`, of the bots that have `perSlot` lanes or more for each attempt that they may have under way, or their share of the room. */
+  full(perSlot: number, room: Room): Record<string, number> {
     const full: Record<string, number> = {}
-    for (const [key, { lanes, most }] of this.#bots) if (lanes >= most * perSlot) full[key] = lanes
+    for (const [key, { lanes, most }] of this.#bots) {
+      if (lanes >= most * perSlot || shareOf(room, lanes) === 0) full[key] = lanes
+    }
     return full
   }
 
@@ -101,10 +105,17 @@ export class FairQueue {
 
   /** The next lane whose head may be attempted now; it is busy from here on. */
   next(): ClaimedLane | undefined {
-    while (this.#inFlight < this.#maxInFlight) {
-      const share = this.#turns.shift()
-      const lane = share?.ready[0]
+    const room = { of: this.#maxInFlight, free: this.#maxInFlight - this.#inFlight }
+    for (let at = 0; room.free > 0; ) {
+      const share = this.#turns[at]
       if (share === undefined) return undefined
+      // It keeps its turn, and lets those behind it go first.
+      if (shareOf(room, share.inFlight) === 0) {
+        at++
+        continue
+      }
+      this.#turns.splice(at, 1)
+      const lane = share.ready[0]
       if (lane === undefined) continue
       if (share.inFlight >= this.#limitOf(share.key, lane.claim.callback.maxConcurrency)) continue
       share.ready.shift()

@@ -92,6 +92,14 @@ describe('address guard', () => {
     '0177.0.0.1',
     ' 8.8.8.8',
     '8.8.8.8/32',
+    // Digits of another script, and what stands for a dot.
+    '１２７.0.0.1',
+    '127。0。0。1',
+    '127.0.0.1.',
+    '127.0.0.1\r\nhost: x',
+    '127.0.0.1%0d%0a',
+    '[::1]',
+    '127.0.0.1.nip.io',
     'localhost',
     '',
   ])('refuses %j', (address) => {
@@ -122,6 +130,23 @@ describe('address guard', () => {
         expect(makeAddressGuard({ allow: [cidr] }).check(address)).toEqual({ allowed: true })
       }),
     )
+  })
+
+  it('refuses the addresses that this machine has at the time, in whatever form, unless they are allowed', () => {
+    let own = ['127.0.0.1', '8.8.8.8', '2606:4700:0:0:0:0:0:1', 'fe80::1']
+    const here = makeAddressGuard({ allow: ['9.9.9.0/24'], own: () => own })
+    const verdicts = (...addresses: string[]): boolean[] => addresses.map((address) => here.check(address).allowed)
+    expect(verdicts('8.8.8.8', '::ffff:8.8.8.8', '2606:4700::1')).toEqual([false, false, false])
+    expect(here.check('8.8.8.8')).toEqual({ allowed: false, reason: 'this machine' })
+    expect(verdicts('8.8.8.9', '2606:4700::2')).toEqual([true, true])
+    own = ['9.9.9.9']
+    expect(verdicts('8.8.8.8', '9.9.9.9')).toEqual([true, true])
+    const guards = makeAddressGuards({ allow: [], forBots: ['8.8.0.0/16'], own: () => ['8.8.8.8', '9.9.9.9'] })
+    expect([guards.of([]), guards.of(['8.8.8.8/32'])].map((guard) => guard.check('8.8.8.8').allowed)).toEqual([
+      false,
+      true,
+    ])
+    expect(guards.of(['8.8.8.8/32']).check('9.9.9.9').allowed).toBe(false)
   })
 
   it('allows no more than what was allowed', () => {

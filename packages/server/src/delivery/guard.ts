@@ -1,7 +1,9 @@
 /**
  * Which addresses a callback may be sent to. Callback URLs are user input, so the default is the union of what the
- * IANA registers list as not globally reachable and every IPv6 form that smuggles an IPv4 address. Pure: whoever dials
- * asks for each address dialled, because a name that was harmless when it was saved may resolve to anything later.
+ * IANA registers list as not globally reachable, every IPv6 form that smuggles an IPv4 address, and the addresses of
+ * this machine, whatever they are: what listens there may be kept from the world by a firewall that does not stand
+ * between us and it. Pure: whoever dials asks for each address dialled, because a name that was harmless when it was saved
+ * may resolve to anything later.
  */
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
@@ -103,8 +105,23 @@ const parseAddress = (text: string): Address | undefined => {
 const allowed: Verdict = { allowed: true }
 const refused = (reason: string): Verdict => ({ allowed: false, reason })
 
+/** Addresses of this machine, in any form. */
+export type OwnAddresses = () => readonly string[]
+
+const nothingOwn: OwnAddresses = () => []
+
 /** `allow` wins over the block list. @throws Error if an entry is not a CIDR. */
-export const makeAddressGuard = ({ allow }: { allow: readonly string[] }): AddressGuard => {
+export const makeAddressGuard = ({
+  allow,
+  own = nothingOwn,
+}: {
+  allow: readonly string[]
+  own?: OwnAddresses
+}): AddressGuard => {
+  const isOwn = (address: Address): boolean => {
+    const text = address.toNormalizedString()
+    return own().some((each) => parseAddress(each)?.toNormalizedString() === text)
+  }
   const allowList = allow.map(parseCidr)
   const blockList = blockedRanges.map(([text, name]) => ({ cidr: parseCidr(text), reason: `${name} (${text})` }))
   return {
@@ -115,7 +132,8 @@ export const makeAddressGuard = ({ allow }: { allow: readonly string[] }): Addre
       if (allowList.some((cidr) => contains(cidr, address))) return allowed
       if (zone.length > 0) return refused('address with a zone')
       const hit = blockList.find(({ cidr }) => contains(cidr, address))
-      return hit === undefined ? allowed : refused(hit.reason)
+      if (hit !== undefined) return refused(hit.reason)
+      return isOwn(address) ? refused('this machine') : allowed
     },
   }
 }
@@ -132,15 +150,19 @@ export interface AddressGuards {
  * @param options `allow`: ranges for all; `forBots`: what single bots may be given beside them
  * @throws Error if an entry is not a CIDR
  */
-export const makeAddressGuards = (options: { allow: readonly string[]; forBots: readonly string[] }): AddressGuards => {
-  const { allow } = options
+export const makeAddressGuards = (options: {
+  allow: readonly string[]
+  forBots: readonly string[]
+  own?: OwnAddresses
+}): AddressGuards => {
+  const { allow, own = nothingOwn } = options
   const givable = [...allow, ...options.forBots].map(parseCidr)
   const isGivable = ({ base, bits }: Cidr): boolean =>
     givable.some((range) => range.bits <= bits && contains(range, base))
-  const shared = makeAddressGuard({ allow })
+  const shared = makeAddressGuard({ allow, own })
   const guardOf = remembering((cidrs) => {
-    const own = cidrs.split(',').filter((cidr) => isGivable(parseCidr(cidr)))
-    return makeAddressGuard({ allow: [...allow, ...own] })
+    const given = cidrs.split(',').filter((cidr) => isGivable(parseCidr(cidr)))
+    return makeAddressGuard({ allow: [...allow, ...given], own })
   })
   return {
     of: (cidrs) => (cidrs.length === 0 ? shared : guardOf(cidrs.join(','))),

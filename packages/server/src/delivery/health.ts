@@ -29,6 +29,9 @@ export interface HealthChange {
   readonly probe?: ProbeResult
 }
 
+/** A pause that is shorter is over before another node, or the next start, would have known of it. */
+const STORED_FROM_MS = 5000
+
 const idOf = ({ appId, bot }: Callback): BotId => ({ appId, bot })
 const nameOf = ({ appId, bot }: Callback) => ({ appId, ...calledOf(bot) })
 
@@ -60,24 +63,47 @@ export class BotHealth {
   }
 
   /** @throws what the store throws: then nothing is known of it but here */
-  async note(claim: LaneClaim, attempt: Attempt): Promise<HealthChange> {
-    if (claim.probe !== undefined) return this.#judgeProbe(claim.callback, claim.probe.failedBefore, attempt)
-    const { callback } = claim
+  async note({ callback, probe }: LaneClaim, attempt: Attempt): Promise<HealthChange> {
+    if (probe !== undefined && probe.isSlowed !== true) return this.#judgeProbe(callback, probe.failedBefore, attempt)
     const bot = botKey(callback)
-    const askedMs = this.#pace.note(bot, attempt)
+    const askedMs = this.#noteAsked(callback, attempt)
+    if (this.#breaker.note(bot, attempt, callback.breaker)) return { pauseMs: await this.#open(callback, askedMs) }
+    if (probe !== undefined) return this.#afterPause(callback, attempt, askedMs)
+    if (askedMs === undefined) return {}
+    if (askedMs >= STORED_FROM_MS) {
+      await this.#deps.store.breakers.slowDown({ ...idOf(callback), untilMs: this.#deps.clock.now() + askedMs })
+    }
+    return { pauseMs: askedMs }
+  }
+
+  /** For how long the bot wants to be left alone, if that is news. */
+  #noteAsked(callback: Callback, attempt: Attempt): number | undefined {
+    const askedMs = this.#pace.note(botKey(callback), attempt)
     if (askedMs !== undefined) {
       this.#deps.log.info({ ...nameOf(callback), status: attempt.status, ms: askedMs }, 'bot.slowed')
     }
-    const openMs = this.#breaker.note(bot, attempt, callback.breaker) ? await this.#open(callback) : undefined
-    const pauseMs = openMs ?? askedMs
-    return pauseMs === undefined ? {} : { pauseMs }
+    return askedMs
   }
 
-  async #open(callback: Callback): Promise<number> {
+  /** Nobody probes during a pause: there is one since, asked for in the answer to what was under way. */
+  #askedMeanwhileMs(callback: Callback): number | undefined {
+    return this.#pace.leftMs(botKey(callback))
+  }
+
+  /** The first attempt after a pause that is in the store: whatever else came of it, the pause is over. */
+  #afterPause(callback: Callback, attempt: Attempt, askedMs: number | undefined): HealthChange {
+    const pauseMs = attempt.outcome.kind === 'ours' ? OUR_FAULT_DELAY_MS : (askedMs ?? this.#askedMeanwhileMs(callback))
+    if (pauseMs === undefined) return { probe: { kind: 'passed' } }
+    this.#pace.pause(botKey(callback), pauseMs)
+    return { pauseMs, probe: { kind: 'slowed', untilMs: this.#deps.clock.now() + pauseMs } }
+  }
+
+  /** @param leastMs what it has asked for */
+  async #open(callback: Callback, leastMs = 0): Promise<number> {
     const { store, clock, random, log, metrics } = this.#deps
     const bot = botKey(callback)
     const nowMs = clock.now()
-    const openMs = openForMs(callback.breaker, 0, random)
+    const openMs = Math.max(openForMs(callback.breaker, 0, random), leastMs)
     this.#breaker.forget(bot)
     this.#pace.pause(bot, openMs)
     if (await store.breakers.open({ ...idOf(callback), untilMs: nowMs + openMs, nowMs })) {
@@ -92,13 +118,20 @@ export class BotHealth {
     const bot = botKey(callback)
     const verdict = verdictOf(attempt)
     if (verdict === 'passed') {
-      this.forget(bot)
+      // It is alive, and may want to be left alone all the same.
+      const meanwhileMs = this.#askedMeanwhileMs(callback)
+      if (meanwhileMs === undefined) this.forget(bot)
+      else this.#breaker.forget(bot)
       log.info(nameOf(callback), 'bot.breaker_closed')
-      return { probe: { kind: 'passed' } }
+      const askedMs = this.#noteAsked(callback, attempt) ?? meanwhileMs
+      return askedMs === undefined
+        ? { probe: { kind: 'passed' } }
+        : { pauseMs: askedMs, probe: { kind: 'slowed', untilMs: clock.now() + askedMs } }
     }
     const isOurs = verdict === 'ours'
     const failedProbes = failedBefore + (isOurs ? 0 : 1)
-    const pauseMs = isOurs ? OUR_FAULT_DELAY_MS : openForMs(callback.breaker, failedProbes, random)
+    const askedMs = this.#noteAsked(callback, attempt) ?? this.#askedMeanwhileMs(callback) ?? 0
+    const pauseMs = isOurs ? OUR_FAULT_DELAY_MS : Math.max(openForMs(callback.breaker, failedProbes, random), askedMs)
     this.#pace.pause(bot, pauseMs)
     log.info({ ...nameOf(callback), failedProbes, ms: pauseMs }, 'bot.breaker_stays_open')
     return { pauseMs, probe: { kind: 'failed', untilMs: clock.now() + pauseMs, isOurs } }

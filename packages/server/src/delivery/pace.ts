@@ -1,8 +1,10 @@
 /**
- * Bots that are to be left alone for a while, because they have asked for it or their circuit breaker is open. A 429 or 503 is about the bot, not about the conversation that was told so: all its lanes
- * wait, and after that one attempt at a time goes out until one succeeds.
+ * Bots that are to be left alone for a while, because they have asked for it or their circuit breaker is open. A 429 or 503
+ * is about the bot, not about the conversation that was told so: all its lanes wait, and after that one attempt at a time
+ * goes out until one succeeds.
  *
- * Owned by the dispatcher of one node; every node learns by itself. Holds the bots that are slowed down, and no other.
+ * Owned by the dispatcher of one node. Short pauses every node learns of by itself; longer ones are in the store too (`health.ts`).
+ * Holds the bots that are slowed down, and no other.
  */
 import type { Attempt } from './attempt.ts'
 
@@ -59,7 +61,13 @@ export class Pace {
   }
 
   isPaused(bot: string): boolean {
-    return (this.#slowed.get(bot)?.untilMs ?? 0) > this.#now()
+    return this.leftMs(bot) !== undefined
+  }
+
+  /** How many milliseconds it is still to be left alone, if it is. */
+  leftMs(bot: string): number | undefined {
+    const leftMs = (this.#slowed.get(bot)?.untilMs ?? 0) - this.#now()
+    return leftMs > 0 ? leftMs : undefined
   }
 
   paused(): string[] {

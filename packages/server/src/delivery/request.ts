@@ -27,10 +27,34 @@ interface Credentials {
 const basicToken = ({ username, password }: Credentials): string =>
   Buffer.from(`${username}:${password}`).toString('base64')
 
-/** A receiver may repeat what it was sent: what is kept of its answer must not tell it to whoever reads attempts. */
-export const withoutSecrets = (text: string, { secrets, credentials }: OpenedCallback): string => {
-  const hidden = [...secrets, ...(credentials === undefined ? [] : [basicToken(credentials), credentials.password])]
-  return hidden.filter((secret) => secret !== '').reduce((kept, secret) => kept.replaceAll(secret, '[hidden]'), text)
+/** As it stands in JSON. */
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+/** So much of a secret tells of it. */
+const TELLING = 4
+
+/** Of a secret that the end of the text cuts off: where it begins. */
+const cutOff = (text: string, secret: string): number | undefined => {
+  for (let length = Math.min(secret.length - 1, text.length); length >= TELLING; length--)
+    if (text.endsWith(secret.slice(0, length))) return text.length - length
+  return undefined
+}
+
+/**
+ * A receiver may repeat what it was sent: what is kept of its answer must not tell it to whoever reads attempts.
+ *
+ * @param options `isCut`: there was more of it, and what it ends with may be the beginning of a secret
+ */
+export const withoutSecrets = (
+  text: string,
+  { secrets, credentials }: OpenedCallback,
+  { isCut }: { readonly isCut: boolean },
+): string => {
+  const told = [...secrets, ...(credentials === undefined ? [] : [basicToken(credentials), credentials.password])]
+  const hidden = [...new Set(told.flatMap((secret) => [secret, inJson(secret)]))].filter((secret) => secret !== '')
+  const kept = hidden.reduce((left, secret) => left.replaceAll(secret, '[hidden]'), text)
+  const ends = isCut ? hidden.flatMap((secret) => cutOff(kept, secret) ?? []) : []
+  return ends.length === 0 ? kept : `${kept.slice(0, Math.min(...ends))}[hidden]`
 }
 
 export interface AttemptHead {

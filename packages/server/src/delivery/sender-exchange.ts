@@ -10,7 +10,7 @@ import { StreamedAnswer } from './streamed-answer.ts'
 /** No more of an answer is read. */
 const MAX_ANSWER_BYTES = 64 * 1024
 /** No more of it is put on record. */
-const MAX_RESPONSE_BYTES = 2 * 1024
+export const MAX_RESPONSE_BYTES = 2 * 1024
 
 export interface ExchangeOptions {
   readonly number: number

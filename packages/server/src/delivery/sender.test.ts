@@ -13,6 +13,7 @@ import {
   type CallbackReceiverOptions,
   startCallbackReceiver,
 } from '../testing/callback-receiver.ts'
+import { selfSigned } from '../tls/self-signed.ts'
 import type { Attempt, Delivery } from './attempt.ts'
 import type { Resolve } from './connector.ts'
 import { type AddressGuard, makeAddressGuard } from './guard.ts'
@@ -54,6 +55,7 @@ const callbackTo = (url: string, more: Partial<SendableCallback> = {}): Sendable
   timeoutMs: 5000,
   settings: {},
   isOpen: false,
+  isSlowed: false,
   ...more,
 })
 
@@ -95,6 +97,20 @@ it('keeps of an answer nothing that the receiver was trusted with', async () => 
     { credentials: { username: 'ann', password: 'open sesame' }, secrets: [secret] },
   )
   expect(attempt.response).toBe('Basic [hidden] is wrong: ann, [hidden], [hidden], [hidden]')
+})
+
+it('keeps nothing of it in JSON either, nor what the end of the record cuts off', async () => {
+  const credentials = { username: 'ann', password: 'say "friend" \\ and enter' }
+  const quoted = await attemptAt(() => ({ status: 401, body: JSON.stringify({ got: credentials.password }) }), {
+    credentials,
+  })
+  expect(quoted.response).toBe('{"got":"[hidden]"}')
+  const filler = 'x'.repeat(2048 - 12)
+  const cut = await attemptAt(() => ({ status: 401, body: `${filler}${credentials.password}` }), { credentials })
+  expect(cut.response).toBe(`${filler}[hidden]`)
+  // Of one that is whole nothing is taken away that a secret begins with.
+  const whole = await attemptAt(() => ({ status: 401, body: 'what do you say' }), { credentials })
+  expect(whole.response).toBe('what do you say')
 })
 
 describe('request', () => {
@@ -247,6 +263,20 @@ describe('answer', () => {
     expect(attempt.error).toMatch(/answer/)
   })
 
+  it('that is shorter than it says, and ends, is no answer; of one that is longer as much counts as it says', async () => {
+    const short = await attemptAt(() => ({
+      kind: 'raw',
+      bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nok',
+      close: true,
+    }))
+    expect(short).toMatchObject({ status: 200, outcome: { kind: 'retry', reason: 'reset' }, response: 'ok' })
+    const long = await attemptAt(() => ({
+      kind: 'raw',
+      bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok and more',
+    }))
+    expect(long).toMatchObject({ status: 200, outcome: { kind: 'delivered' }, response: 'ok' })
+  })
+
   it('after early hints is the final one', async () => {
     const bytes = `${'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n'.repeat(3)}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`
     expect(await attemptAt(() => ({ kind: 'raw', bytes }))).toMatchObject({ status: 200, response: 'ok' })
@@ -268,7 +298,7 @@ describe('deadline', () => {
     expect(attempt).toMatchObject({ status, outcome: { kind: 'retry', reason: 'timeout' } })
     expect(attempt.error).toBe('no complete answer in 300 ms')
     expect(ms).toBeGreaterThan(timeoutMs - 5)
-    expect(ms).toBeLessThan(timeoutMs + 500)
+    expect(ms).toBeLessThan(timeoutMs + 1500)
     expect(attempt.phases.total).toBeGreaterThan(timeoutMs - 5)
     await until(() => receiver.open === 0)
   })
@@ -279,7 +309,7 @@ describe('deadline', () => {
     )
     expect(attempt).toMatchObject({ outcome: { kind: 'retry', reason: 'timeout' }, address: undefined })
     expect(attempt.phases).toEqual({ total: expect.any(Number) })
-    expect(ms).toBeLessThan(timeoutMs + 500)
+    expect(ms).toBeLessThan(timeoutMs + 1500)
   })
 
   it('covers the TLS handshake', async () => {
@@ -288,7 +318,7 @@ describe('deadline', () => {
     const [attempt, ms] = await timed(senderWith().send(callbackTo(url, { timeoutMs }), delivery()))
     expect(attempt).toMatchObject({ outcome: { kind: 'retry', reason: 'timeout' }, address: '127.0.0.1' })
     expect(attempt.phases).toEqual({ connect: expect.any(Number), total: expect.any(Number) })
-    expect(ms).toBeLessThan(timeoutMs + 500)
+    expect(ms).toBeLessThan(timeoutMs + 1500)
     await until(() => silent.open() === 0)
   })
 
@@ -384,6 +414,24 @@ describe('connections', () => {
     expect(receiver.connections).toBe(3)
   })
 
+  it('are made over IPv6 where a name has nothing else', async () => {
+    const receiver = await receiverWith({ host: '::1' })
+    const sender = senderWith({ resolve: (_, callback) => callback(null, [{ address: '::1', family: 6 }]) })
+    const attempt = await sender.send(callbackTo(`http://six.example:${receiver.port}/`), delivery())
+    expect(attempt).toMatchObject({ outcome: { kind: 'delivered' }, address: '::1' })
+  })
+
+  it('are made over IPv4 where the address of a name in IPv6 refuses', async () => {
+    const receiver = await receiverWith()
+    const addresses = [
+      { address: '::1', family: 6 },
+      { address: '127.0.0.1', family: 4 },
+    ]
+    const sender = senderWith({ resolve: (_, callback) => callback(null, addresses) })
+    const attempt = await sender.send(callbackTo(`http://both.example:${receiver.port}/`), delivery())
+    expect(attempt).toMatchObject({ outcome: { kind: 'delivered' }, address: '127.0.0.1' })
+  })
+
   it('with a name have a lookup phase, and share a lookup under way', async () => {
     const receiver = await receiverWith()
     const asked: string[] = []
@@ -395,9 +443,11 @@ describe('connections', () => {
     const callback = callbackTo(`http://bot.example:${receiver.port}/`)
     const attempts = await Promise.all(Array.from({ length: 5 }, () => sender.send(callback, delivery())))
     expect(asked).toEqual(['bot.example'])
+    expect(attempts[0]?.phases.dns).toBeGreaterThan(45)
     for (const { phases, outcome } of attempts) {
       expect(outcome.kind).toBe('delivered')
-      expect(phases.dns).toBeGreaterThan(45)
+      // Whoever came to it later had less of it to wait for.
+      expect(phases.dns).toBeGreaterThan(0)
       expect(phases.connect).toBeGreaterThanOrEqual(phases.dns ?? Number.NaN)
       expect(phases.firstByte).toBeGreaterThanOrEqual(phases.connect ?? Number.NaN)
       expect(phases.total).toBeGreaterThanOrEqual(phases.firstByte ?? Number.NaN)
@@ -446,6 +496,17 @@ describe('forbidden addresses', () => {
     '0.0.0.0',
     '0',
     '[::127.0.0.1]',
+    '0x7f000001',
+    '0177.1',
+    '127.0.1',
+    '%31%32%37.0.0.1',
+    '１２７.0.0.1',
+    '①②⑦.0.0.1',
+    '127。0。0。1',
+    '[::ffff:0:127.0.0.1]',
+    '[64:ff9b::7f00:1]',
+    '[2002:7f00:1::]',
+    '[2001:0:7f00:1::]',
   ])('%s is not dialled', async (host) => {
     const four = await listen()
     for (const scheme of ['http', 'https']) {
@@ -459,6 +520,41 @@ describe('forbidden addresses', () => {
       expect(attempt.error).toContain(` ${attempt.address} `)
     }
     expect(four.connections()).toBe(0)
+  })
+
+  it.each([
+    ['a zone', 'http://[fe80::1%25eth0]/', 'is not a URL'],
+    ['a zone of a mapped address', 'http://[::ffff:127.0.0.1%25lo]/', 'is not a URL'],
+    ['a name in place of the user', 'http://bot.example@127.0.0.1/', 'user name or password'],
+    ['an address in place of the user', 'http://127.0.0.1@bot.example/', 'user name or password'],
+    ['a line end in the host', 'http://bot.example%0d%0ahost:127.0.0.1/', 'is not a URL'],
+    ['a number too large', 'http://127.0.0.1.256/', 'is not a URL'],
+    ['an octal that is none', 'http://0189.0.0.1/', 'is not a URL'],
+  ])('are not hidden by %s: it is no callback URL', async (_, url, why) => {
+    const sender = senderWith({ resolve: () => expect.unreachable('nothing is to be looked up') })
+    const attempt = await sender.send(callbackTo(url), delivery())
+    expect(attempt).toMatchObject({ outcome: { kind: 'retry', reason: 'url' }, error: expect.stringContaining(why) })
+  })
+
+  it('are not dialled by a public name that leads to them', async () => {
+    const inner = await listen()
+    const asked: string[] = []
+    const resolve: Resolve = (hostname, callback) => {
+      asked.push(hostname)
+      callback(null, [{ address: '127.0.0.1', family: 4 }])
+    }
+    const sender = senderWith({ guards: { of: () => strict }, resolve })
+    const attempt = await sender.send(callbackTo(`http://127.0.0.1.nip.io:${inner.port}/`), delivery())
+    expect([attempt.outcome, asked]).toEqual([{ kind: 'refused' }, ['127.0.0.1.nip.io']])
+    expect(attempt.error).toBe('address 127.0.0.1 is not allowed: loopback (127.0.0.0/8)')
+    expect(inner.connections()).toBe(0)
+  })
+
+  it('cannot be asked for by line ends in a path', async () => {
+    const receiver = await receiverWith()
+    await senderWith().send(callbackTo(`${receiver.url}/%0d%0ahost:%20inner%0d%0a\r\nx: y?a=%0d%0ab`), delivery())
+    expect(receiver.received[0]?.path).toBe('/callback/%0d%0ahost:%20inner%0d%0ax:%20y?a=%0d%0ab')
+    expect(receiver.received[0]?.headers.host).toBe(`127.0.0.1:${receiver.port}`)
   })
 
   it('are not dialled by a name with a dot at its end, whether or not the system knows it', async () => {
@@ -559,6 +655,20 @@ describe('TLS', () => {
     expect(receiver.received).toHaveLength(0)
   })
 
+  it.each([
+    ['has expired', -2, -1, 'the certificate has expired'],
+    ['is not valid yet', 1, 2, 'CERT_NOT_YET_VALID'],
+  ])('refuses a certificate that %s, though it is trusted', async (_, fromDays, untilDays, why) => {
+    const at = (days: number): number => Date.now() + days * 86_400_000
+    const hosts = ['bot.example']
+    const own = selfSigned({ name: 'bot', hosts, notBeforeMs: at(fromDays), notAfterMs: at(untilDays) })
+    const receiver = await receiverWith({ tls: own })
+    const sender = senderWith({ resolve, ca: own.cert })
+    const attempt = await sender.send(callbackTo(`https://bot.example:${receiver.port}/`), delivery())
+    expect(attempt).toMatchObject({ outcome: { kind: 'retry', reason: 'tls' }, error: `TLS failed: ${why}` })
+    expect(receiver.received).toHaveLength(0)
+  })
+
   it('delivers where the certificate is trusted, with every phase in its order, and keeps the connection', async () => {
     const receiver = await receiverWith({ tls })
     const sender = senderWith({ resolve, ca: tls.cert })
@@ -615,7 +725,7 @@ describe('close', () => {
     await receiver.waitFor(2, 2000)
     const graceful = sender.close()
     const [, ms] = await timed(Promise.all([sender.close({ abort: true }), graceful]))
-    expect(ms).toBeLessThan(500)
+    expect(ms).toBeLessThan(2000)
     for (const attempt of await attempts) {
       expect(attempt).toMatchObject({ outcome: { kind: 'ours', reason: 'stopped' }, error: 'server stopping' })
     }

@@ -14,8 +14,9 @@ import { attributeLookups, makeConnector, type Resolve, shareLookups, systemReso
 import type { AddressGuards } from './guard.ts'
 import { readTarget, requestHeaders, withoutSecrets } from './request.ts'
 import { ConnectionPool } from './sender-connection.ts'
-import { Exchange } from './sender-exchange.ts'
+import { Exchange, MAX_RESPONSE_BYTES } from './sender-exchange.ts'
 import { type Judgement, ours, retry } from './sender-outcome.ts'
+import { limitLookups } from './slow-lookups.ts'
 
 export interface SenderOptions {
   readonly guards: Pick<AddressGuards, 'of'>
@@ -82,7 +83,7 @@ const openOrProblem = (
 
 const makePool = (options: SenderOptions): ConnectionPool => {
   const { guards, ca, maxIdlePerOrigin, maxIdle } = options
-  const resolve = shareLookups(attributeLookups(options.resolve ?? systemResolve))
+  const resolve = shareLookups(limitLookups(attributeLookups(options.resolve ?? systemResolve)))
   return new ConnectionPool({
     connectTo: ({ allowCidrs }) => makeConnector({ guard: guards.of(allowCidrs), resolve, ca }),
     maxIdlePerOrigin: maxIdlePerOrigin ?? DEFAULT_MAX_IDLE_PER_ORIGIN,
@@ -119,7 +120,10 @@ export const makeSender = (options: SenderOptions): Sender => {
     const attempt = await exchange.done
     underWay.delete(exchange)
     const { response } = attempt
-    return !response ? attempt : { ...attempt, response: withoutSecrets(response, opened) }
+    if (!response) return attempt
+    // Of a character that was cut no more than three bytes are missing.
+    const isCut = Buffer.byteLength(response) > MAX_RESPONSE_BYTES - 4
+    return { ...attempt, response: withoutSecrets(response, opened, { isCut }) }
   }
 
   const close = async ({ abort = false }: { readonly abort?: boolean } = {}): Promise<void> => {

@@ -20,6 +20,7 @@ const stored = (settings: BotSettings): StoredCallback => ({
   secrets: ['secret'],
   settings,
   isOpen: false,
+  isSlowed: false,
 })
 const settled = (settings: BotSettings) => settle(stored(settings), defaults)
 const asServer = { ...stored({}), ...defaults }

@@ -247,6 +247,7 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
       busy: {},
       perBot: 1000,
       perSlot: 2,
+      room: { of: 100_000, free: 100_000 },
       ...settings,
     }),
     dispose: async () => {

@@ -37,8 +37,8 @@ export type Behaviour =
   | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
   /** Says 200 and `connection: keep-alive`, then closes the connection all the same. */
   | { readonly kind: 'close-after-answer' }
-  /** These bytes in place of an answer; the connection stays open. */
-  | { readonly kind: 'raw'; readonly bytes: string }
+  /** These bytes in place of an answer; the connection stays open, unless it is to be closed. */
+  | { readonly kind: 'raw'; readonly bytes: string; readonly close?: boolean }
 
 /** `n` counts from 1. */
 export type Behave = (request: ReceivedCallback, n: number) => Behaviour
@@ -140,6 +140,7 @@ const misbehave = (behaviour: Misbehaviour, socket: Socket): void => {
       return
     case 'raw':
       socket.write(behaviour.bytes)
+      if (behaviour.close === true) socket.end()
       return
     default:
       behaviour satisfies never

@@ -17,6 +17,7 @@ export const makeLaneClaim = (bot: string, laneId: number, lease = 'first', maxC
     secrets: [],
     settings: {},
     isOpen: false,
+    isSlowed: false,
     timeoutMs: 1000,
     maxConcurrency,
     schedule: defaultSchedule,

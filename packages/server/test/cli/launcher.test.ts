@@ -79,6 +79,28 @@ describe('the launcher', () => {
     })
   })
 
+  // That many are made when the first one is needed: what looks up names must not be filled by a few that hang.
+  test.skipIf(process.platform !== 'linux').each([
+    [undefined, 64],
+    ['9', 9],
+  ])('has threads enough: UV_THREADPOOL_SIZE=%s', async (given, threads) => {
+    const file = join(temporaryFolder(), 'threads.mjs')
+    writeFileSync(
+      file,
+      `import { readFile } from 'node:fs/promises'
+       import { readdirSync } from 'node:fs'
+       process.on('exit', () => console.error(readdirSync('/proc/self/task').length))
+       if (process.execArgv.some((flag) => flag.startsWith('--max-semi-space-size'))) await readFile('/proc/self/status')`,
+    )
+    const count = async (size: string | undefined): Promise<number> => {
+      const env = size === undefined ? {} : { UV_THREADPOOL_SIZE: size }
+      const { stderr } = await runConfab(['--version'], env, [process.execPath, '--import', file])
+      return Number(stderr.trim().split('\n').at(-1))
+    }
+    const one = await count('1')
+    expect((await count(given)) - one).toBe(threads - 1)
+  })
+
   test('asks for what the package asks for', () => {
     expect(manifest.engines.node).toBe(`>=${needed}`)
   })

@@ -101,6 +101,31 @@ describeEngines('deliveries', (engine) => {
     const second = await list({ conversationId, limit: 2, ...first.meta.next })
     expect(idsOf(second)).toEqual([all[2].id])
     expect(second.meta).not.toHaveProperty('next')
+    // Each filter by itself, and all at once.
+    const waiting = await say('bob', 'away', 'anybody?')
+    const pending = await deliveryOf(waiting)
+    expect(idsOf(await list({ bot: 'away', state: 'pending' }))).toEqual([pending.id])
+    expect(idsOf(await list({ state: 'pending' }))).toContain(pending.id)
+    const ofBot = (await list({ bot: 'bot' })).data
+    expect(ofBot.map(({ id }: Json) => id)).toEqual(expect.arrayContaining(all.map(({ id }: Json) => id)))
+    expect(new Set(ofBot.map(({ bot }: Json) => bot))).toEqual(new Set(['bot']))
+    const delivered = (await list({ state: 'delivered' })).data
+    expect(new Set(delivered.map(({ state }: Json) => state))).toEqual(new Set(['delivered']))
+    expect(delivered.length).toBeGreaterThanOrEqual(2)
+    await api.ok('POST', `/deliveries/${pending.id}/cancel`)
+    expect(idsOf(await list({ state: 'cancelled' }))).toEqual([pending.id])
+    expect(idsOf(await list({ messageId: waiting.id, bot: 'bot' }))).toEqual([])
+    const exact = {
+      bot: 'bot',
+      conversationId,
+      messageId: messages[1].id,
+      state: 'dead',
+      since: 0,
+      until: all[0].createdAt,
+    }
+    expect(idsOf(await list(exact))).toEqual([all[1].id])
+    expect(idsOf(await list({ ...exact, state: 'delivered' }))).toEqual([])
+    expect(idsOf(await list({ bot: 'nobody' }))).toEqual([])
     for (const messageId of ['0', 'x', '999999999999']) expect((await list({ messageId })).data).toEqual([])
   })
 
@@ -129,7 +154,7 @@ describeEngines('deliveries', (engine) => {
     await api.ok('POST', `/deliveries/${id}/cancel`)
     const error = await api.fails('ERR_DELIVERY_NOT_PENDING', 'POST', `/deliveries/${id}/cancel`)
     expect(error.details).toEqual({ state: 'cancelled' })
-    expect((await api.ok('GET', '/bots/away/stats')).data).toMatchObject({ pending: 0, lastHour: { cancelled: 1 } })
+    expect((await api.ok('GET', '/bots/away/stats')).data).toMatchObject({ pending: 0, lastHour: { cancelled: 2 } })
   })
 
   test('how a bot does', async () => {

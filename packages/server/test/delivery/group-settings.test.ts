@@ -6,7 +6,7 @@ import { callbackOf, makeBot, makeGroup, makeUsers, pause, QUIET_MS, say, sayInG
 const SETTINGS = ['none', 'allMessages', 'mentionedMessages', 'slashedMessages'] as const
 type Setting = (typeof SETTINGS)[number]
 /** Bots that would hear everything that they may. */
-const OTHERS = ['disabled', 'outsider', 'talker'] as const
+const OTHERS = ['disabled', 'outsider', 'talker', 'banned', 'kicked'] as const
 
 const image = {
   attachments: [{ url: 'https://e.example/a.png', name: 'a', mimeType: 'image/png', extension: 'png', size: '1' }],
@@ -54,6 +54,23 @@ const cases: readonly Case[] = [
     heard: heardBy('allMessages', 'mentionedMessages'),
   },
   {
+    name: 'a reply in a thread, with a slash',
+    body: { data: { text: '/yes' } },
+    inThread: true,
+    heard: heardBy('allMessages', 'slashedMessages'),
+  },
+  { name: 'a reply in a thread', body: { data: { text: 'yes' } }, inThread: true, heard: heardBy('allMessages') },
+  {
+    name: 'a slash in the caption of an image',
+    body: { type: 'image', data: { ...image, text: ' /describe' } },
+    heard: heardBy('allMessages', 'slashedMessages'),
+  },
+  {
+    name: 'an interactive message',
+    body: { category: 'interactive', type: 'form', data: { interactiveData: { title: 'Order' } } },
+    heard: heardBy('allMessages'),
+  },
+  {
     name: 'a custom message',
     body: { category: 'custom', type: 'location', data: { customData: { lat: 1 } } },
     heard: heardBy('allMessages'),
@@ -99,7 +116,9 @@ describeEngines('in a group', (engine) => {
       await makeBot(server, bot, { webhookURL: receiver.url, groupChatSetting: 'allMessages', enabled })
     }
     const members = SETTINGS.map((setting) => setting.toLowerCase())
-    await makeGroup(server, 'team', 'ann', 'bob', ...members, 'disabled', 'talker')
+    await makeGroup(server, 'team', 'ann', 'bob', ...members, 'disabled', 'talker', 'banned', 'kicked')
+    await server.client.request('POST', '/groups/team/bannedusers/banned')
+    await server.client.request('DELETE', '/groups/team/members/kicked')
     await makeGroup(server, 'quiet', 'ann', 'talker')
     parent = (await sayInGroup(server, 'ann', 'team', 'the parent')).id
     await barrier()

@@ -93,6 +93,61 @@ export const breakersConformance = (subject: Subject): void => {
     expect(rest.map(({ probe: none }) => none)).toEqual([undefined, undefined])
   })
 
+  test('a bot that asks to be left alone is, by all nodes; then one lane is claimed, to find out with', async () => {
+    const w = await setUp(subject)
+    for (const from of ['ann', 'ben', 'cat']) await w.send({ from, to: 'bot' })
+    const slowDown = (ms: number) =>
+      w.store.breakers.slowDown({ appId: w.appId, bot: uidOf('bot'), untilMs: w.clock.now() + ms })
+    const slowedUntil = async () =>
+      (await w.store.deliveries.stats({ appId: w.appId, bot: uidOf('bot'), hour: '', day: '', nowMs: w.clock.now() }))
+        .slowedUntilMs
+    const start = w.clock.now()
+    await slowDown(9000)
+    // The longer one counts.
+    await slowDown(5000)
+    expect([await breakerOf(w), await slowedUntil()]).toEqual([{ state: 'closed' }, start + 9000])
+    expect((await claimIn({ ...w, store: subject().peer })).nextDueMs).toBe(start + 9000)
+    const sent = await w.send({ from: 'dan', to: 'bot', claimer: w.claimer() })
+    expect([sent.claims, sent.waiting, await headsIn(w)]).toEqual([[], 0, []])
+    w.clock.advance(9000)
+    const first = only(await headsIn(w))
+    expect([first.probe, first.callback.isOpen, first.callback.isSlowed]).toEqual([
+      { failedBefore: 0, isSlowed: true },
+      false,
+      true,
+    ])
+    // It asks again.
+    await recordProbe(w, first, { kind: 'slowed', untilMs: w.clock.now() + 60_000 })
+    expect([await breakerOf(w), await slowedUntil(), await headsIn(w)]).toEqual([
+      { state: 'closed' },
+      w.clock.now() + 60_000,
+      [],
+    ])
+    w.clock.advance(60_000)
+    await recordProbe(w, only(await headsIn(w)), { kind: 'passed' })
+    expect([await slowedUntil(), (await headsIn(w)).length]).toEqual([undefined, 3])
+  })
+
+  test('a breaker that opens while its bot is to be left alone is open, and whichever is longer counts', async () => {
+    const w = await setUp(subject)
+    await w.send({ from: 'ann', to: 'bot' })
+    const pause = { appId: w.appId, bot: uidOf('bot'), untilMs: w.clock.now() + 60_000 }
+    await w.store.breakers.slowDown(pause)
+    expect(await openFor(w, 5000)).toBe(true)
+    expect(await breakerOf(w)).toMatchObject({ state: 'open', probeAt: w.now() + 60 })
+    await w.store.breakers.slowDown({ ...pause, untilMs: w.clock.now() + 90_000 })
+    expect(await breakerOf(w)).toMatchObject({ state: 'open', probeAt: w.now() + 90 })
+    w.clock.advance(90_000)
+    const probe = only(await headsIn(w))
+    expect(probe.probe).toEqual({ failedBefore: 0 })
+    // Alive, and busy.
+    await recordProbe(w, probe, { kind: 'slowed', untilMs: w.clock.now() + 7000 })
+    expect(await breakerOf(w)).toEqual({ state: 'closed' })
+    expect(await headsIn(w)).toEqual([])
+    await w.store.lanes.resume({ appId: w.appId, bot: uidOf('bot'), limit: 10, nowMs: w.clock.now() })
+    expect((await headsIn(w)).map(({ probe: none }) => none)).toEqual([undefined])
+  })
+
   test('a probe whose node died is another’s when the lease is over', async () => {
     const w = await setUp(subject)
     await w.send({ from: 'ann', to: 'bot' })

@@ -195,6 +195,23 @@ export const lanesConformance = (subject: Subject): void => {
     expect((await claimIn(w, {}, 5)).claims).toHaveLength(5)
   })
 
+  test('of the last places of a node bots get no more than a little, those before them counted', async () => {
+    const { w, send } = await setUp(subject)
+    await w.bot('other')
+    const senders = Array.from({ length: 20 }, (_, n) => `s${n}`)
+    await w.users(...senders)
+    for (const from of senders) await send('one', undefined, from)
+    w.clock.advance(1000)
+    for (const from of senders) await w.send({ from, to: 'other', text: 'two' })
+    // All but the last two for the first, one of them for the second.
+    const { claims, hasMore } = await claimIn(w, { room: { of: 16, free: 16 } }, 16)
+    expect([hasMore, claims.map(textOf).sort()]).toEqual([true, [...Array(14).fill('one'), 'two']])
+    const few = { room: { of: 16, free: 1 }, busy: { [`${w.appId}/bot`]: 14, [`${w.appId}/other`]: 1 } }
+    expect((await claimIn(w, few, 16)).claims).toEqual([])
+    expect(await send('no place', w.claimer(few), 'ann')).toMatchObject({ claims: [], waiting: 1 })
+    expect(await send('a place', w.claimer({ ...few, busy: {} }), 'ben')).toMatchObject({ claims: [{}], waiting: 0 })
+  })
+
   test('it is said when the next lane is due, also after a claim', async () => {
     const { w, send } = await setUp(subject)
     const dueAtMs = w.clock.now() + 5000

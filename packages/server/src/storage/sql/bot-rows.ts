@@ -119,7 +119,8 @@ export const toCallback = (row: BotRow): StoredCallback => ({
   credentials: row.use_basic_auth === 1 ? { username: row.username ?? '', password: row.password ?? '' } : undefined,
   groupChatSetting: row.group_chat_setting,
   settings: callSettings(row),
-  isOpen: row.breaker_until_ms !== null,
+  isOpen: row.breaker_until_ms !== null && row.breaker_opened_at_ms !== null,
+  isSlowed: row.breaker_until_ms !== null && row.breaker_opened_at_ms === null,
   secrets: [row.signing_secret],
   ...(row.previous_secret !== null &&
     row.previous_secret_expires_at !== null && {

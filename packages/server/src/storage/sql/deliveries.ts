@@ -9,6 +9,7 @@ import { AppError } from '../../kernel/app-error.ts'
 import { toSeconds } from '../../kernel/clock.ts'
 import { definedOf } from '../../kernel/defined.ts'
 import { type BotRow, requireCalled } from './bot-rows.ts'
+import { isSlowed, openUntil } from './breakers.ts'
 import { windowOf } from './delivery-stats.ts'
 import { type DeliveryFilter, type IdRange, ROW, type Row, type Walk, walk } from './delivery-walk.ts'
 import { beginAnew, emptyLane, headOf, lockLane, PARKED_MS, setDue } from './lane-rows.ts'
@@ -129,10 +130,10 @@ interface StatsQuestion {
 
 const breakerOf = (row: BotRow, nowMs: number): Breaker => {
   const { breaker_until_ms: untilMs, breaker_opened_at_ms: openedMs, breaker_failed_probes: failedProbes } = row
-  if (untilMs === null) return { state: 'closed' }
+  if (untilMs === null || openedMs === null) return { state: 'closed' }
   return {
     state: untilMs > nowMs ? 'open' : 'half-open',
-    ...(openedMs !== null && { openedAt: toSeconds(openedMs) }),
+    openedAt: toSeconds(openedMs),
     probeAt: toSeconds(untilMs),
     failedProbes,
   }
@@ -205,6 +206,7 @@ export const deliveries = {
     const waiting = await tx.first(waitingOf, { app: appId, bot })
     return {
       breaker: breakerOf(row, nowMs),
+      slowedUntilMs: isSlowed(row) ? openUntil(row, nowMs) : undefined,
       parked: parked?.n ?? 0,
       pending: waiting?.pending ?? 0,
       oldestMs: waiting?.oldest_ms ?? undefined,

@@ -1,6 +1,7 @@
 /** Lanes as rows: what is asked and changed of them wherever deliveries are written, worked or looked after. */
 import type { AppId, ConversationId, DeliveryId, LeaseId, Uid, WebhookTrigger } from '@confab/protocol'
 import type { Delivery } from '../../delivery/attempt.ts'
+import { type Room, shareOf } from '../../delivery/share.ts'
 import { type BotRow, settingsOf } from './bot-rows.ts'
 import { statement } from './seam.ts'
 
@@ -18,6 +19,8 @@ export interface Claimer {
   readonly perBot: number
   /** Lanes per attempt that a bot may have under way, where it does. */
   readonly perSlot: number
+  /** For lanes, of whatever bot. */
+  readonly room: Room
 }
 
 export interface LaneRow {
@@ -73,9 +76,10 @@ export const toHead = (lane: { id: number; conversation_id: ConversationId }, ro
   createdAtMs: row.created_at_ms,
 })
 
-/** How many lanes more the claimer may have of the bot. */
-export const roomOf = ({ perBot, perSlot, busy }: Claimer, bot: BotRow): number => {
+/** How many lanes more the claimer may have of the bot, `taken` of others having been taken since. */
+export const roomOf = ({ perBot, perSlot, busy, room }: Claimer, bot: BotRow, taken = 0): number => {
   const { maxConcurrency } = settingsOf(bot)
   const most = maxConcurrency === undefined ? perBot : maxConcurrency * perSlot
-  return most - (busy[`${bot.app_id}/${bot.uid}`] ?? 0)
+  const has = busy[`${bot.app_id}/${bot.uid}`] ?? 0
+  return Math.min(most - has, shareOf({ ...room, free: room.free - taken }, has))
 }

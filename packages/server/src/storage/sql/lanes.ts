@@ -19,7 +19,7 @@
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
 import { type Attempt, maySend, outcomeText, type StoredClaim } from '../../delivery/attempt.ts'
 import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireCalled, toCallback } from './bot-rows.ts'
-import { closeBreaker, isOpen, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
+import { closeBreaker, isOpen, isSlowed, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
   beginAnew,
   type Claimer,
@@ -280,12 +280,13 @@ interface ClaimDue {
   readonly nowMs: number
 }
 
-/** What a bot has to claim: nothing while its breaker is open, one lane when it is half open. */
+/** What a bot has to claim: nothing while its breaker is open or it has asked for that, one lane when that is over. */
 const dueOf = async (tx: Tx, bot: BotRow, room: number, input: ClaimDue): Promise<StoredClaim[]> => {
   if (!isOpen(bot)) return claimOf(tx, bot, room, input)
   if (!(await mayProbe(tx, bot, input.claimer.untilMs))) return []
   const claims = await claimOf(tx, bot, 1, input)
-  return claims.map((claim) => ({ ...claim, probe: { failedBefore: bot.breaker_failed_probes } }))
+  const probe = { failedBefore: bot.breaker_failed_probes, ...(isSlowed(bot) && { isSlowed: true as const }) }
+  return claims.map((claim) => ({ ...claim, probe }))
 }
 
 interface LanesResumed {
@@ -318,7 +319,7 @@ export const lanes = {
           lookAgainAt(Math.max(dueMs, untilMs ?? 0))
           continue
         }
-        const room = Math.min(roomOf(claimer, bot), limit - claims.length)
+        const room = Math.min(roomOf(claimer, bot, claims.length), limit - claims.length)
         const claimed = room <= 0 ? [] : await dueOf(tx, bot, room, input)
         claims.push(...claimed)
         if (isOpen(bot)) lookAgainAt(claimer.untilMs)
