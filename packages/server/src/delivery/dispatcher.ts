@@ -86,6 +86,7 @@ export class Dispatcher implements Handover {
   readonly #underWay = new Set<Promise<void>>()
   #state: 'new' | 'running' | 'stopping' | 'aborting' = 'new'
   #renewTimer: NodeJS.Timeout | undefined
+  #full: Readonly<Record<string, number>> | undefined
   /** Work was left in the store for want of room, on the node or for these bots: look again as soon as there is some. */
   #behind: 'node' | ReadonlySet<string> = new Set()
 
@@ -124,7 +125,7 @@ export class Dispatcher implements Handover {
 
   claimer(): Claimer | undefined {
     if (this.#state !== 'running' || this.#roomForLanes() <= 0) return undefined
-    return this.#claimer(this.#queue.full(LANES_PER_SLOT, this.#room()))
+    return this.#claimer(this.#fullBots())
   }
 
   accept(claims: readonly StoredClaim[], waiting: number): void {
@@ -184,9 +185,21 @@ export class Dispatcher implements Handover {
     return this.#room().free
   }
 
-  #claimer(busy: Record<string, number>): Claimer {
+  /** Looked up once per turn of the event loop: messages that are accepted at the same time are promised the same room. */
+  #fullBots(): Readonly<Record<string, number>> {
+    if (this.#full === undefined) {
+      this.#full = this.#queue.full(LANES_PER_SLOT, this.#room())
+      setImmediate(() => {
+        this.#full = undefined
+      })
+    }
+    return this.#full
+  }
+
+  #claimer(lanesOfBots: Readonly<Record<string, number>>): Claimer {
     const { ids, leaseMs, defaults } = this.#deps
-    for (const bot of this.#health.paused()) busy[bot] = Number.MAX_SAFE_INTEGER
+    const paused = this.#health.paused().map((bot) => [bot, Number.MAX_SAFE_INTEGER] as const)
+    const busy = paused.length === 0 ? lanesOfBots : { ...lanesOfBots, ...Object.fromEntries(paused) }
     return {
       node: this.#node,
       leaseId: ids.lease(),

@@ -44,6 +44,9 @@ const senderWith = (options: Partial<SenderOptions> = {}): Sender => {
   return sender
 }
 
+/** Timers count from the beginning of the turn of the event loop, which on a busy machine may have been a while ago. */
+const EARLY_MS = 50
+
 const callbackTo = (url: string, more: Partial<SendableCallback> = {}): SendableCallback => ({
   appId: 'app' as AppId,
   bot: 'bot' as Uid,
@@ -297,9 +300,9 @@ describe('deadline', () => {
     const [attempt, ms] = await timed(senderWith().send(callbackTo(receiver.url, { timeoutMs }), delivery()))
     expect(attempt).toMatchObject({ status, outcome: { kind: 'retry', reason: 'timeout' } })
     expect(attempt.error).toBe('no complete answer in 300 ms')
-    expect(ms).toBeGreaterThan(timeoutMs - 5)
+    expect(ms).toBeGreaterThan(timeoutMs - EARLY_MS)
     expect(ms).toBeLessThan(timeoutMs + 1500)
-    expect(attempt.phases.total).toBeGreaterThan(timeoutMs - 5)
+    expect(attempt.phases.total).toBeGreaterThan(timeoutMs - EARLY_MS)
     await until(() => receiver.open === 0)
   })
 
