@@ -143,7 +143,7 @@ describeEngines('a test of a callback', (engine) => {
     receiver.setBehaviour(() => ({ kind: 'hang' }))
     const result = await tested()
     expect(result).toMatchObject({ ok: false, reached: true, answered: false, call: { outcome: 'retry:timeout' } })
-    expect(result.ms).toBeGreaterThanOrEqual(990)
+    expect(result.ms).toBeGreaterThanOrEqual(950)
     expect(result.ms).toBeLessThan(2000)
   })
 
