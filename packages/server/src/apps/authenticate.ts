@@ -2,7 +2,7 @@
 import { type AppId, type ErrorCode, type KeyScope, parseAppId, type Uid } from '@confab/protocol'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
-import type { App } from '../storage/sql/apps.ts'
+import type { App } from '../storage/sql/apps/apps.ts'
 import type { Store } from '../storage/store.ts'
 
 export interface Credentials {

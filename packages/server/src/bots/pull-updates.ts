@@ -8,7 +8,7 @@ import { badRequest } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
-import type { StoredUpdate } from '../storage/sql/updates.ts'
+import type { StoredUpdate } from '../storage/sql/delivery/updates.ts'
 import type { Store } from '../storage/store.ts'
 import { Waiting } from './waiting.ts'
 

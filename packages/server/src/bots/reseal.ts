@@ -1,6 +1,6 @@
 import type { Logger } from '../kernel/logger.ts'
 import { SealedValueError, type Vault } from '../kernel/vault.ts'
-import type { Resealed, SealedBot, SealedColumn } from '../storage/sql/master-keys.ts'
+import type { Resealed, SealedBot, SealedColumn } from '../storage/sql/apps/master-keys.ts'
 import type { Store } from '../storage/store.ts'
 import { passwordPlace, secretPlace } from './secrets.ts'
 

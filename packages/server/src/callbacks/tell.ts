@@ -10,7 +10,7 @@ import type { Client } from '../kernel/client.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import type { Logger } from '../kernel/logger.ts'
-import type { Claimer } from '../storage/sql/lane-rows.ts'
+import type { Claimer } from '../storage/sql/delivery/lane-rows.ts'
 import { HOP_LIMIT_REASON } from './relay.ts'
 
 /** What the callbacks carry of whoever caused them, and who may make them at once. */

@@ -18,8 +18,8 @@ import type { Ids } from '../kernel/ids.ts'
 import { makeMetadataText } from '../kernel/json.ts'
 import type { Live } from '../live/live.ts'
 import type { StoredMessage } from '../messages/message.ts'
-import type { App } from '../storage/sql/apps.ts'
-import type { CallMoved, NewCall } from '../storage/sql/calls.ts'
+import type { App } from '../storage/sql/apps/apps.ts'
+import type { CallMoved, NewCall } from '../storage/sql/messages/calls.ts'
 import type { Store } from '../storage/store.ts'
 
 interface By {

@@ -1,5 +1,5 @@
 import { encodeTime } from 'ulid'
-import type { IdRange } from '../storage/sql/delivery-walk.ts'
+import type { IdRange } from '../storage/sql/delivery/delivery-walk.ts'
 
 /** An id is made a moment before its delivery, by the clock of its node, and never before the one that was made last. */
 const SLACK_MS = 60_000

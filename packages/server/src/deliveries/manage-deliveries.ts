@@ -15,7 +15,7 @@ import {
 } from '@confab/protocol'
 import type { Clock } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
-import type { DeliveryFilter, IdRange } from '../storage/sql/delivery-walk.ts'
+import type { DeliveryFilter, IdRange } from '../storage/sql/delivery/delivery-walk.ts'
 import type { Store } from '../storage/store.ts'
 import { idsBetween, prefixAt } from './id-range.ts'
 

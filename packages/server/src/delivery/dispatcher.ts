@@ -19,9 +19,9 @@ import type { Ids } from '../kernel/ids.ts'
 import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
-import type { ProbeResult } from '../storage/sql/breakers.ts'
-import type { Claimer } from '../storage/sql/lane-rows.ts'
-import type { RecordAttempt, Recorded } from '../storage/sql/lanes.ts'
+import type { ProbeResult } from '../storage/sql/delivery/breakers.ts'
+import type { Claimer } from '../storage/sql/delivery/lane-rows.ts'
+import type { RecordAttempt, Recorded } from '../storage/sql/delivery/lanes.ts'
 import type { Store } from '../storage/store.ts'
 import {
   type Attempt,

@@ -1,5 +1,5 @@
 import type { Random } from '../kernel/random.ts'
-import type { Disposition } from '../storage/sql/lanes.ts'
+import type { Disposition } from '../storage/sql/delivery/lanes.ts'
 import type { Attempt, CallbackPolicy } from './attempt.ts'
 import { jittered, OUR_FAULT_DELAY_MS, retryDelayMs } from './schedule.ts'
 

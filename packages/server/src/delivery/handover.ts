@@ -1,6 +1,6 @@
 /** How the accept path and the delivery of callbacks meet: an idle lane is claimed in the transaction of its message. */
 
-import type { Claimer } from '../storage/sql/lane-rows.ts'
+import type { Claimer } from '../storage/sql/delivery/lane-rows.ts'
 import type { StoredClaim } from './attempt.ts'
 
 export interface Handover {

@@ -1,6 +1,6 @@
 /** How an attempt is told to those who run the server: one wide line, and what is counted. */
 import type { Logger } from '../kernel/logger.ts'
-import type { Disposition, Recorded } from '../storage/sql/lanes.ts'
+import type { Disposition, Recorded } from '../storage/sql/delivery/lanes.ts'
 import { type Attempt, calledOf, type LaneClaim } from './attempt.ts'
 
 export interface DispatcherMetrics {

@@ -1,9 +1,9 @@
 /**
- * Where the bytes of files are. The rows (`storage/sql/files.ts`) say which files there are; bytes without a row are
+ * Where the bytes of files are. The rows (`storage/sql/messages/files.ts`) say which files there are; bytes without a row are
  * nothing, and a file is put here only when its row is there.
  */
 import type { Readable } from 'node:stream'
-import type { FileKey } from '../storage/sql/files.ts'
+import type { FileKey } from '../storage/sql/messages/files.ts'
 
 /** Both ends belong to it. */
 export interface ByteRange {

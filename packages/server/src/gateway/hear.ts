@@ -3,7 +3,7 @@ import { type ClientFrame, type Guid, parseGuid, parseMessageId, parseUid, type 
 import type { MarkMessages } from '../conversations/mark-messages.ts'
 import type { Client } from '../kernel/client.ts'
 import type { Cause, Live, Passing, Target } from '../live/live.ts'
-import type { Partner } from '../storage/sql/conversation-rows.ts'
+import type { Partner } from '../storage/sql/conversations/conversation-rows.ts'
 import type { Person } from './here.ts'
 import type { Session } from './session.ts'
 

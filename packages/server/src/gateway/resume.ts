@@ -9,7 +9,7 @@
 import type { AuthFrame, MessageId } from '@confab/protocol'
 import { frameOf, SERVER_DEVICE } from '../live/frames.ts'
 import { messageJson } from '../messages/message.ts'
-import type { ViewedMessage } from '../storage/sql/message-views.ts'
+import type { ViewedMessage } from '../storage/sql/messages/message-views.ts'
 import type { Store } from '../storage/store.ts'
 import type { Person } from './here.ts'
 

@@ -14,7 +14,7 @@ import { answerPage, pageRequestOf, succeeded, withoutTags, withTimeCursor } fro
 import { pathOf } from '../http/path.ts'
 import { RawJson, type Route, route } from '../http/route.ts'
 import { definedOf } from '../kernel/defined.ts'
-import type { GroupFilter } from '../storage/sql/groups.ts'
+import type { GroupFilter } from '../storage/sql/groups/groups.ts'
 import type { ManageGroups } from './manage-groups.ts'
 import { outcomesJson } from './manage-members.ts'
 

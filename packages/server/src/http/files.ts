@@ -12,7 +12,7 @@ import type { FileStore, Received } from '../files/file-store.ts'
 import type { Receiver } from '../files/receive.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
-import type { FileKey, StoredFile } from '../storage/sql/files.ts'
+import type { FileKey, StoredFile } from '../storage/sql/messages/files.ts'
 import type { Store } from '../storage/store.ts'
 import { readForm } from './form.ts'
 

@@ -7,7 +7,7 @@ import type { Static, TSchema } from 'typebox'
 import type { Caller } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
-import type { App } from '../storage/sql/apps.ts'
+import type { App } from '../storage/sql/apps/apps.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 

@@ -20,8 +20,8 @@ import { AppError, badRequest } from '../kernel/app-error.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import { type Draft, draftMessage, draftOfDeleted } from '../messages/draft.ts'
-import type { GroupProfile } from '../storage/sql/groups.ts'
-import type { Profile } from '../storage/sql/users.ts'
+import type { GroupProfile } from '../storage/sql/groups/groups.ts'
+import type { Profile } from '../storage/sql/users/users.ts'
 
 export interface UserRow extends Profile {
   readonly uid: Uid

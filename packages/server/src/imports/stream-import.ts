@@ -2,7 +2,7 @@
 import type { ErrorCode, ImportedLine, ImportStream } from '@confab/protocol'
 import { AppError } from '../kernel/app-error.ts'
 import type { Logger } from '../kernel/logger.ts'
-import type { App } from '../storage/sql/apps.ts'
+import type { App } from '../storage/sql/apps/apps.ts'
 import { failureOf, type ImportData, newTally, type Tally } from './import-data.ts'
 
 export type StreamImport = (

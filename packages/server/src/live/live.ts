@@ -15,7 +15,7 @@ import {
 import type { Bus } from '../bus/bus.ts'
 import { type Conversation, conversationJson } from '../conversations/conversation.ts'
 import { messageJson, type StoredMessage, sharedView } from '../messages/message.ts'
-import type { ViewedMessage } from '../storage/sql/message-views.ts'
+import type { ViewedMessage } from '../storage/sql/messages/message-views.ts'
 import { userEntity } from '../users/user.ts'
 import { type Envelope, type FrameType, frameOf, SERVER_DEVICE } from './frames.ts'
 import { encodeNews, type Head, newsOfGroup, newsOfPresence, newsOfUser, type Stale } from './news.ts'

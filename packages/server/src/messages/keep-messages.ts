@@ -2,7 +2,7 @@ import { type Actor, actorUid, type UserActor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Live } from '../live/live.ts'
-import type { ViewedMessage } from '../storage/sql/message-views.ts'
+import type { ViewedMessage } from '../storage/sql/messages/message-views.ts'
 import type { Store } from '../storage/store.ts'
 import { messageIdOf } from './change-message.ts'
 

@@ -2,7 +2,7 @@ import { AuthToken, CreateAuthToken, ListPage, one, page, parseUid, Success, Upd
 import { answerPage, pageRequestOf, succeeded } from '../http/answers.ts'
 import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
-import type { App } from '../storage/sql/apps.ts'
+import type { App } from '../storage/sql/apps/apps.ts'
 import type { ManageAuthTokens } from './manage-auth-tokens.ts'
 
 const tag = 'Auth tokens'

@@ -13,8 +13,8 @@ import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Live } from '../live/live.ts'
-import { userKey } from '../storage/sql/announce.ts'
-import type { Blocked, UidOutcomes } from '../storage/sql/relations.ts'
+import { userKey } from '../storage/sql/delivery/announce.ts'
+import type { Blocked, UidOutcomes } from '../storage/sql/users/relations.ts'
 import type { Store } from '../storage/store.ts'
 
 export type Outcomes = Readonly<Record<string, Outcome>>

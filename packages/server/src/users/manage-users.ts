@@ -16,7 +16,7 @@ import type { Ids } from '../kernel/ids.ts'
 import { jsonText, makeMetadataText } from '../kernel/json.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Live } from '../live/live.ts'
-import type { UserFilter } from '../storage/sql/user-lists.ts'
+import type { UserFilter } from '../storage/sql/users/user-lists.ts'
 import type { Store } from '../storage/store.ts'
 import { newAuthToken } from './manage-auth-tokens.ts'
 

@@ -17,7 +17,7 @@ import { pathOf } from '../http/path.ts'
 import { type Route, route } from '../http/route.ts'
 import type { Actor } from '../kernel/actor.ts'
 import { definedOf } from '../kernel/defined.ts'
-import type { UserFilter } from '../storage/sql/user-lists.ts'
+import type { UserFilter } from '../storage/sql/users/user-lists.ts'
 import type { ManageUsers } from './manage-users.ts'
 
 const tag = 'Users'

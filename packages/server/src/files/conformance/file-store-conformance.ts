@@ -8,7 +8,7 @@ import type { AppId } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { systemClock } from '../../kernel/clock.ts'
 import { makeIds } from '../../kernel/ids.ts'
-import type { FileKey } from '../../storage/sql/files.ts'
+import type { FileKey } from '../../storage/sql/messages/files.ts'
 import type { FileStore, Received } from '../file-store.ts'
 import { makeReceiver } from '../receive.ts'
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import type { FileKey } from '../../storage/sql/files.ts'
+import type { FileKey } from '../../storage/sql/messages/files.ts'
 import { isFileId } from '../file.ts'
 import type { FileStore } from '../file-store.ts'
 

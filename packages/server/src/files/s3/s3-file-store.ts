@@ -10,7 +10,7 @@ import { Agent, type Dispatcher, request } from 'undici'
 import { AppError } from '../../kernel/app-error.ts'
 import { type Clock, systemClock } from '../../kernel/clock.ts'
 import type { Logger } from '../../kernel/logger.ts'
-import type { FileKey } from '../../storage/sql/files.ts'
+import type { FileKey } from '../../storage/sql/messages/files.ts'
 import type { FileStore } from '../file-store.ts'
 
 export interface S3Settings {

@@ -1,6 +1,6 @@
 import type { AuditActor } from '@confab/protocol'
 import { expect, test } from 'vitest'
-import type { AuditFilter } from '../sql/audit.ts'
+import type { AuditFilter } from '../sql/apps/audit.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 const actor: AuditActor = { kind: 'key', name: 'Ops "1"', keyEnd: '9f3a', onBehalfOf: 'ann' }

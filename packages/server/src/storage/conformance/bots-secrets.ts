@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { uidOf } from '../../testing/builders.ts'
-import type { SealedBot } from '../sql/master-keys.ts'
+import type { SealedBot } from '../sql/apps/master-keys.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
 export const botSecretsConformance = (subject: Subject): void => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
 import { uidOf, type World } from '../../testing/builders.ts'
-import type { ProbeResult } from '../sql/breakers.ts'
-import { PARKED_MS } from '../sql/lane-rows.ts'
-import type { RecordAttempt } from '../sql/lanes.ts'
+import type { ProbeResult } from '../sql/delivery/breakers.ts'
+import { PARKED_MS } from '../sql/delivery/lane-rows.ts'
+import type { RecordAttempt } from '../sql/delivery/lanes.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 

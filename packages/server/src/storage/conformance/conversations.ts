@@ -3,8 +3,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
 import { guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { ConversationFilter } from '../sql/conversation-lists.ts'
-import type { Partner } from '../sql/conversation-rows.ts'
+import type { ConversationFilter } from '../sql/conversations/conversation-lists.ts'
+import type { Partner } from '../sql/conversations/conversation-rows.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const asUser = (w: World, uid: string): UserActor => ({ kind: 'user', appId: w.appId, uid: uidOf(uid) })

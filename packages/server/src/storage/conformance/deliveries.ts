@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
 import { type HeldClock, makeAttempt, makeHeldClock, uidOf, type World } from '../../testing/builders.ts'
-import type { DeliveryFilter, IdRange } from '../sql/delivery-walk.ts'
-import type { Disposition } from '../sql/lanes.ts'
+import type { DeliveryFilter, IdRange } from '../sql/delivery/delivery-walk.ts'
+import type { Disposition } from '../sql/delivery/lanes.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 

@@ -1,7 +1,7 @@
 import { limits } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { FileKey, NewFile } from '../sql/files.ts'
+import type { FileKey, NewFile } from '../sql/messages/files.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
 const DAY = limits.unusedFileSeconds

@@ -2,7 +2,7 @@ import { type Affix, type Group, SYSTEM_UID } from '@confab/protocol'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { changesOf, guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { GroupFilter } from '../sql/groups.ts'
+import type { GroupFilter } from '../sql/groups/groups.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const g = guidOf('g')

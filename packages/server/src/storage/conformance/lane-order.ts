@@ -2,7 +2,7 @@ import { setImmediate as passing } from 'node:timers/promises'
 import { expect, test } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
 import { makeAttempt, type World } from '../../testing/builders.ts'
-import type { Recorded } from '../sql/lanes.ts'
+import type { Recorded } from '../sql/delivery/lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 /** Numbers in [0, 1) that are the same in every run. */

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
 import { makeAttempt, uidOf, type World } from '../../testing/builders.ts'
-import type { Claimer } from '../sql/lane-rows.ts'
-import type { Disposition } from '../sql/lanes.ts'
+import type { Claimer } from '../sql/delivery/lane-rows.ts'
+import type { Disposition } from '../sql/delivery/lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 export const claimIn = (w: World, claimer: Partial<Claimer> = {}, limit = 100) =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
 import { guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { Partner } from '../sql/conversation-rows.ts'
+import type { Partner } from '../sql/conversations/conversation-rows.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
 const asUser = (w: World, uid: string): UserActor => ({ kind: 'user', appId: w.appId, uid: uidOf(uid) })

@@ -1,7 +1,7 @@
 import { defaultLimits, SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { UserFilter } from '../sql/user-lists.ts'
+import type { UserFilter } from '../sql/users/user-lists.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const relationsOf = (w: World) => {

@@ -2,7 +2,7 @@ import type { MessageId } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import type { UserActor } from '../../kernel/actor.ts'
 import { guidOf, tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { ThreadCursor } from '../sql/threads.ts'
+import type { ThreadCursor } from '../sql/messages/threads.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
 const asUser = (w: World, uid: string): UserActor => ({ kind: 'user', appId: w.appId, uid: uidOf(uid) })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { uidOf, type World } from '../../testing/builders.ts'
-import type { StoredUpdate } from '../sql/updates.ts'
+import type { StoredUpdate } from '../sql/delivery/updates.ts'
 import { listIn } from './deliveries.ts'
 import { claimIn, recordIn } from './lanes.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'

@@ -1,7 +1,7 @@
 import { SYSTEM_UID } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { guidOf, uidOf } from '../../testing/builders.ts'
-import type { UserFilter } from '../sql/user-lists.ts'
+import type { UserFilter } from '../sql/users/user-lists.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 export const usersConformance = (subject: Subject): void => {

@@ -1,7 +1,7 @@
 import { type WebhookTrigger, webhookKey } from '@confab/protocol'
 import { expect, onTestFinished, test } from 'vitest'
 import { changesOf, guidOf, makeAttempt, tellingIn, uidOf, type World } from '../../testing/builders.ts'
-import type { WebhookSettings } from '../sql/webhooks.ts'
+import type { WebhookSettings } from '../sql/delivery/webhooks.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 const g = guidOf('g')
