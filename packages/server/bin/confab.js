@@ -13,6 +13,6 @@ if (found < needed) {
 } else {
   // Names are looked up, and files written, by threads that Node.js makes when it first needs one. Of the four that it
   // makes of its own accord two look up names: two bots whose name servers do not answer would keep all others waiting.
-  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || '64'
+  process.env.UV_THREADPOOL_SIZE = process.env.UV_THREADPOOL_SIZE || '24'
   void import('./start.js')
 }

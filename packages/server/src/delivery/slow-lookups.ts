@@ -5,9 +5,9 @@
  */
 import type { Resolve, ResolveCallback } from './connector.ts'
 
-/** `bin/confab.js` asks for 64 threads, of which the system's lookups get half. */
-const AT_ONCE = 28
-const SLOW_AT_ONCE = 8
+/** `bin/confab.js` asks for 24 threads (each takes memory), of which the system's lookups get half. */
+const AT_ONCE = 11
+const SLOW_AT_ONCE = 4
 /** An answer takes milliseconds; a name server that does not answer, seconds. */
 const SLOW_MS = 1000
 const REMEMBERED_MAX = 10_000

@@ -81,7 +81,7 @@ describe('the launcher', () => {
 
   // That many are made when the first one is needed: what looks up names must not be filled by a few that hang.
   test.skipIf(process.platform !== 'linux').each([
-    [undefined, 64],
+    [undefined, 24],
     ['9', 9],
   ])('has threads enough: UV_THREADPOOL_SIZE=%s', async (given, threads) => {
     const file = join(temporaryFolder(), 'threads.mjs')

@@ -40,7 +40,7 @@ const BATCH_MAX = 16
  * Of the thread's space for young objects: hardly any outlive their call. Said by a flag, since that of the process
  * (`bin/start.js`) takes precedence over limits of workers; the heap that is there already keeps what it was made with.
  */
-const YOUNG_MB = 8
+const YOUNG_MB = 4
 
 interface Waiting {
   readonly resolve: (value: unknown) => void
