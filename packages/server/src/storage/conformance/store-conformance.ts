@@ -64,7 +64,9 @@ const watched = (store: Store, seen: Seen): Store => {
 /** Codes that operations name in their own source. */
 const thrownCodes = (): ErrorCode[] => {
   const folder = new URL('../sql/', import.meta.url)
-  const source = readdirSync(folder).map((file) => readFileSync(new URL(file, folder), 'utf8'))
+  const source = readdirSync(folder, { encoding: 'utf8', recursive: true })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
   const known = Object.keys(errorCodes) as ErrorCode[]
   return known.filter((code) => source.some((text) => text.includes(`AppError('${code}'`)))
 }
