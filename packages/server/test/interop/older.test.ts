@@ -290,6 +290,7 @@ const suite = (world: () => World): void => {
 
   test('sockets are closed and opened by the application, and what the page remembers is forgotten', async () => {
     const cara = await world().enter('cara')
+    bob.forget('onUserOffline')
     await cara.call('disconnect')
     await bob.event('onUserOffline', { uid: 'cara' })
     await cara.call('connect')

@@ -131,6 +131,11 @@ export class Tab {
     return this.heard.filter((one) => one.name === name && matches(one.args[0], wanted)).map(({ args }) => args[0])
   }
 
+  /** What was heard so far under this name is of no more interest. */
+  forget(name: string): void {
+    for (const one of this.heard) if (one.name === name) one.isTaken = true
+  }
+
   /** The server has authenticated `count` sockets of this tab since it was opened. */
   async online(count: number, withinMs = HEARS_WITHIN_MS): Promise<void> {
     await until(
