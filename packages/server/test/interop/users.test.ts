@@ -152,6 +152,7 @@ const suite = (world: () => World): void => {
     expect(ann.all('onTypingStarted')).toEqual([])
     await ann.call('unblockUsers', ['dan'])
     await world().admin('DELETE', '/users/dan/blockedusers', { blockedUids: ['cara'] })
+    bob.forget('onUserOffline')
     for (const tab of [dan, cara]) await tab.close()
     await bob.event('onUserOffline', { uid: 'cara' })
   })
