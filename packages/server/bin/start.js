@@ -21,14 +21,11 @@ const isGiven = flags.some((flag) => given.includes(flag.split('=')[0] ?? flag))
 // A channel to the parent (`node --watch`) would not survive; Windows has no execve.
 if (!isGiven && process.channel === undefined && process.execve !== undefined) {
   const { execPath, execArgv, argv, env } = process
-  // In the environment it holds for threads, too.
-  // The C library keeps free memory for each of some sixteen threads; glibc alone knows the setting.
-  const arenas = { MALLOC_ARENA_MAX: env.MALLOC_ARENA_MAX ?? '2' }
-  process.execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)], {
-    ...env,
-    ...arenas,
-    NODE_COMPILE_CACHE: cache,
-  })
+  // The C library keeps free memory for each of two dozen threads; glibc alone knows the setting.
+  const MALLOC_ARENA_MAX = env.MALLOC_ARENA_MAX ?? '2'
+  const argvOnceMore = [execPath, ...flags, ...execArgv, ...argv.slice(1)]
+  // In the environment, what is kept holds for threads, too.
+  process.execve(execPath, argvOnceMore, { ...env, MALLOC_ARENA_MAX, NODE_COMPILE_CACHE: cache })
 }
 enableCompileCache(cache)
 // At its end it is written anyway; but a server may never come to an end of its own.
