@@ -6,7 +6,7 @@ import { countOf, pageOf } from '../lists.ts'
 import { assertRoomInApp } from '../quotas.ts'
 import { assertRoleExists } from '../roles/role-rows.ts'
 import { read, statement, type Tx, write } from '../seam.ts'
-import { findActive, findUserRow, lockUser, requireUser, toUser } from './user-rows.ts'
+import { findActive, lockUser, requireAnyUser, requireUser, toUser } from './user-rows.ts'
 
 const insertUser = statement<{
   app: string
@@ -149,8 +149,7 @@ export const users = {
       { appId: app, uid, system, nowMs }: { appId: AppId; uid: Uid; system: Uid; nowMs: number },
     ): Promise<User> => {
       await tx.first(lockUser, { app, uid })
-      const row = await findUserRow(tx, app, uid)
-      if (row === undefined) throw new AppError('ERR_UID_NOT_FOUND', { details: { uid } })
+      const row = await requireAnyUser(tx, app, uid)
       await dropBot(tx, app, uid, nowMs)
       await tx.run(leaveAll, { app, uid })
       await tx.run(deleteMemberships, { app, uid })
