@@ -19,6 +19,7 @@ import type { Ids } from '../kernel/ids.ts'
 import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
+import { UnderWay } from '../kernel/under-way.ts'
 import type { ProbeResult } from '../storage/sql/delivery/breakers.ts'
 import type { Claimer } from '../storage/sql/delivery/lane-rows.ts'
 import type { RecordAttempt, Recorded } from '../storage/sql/delivery/lanes.ts'
@@ -83,7 +84,7 @@ export class Dispatcher implements Handover {
   readonly #look: Look
   readonly #queue: FairQueue
   /** Attempts until they are on record, polls, and what is given back. */
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new UnderWay()
   #state: 'new' | 'running' | 'stopping' | 'aborting' = 'new'
   #renewTimer: NodeJS.Timeout | undefined
   #full: Readonly<Record<string, number>> | undefined
@@ -150,7 +151,7 @@ export class Dispatcher implements Handover {
   async drain(): Promise<void> {
     if (this.#state !== 'aborting') this.#state = 'stopping'
     this.#look.stop()
-    await this.#nothingUnderWay()
+    await this.#underWay.nothing()
   }
 
   async stop(): Promise<void> {
@@ -159,7 +160,7 @@ export class Dispatcher implements Handover {
     await this.#deps.sender.close()
     await this.#giveBack([...this.#queue.lanes()])
     // Whoever waits for this closes the store next: what is handed over until then must have been given back.
-    await this.#nothingUnderWay()
+    await this.#underWay.nothing()
   }
 
   /** Ends attempts under way, also while `stop` waits for them. */
@@ -168,12 +169,7 @@ export class Dispatcher implements Handover {
     this.#look.stop()
     clearInterval(this.#renewTimer)
     await this.#deps.sender.close({ abort: true })
-    await this.#nothingUnderWay()
-  }
-
-  /** What ends may have begun something else: a poll that of giving back what it has claimed. */
-  async #nothingUnderWay(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+    await this.#underWay.nothing()
   }
 
   #room(): Room {
@@ -258,7 +254,6 @@ export class Dispatcher implements Handover {
       this.#deps.log.error({ err: error, consequence }, 'delivery.failed')
     })
     this.#underWay.add(tracked)
-    void tracked.then(() => this.#underWay.delete(tracked))
   }
 
   /** One head of one lane: attempt, record, next. */

@@ -4,6 +4,7 @@
  * the last places of the node for more than a few.
  */
 import type { AppId, Uid } from '@confab/protocol'
+import { YoungMap } from '../kernel/young-map.ts'
 import type { Delivery, LaneClaim } from './attempt.ts'
 import { type Room, shareOf } from './share.ts'
 
@@ -35,8 +36,8 @@ export const botKey = (callback: { appId: AppId; bot: Uid }): string => `${callb
 export class FairQueue {
   readonly #maxInFlight: number
   readonly #limitOf: (bot: string, most: number) => number
-  readonly #lanes = new Map<number, ClaimedLane>()
-  readonly #bots = new Map<string, BotShare>()
+  readonly #lanes = new YoungMap<number, ClaimedLane>()
+  readonly #bots = new YoungMap<string, BotShare>()
   /** Bots that may have a lane ready, in the order of their turns. */
   #turns: BotShare[] = []
   #inFlight = 0
@@ -69,13 +70,13 @@ export class FairQueue {
 
   /** Bot → lanes claimed. */
   busy(): Record<string, number> {
-    return Object.fromEntries([...this.#bots].map(([key, { lanes }]) => [key, lanes]))
+    return Object.fromEntries([...this.#bots.values()].map(({ key, lanes }) => [key, lanes]))
   }
 
   /** As `busy`, of the bots that have `perSlot` lanes or more for each attempt that they may have under way, or their share of the room. */
   full(perSlot: number, room: Room): Record<string, number> {
     const full: Record<string, number> = {}
-    for (const [key, { lanes, most }] of this.#bots) {
+    for (const { key, lanes, most } of this.#bots.values()) {
       if (lanes >= most * perSlot || shareOf(room, lanes) === 0) full[key] = lanes
     }
     return full
@@ -96,7 +97,7 @@ export class FairQueue {
       return
     }
     const lane: ClaimedLane = { claim, busy: false, waitingSince: 0 }
-    this.#lanes.set(claim.head.laneId, lane)
+    this.#lanes.add(claim.head.laneId, lane)
     const share = this.#share(botKey(claim.callback))
     share.most = claim.callback.maxConcurrency
     share.lanes++
@@ -165,7 +166,7 @@ export class FairQueue {
     let share = this.#bots.get(key)
     if (share === undefined) {
       share = { key, ready: [], lanes: 0, inFlight: 0, most: 0 }
-      this.#bots.set(key, share)
+      this.#bots.add(key, share)
     }
     return share
   }

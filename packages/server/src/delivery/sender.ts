@@ -9,6 +9,7 @@ import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
 import { remembering } from '../kernel/remembering.ts'
 import { clearVault, SealedValueError, type Vault } from '../kernel/vault.ts'
+import { Slots } from '../kernel/young-map.ts'
 import type { Attempt, Callback, Delivery, StoredCallback } from './attempt.ts'
 import { attributeLookups, makeConnector, type Resolve, shareLookups, systemResolve } from './connector.ts'
 import type { AddressGuards } from './guard.ts'
@@ -96,7 +97,7 @@ export const makeSender = (options: SenderOptions): Sender => {
   const pool = makePool(options)
   const targetOf = remembering(readTarget)
   const keyOf = remembering(signingKey)
-  const underWay = new Set<Exchange>()
+  const underWay = new Slots<Exchange>()
   let closed = false
 
   const send: Sender['send'] = async (callback, delivery, onText) => {
@@ -114,11 +115,11 @@ export const makeSender = (options: SenderOptions): Sender => {
       ...{ number, timeoutMs: callback.timeoutMs, clock, pool },
       ...definedOf({ onText }),
     })
-    underWay.add(exchange)
+    const slot = underWay.add(exchange)
     const { allowCidrs = [] } = callback.settings
     exchange.send({ origin: target.origin, allowCidrs }, { path: target.path, headers, body: delivery.body })
     const attempt = await exchange.done
-    underWay.delete(exchange)
+    underWay.take(slot)
     const { response } = attempt
     if (!response) return attempt
     // Of a character that was cut no more than three bytes are missing.

@@ -11,6 +11,7 @@ import type { CompiledQuery } from 'kysely'
 import pg from 'pg'
 import { AppError } from '../../kernel/app-error.ts'
 import type { Logger } from '../../kernel/logger.ts'
+import { UnderWay } from '../../kernel/under-way.ts'
 import { makeBuilder } from '../sql/builder.ts'
 import type { MigrationReport } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
@@ -88,7 +89,7 @@ const isConnectionLoss = (error: unknown): boolean =>
 class PostgresEngine {
   readonly #pool: pg.Pool
   readonly #limits: Limits
-  readonly #underWay = new Set<Promise<unknown>>()
+  readonly #underWay = new UnderWay()
   #closed: Promise<void> | undefined
 
   constructor(pool: pg.Pool, limits: Limits) {
@@ -98,14 +99,14 @@ class PostgresEngine {
 
   execute(operation: Operation<unknown, unknown>, input: unknown): Promise<unknown> {
     if (this.#closed !== undefined) return Promise.reject(new AppError('ERR_SERVICE_UNAVAILABLE'))
-    const call = this.#execute(operation, input).finally(() => this.#underWay.delete(call))
+    const call = this.#execute(operation, input)
     this.#underWay.add(call)
     return call
   }
 
   /** A pool that is ended forgets those who wait for a connection, so they go first. */
   close(): Promise<void> {
-    this.#closed ??= Promise.allSettled([...this.#underWay]).then(() => this.#pool.end())
+    this.#closed ??= this.#underWay.nothing().then(() => this.#pool.end())
     return this.#closed
   }
 

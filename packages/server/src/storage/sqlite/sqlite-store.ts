@@ -11,6 +11,7 @@ import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { defaultLimits, type Limits } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
+import { Slots } from '../../kernel/young-map.ts'
 import { type MigrationReport, SchemaTooNewError } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
 import { makePort } from '../sql/seam.ts'
@@ -49,10 +50,9 @@ interface Waiting {
 
 class StoreThread {
   readonly #worker: Worker
-  readonly #waiting = new Map<number, Waiting>()
+  #waiting = new Slots<Waiting>()
   readonly #ended: Promise<void>
   #outbox: Call[] = []
-  #nextId = 1
   #closed = false
 
   private constructor(data: ThreadData) {
@@ -86,8 +86,7 @@ class StoreThread {
   call(path: string, input: unknown): Promise<unknown> {
     if (this.#closed) return Promise.reject(new AppError('ERR_SERVICE_UNAVAILABLE'))
     return new Promise((resolve, reject) => {
-      const id = this.#nextId++
-      this.#waiting.set(id, { resolve, reject })
+      const id = this.#waiting.add({ resolve, reject })
       if (this.#outbox.length === 0) setImmediate(() => this.#flush())
       this.#outbox.push({ id, path, input })
       if (this.#outbox.length >= BATCH_MAX) this.#flush()
@@ -114,16 +113,15 @@ class StoreThread {
   }
 
   #settle(answer: Answer): void {
-    const waiting = this.#waiting.get(answer.id)
-    this.#waiting.delete(answer.id)
+    const waiting = this.#waiting.take(answer.id)
     if (answer.ok) waiting?.resolve(answer.value)
     else waiting?.reject(errorOf(answer.failure))
   }
 
   #fail(error: Error): void {
     this.#closed = true
-    for (const { reject } of this.#waiting.values()) reject(error)
-    this.#waiting.clear()
+    for (const { reject } of this.#waiting) reject(error)
+    this.#waiting = new Slots()
   }
 }
 
