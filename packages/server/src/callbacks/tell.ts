@@ -2,7 +2,7 @@
  * How what happens comes to bots: whoever changes something brings a `Telling` along, the store writes in the same
  * transaction what is owed to whom, and what it answers is handed to those who deliver.
  */
-import type { AppId, DeliveryId, Uid } from '@confab/protocol'
+import type { AppId, ConversationId, DeliveryId, Uid } from '@confab/protocol'
 import type { StoredClaim } from '../delivery/attempt.ts'
 import type { Handover } from '../delivery/handover.ts'
 import type { BotId } from '../kernel/actor.ts'
@@ -37,6 +37,9 @@ export interface Told {
   /** Bots that are not called, because too many have spoken in turn. */
   readonly cut: readonly Uid[]
 }
+
+/** Under what that is told which is about a user, and no conversation. */
+export const userKey = (uid: Uid): ConversationId => `user_${uid}` as ConversationId
 
 export const nobodyTold: Told = { claims: [], waiting: 0, pulling: [], cut: [] }
 

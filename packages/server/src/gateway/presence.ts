@@ -6,13 +6,12 @@
  * then is found by the sweep, as the users of a node that has died are.
  */
 import type { AppId, Uid } from '@confab/protocol'
-import type { Teller } from '../callbacks/tell.ts'
+import { type Teller, userKey } from '../callbacks/tell.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Logger } from '../kernel/logger.ts'
 import { SERVER_DEVICE } from '../live/frames.ts'
 import type { Live } from '../live/live.ts'
-import { userKey } from '../storage/sql/delivery/announce.ts'
 import type { PresenceChange } from '../storage/sql/users/presence.ts'
 import type { Store } from '../storage/store.ts'
 import type { Here, Person } from './here.ts'

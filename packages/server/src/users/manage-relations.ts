@@ -7,13 +7,12 @@ import {
   type Uid,
   type User,
 } from '@confab/protocol'
-import type { Teller } from '../callbacks/tell.ts'
+import { type Teller, userKey } from '../callbacks/tell.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import type { Page, PageRequest } from '../kernel/paging.ts'
 import type { Live } from '../live/live.ts'
-import { userKey } from '../storage/sql/delivery/announce.ts'
 import type { Blocked, UidOutcomes } from '../storage/sql/users/relations.ts'
 import type { Store } from '../storage/store.ts'
 

@@ -4,7 +4,7 @@ import { type ErrorCode, errorCodes } from '@confab/protocol'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { AppError } from '../../kernel/app-error.ts'
 import { operations } from '../sql/operations.ts'
-import { makePort } from '../sql/seam.ts'
+import { makePort, verbsOf } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
 import { appRemovalConformance } from './app-removal.ts'
 import { appsConformance } from './apps.ts'
@@ -48,7 +48,7 @@ interface Seen {
 
 const watched = (store: Store, seen: Seen): Store => {
   const nouns = store as unknown as Record<string, Record<string, (input: unknown) => Promise<unknown>>>
-  const port = makePort(operations, (path, _operation, input) => {
+  const port = makePort<typeof operations>(verbsOf(operations), (path) => (input) => {
     seen.verbs.add(path)
     const [noun = '', verb = ''] = path.split('.')
     const call = nouns[noun]?.[verb]

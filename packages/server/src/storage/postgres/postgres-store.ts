@@ -21,9 +21,11 @@ import {
   bind,
   makePort,
   type Operation,
+  operationAt,
   type Params,
   type Statement,
   type Tx,
+  verbsOf,
 } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
 import { migratePostgres } from './migrate.ts'
@@ -168,7 +170,10 @@ export const openPostgresStore = async (options: {
     const migration = await migratePostgres(pool)
     const engine = new PostgresEngine(pool, options.limits ?? defaultLimits)
     const store: Store = {
-      ...makePort(operations, (_path, operation, input) => engine.execute(operation, input)),
+      ...makePort<typeof operations>(verbsOf(operations), (path) => {
+        const operation = operationAt(operations, path)
+        return (input) => engine.execute(operation, input)
+      }),
       engine: 'postgres',
       close: () => engine.close(),
     }

@@ -133,19 +133,28 @@ export type PortOf<T extends OperationTable> = {
   }
 }
 
-/** Makes the port from the table: every call goes through `execute` with its path, `noun.verb`. */
+/** The verbs of each noun: all that whoever only calls has to know. */
+export type Verbs = Readonly<Record<string, readonly string[]>>
+
+export const verbsOf = (table: OperationTable): Verbs =>
+  Object.fromEntries(Object.entries(table).map(([noun, verbs]) => [noun, Object.keys(verbs)]))
+
+/** @param path `noun.verb` */
+export const operationAt = (table: OperationTable, path: string): Operation<unknown, unknown> => {
+  const [noun = '', verb = ''] = path.split('.')
+  const operation = table[noun]?.[verb]
+  if (operation === undefined) throw new Error(`no operation ${path}`)
+  return operation
+}
+
+/** Makes the port: every call goes to what `callOf` answers for its path, `noun.verb`. */
 export const makePort = <T extends OperationTable>(
-  table: T,
-  execute: (path: string, operation: Operation<unknown, unknown>, input: unknown) => Promise<unknown>,
+  verbs: Verbs,
+  callOf: (path: string) => (input: unknown) => Promise<unknown>,
 ): PortOf<T> =>
   Object.fromEntries(
-    Object.entries(table).map(([noun, verbs]) => [
+    Object.entries(verbs).map(([noun, ofNoun]) => [
       noun,
-      Object.fromEntries(
-        Object.entries(verbs).map(([verb, operation]) => {
-          const path = `${noun}.${verb}`
-          return [verb, (input: unknown) => execute(path, operation, input)]
-        }),
-      ),
+      Object.fromEntries(ofNoun.map((verb) => [verb, callOf(`${noun}.${verb}`)])),
     ]),
   ) as PortOf<T>

@@ -5,6 +5,7 @@
 import type { ErrorCode, Limits } from '@confab/protocol'
 import type { ErrorDetails } from '../../kernel/app-error.ts'
 import type { MigrationReport } from '../sql/migrate.ts'
+import type { Verbs } from '../sql/seam.ts'
 
 export interface Call {
   readonly id: number
@@ -22,7 +23,7 @@ export type Failure =
   | { readonly kind: 'unexpected'; readonly message: string; readonly stack: string | undefined }
 
 export type FromThread =
-  | { readonly kind: 'ready'; readonly migration: MigrationReport }
+  | { readonly kind: 'ready'; readonly migration: MigrationReport; readonly verbs: Verbs }
   | { readonly kind: 'too-new'; readonly found: number; readonly known: number }
   | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
 

@@ -1,5 +1,6 @@
 /**
- * The embedded engine: SQLite in a thread of its own (`thread.ts`), so that no sync to disk ever blocks the event loop.
+ * The embedded engine: SQLite in a thread of its own (`thread.ts`), so that no sync to disk ever blocks the event loop. Only
+ * the thread loads what is asked of the store; here are the names of it.
  *
  * Owns: the data directory, its lock and the thread. Concurrency: calls of one turn of the event loop travel
  * together; the thread runs them in order. Shutdown: `close` stops taking calls, lets those under way settle, then
@@ -13,8 +14,8 @@ import { defaultLimits, type Limits } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
 import { Slots } from '../../kernel/young-map.ts'
 import { type MigrationReport, SchemaTooNewError } from '../sql/migrate.ts'
-import { operations } from '../sql/operations.ts'
-import { makePort } from '../sql/seam.ts'
+import type { operations } from '../sql/operations.ts'
+import { makePort, type Verbs } from '../sql/seam.ts'
 import type { Store } from '../store.ts'
 import { lockDirectory } from './directory-lock.ts'
 import type { Answer, Call, Failure, FromThread, ThreadData, ToThread } from './messages.ts'
@@ -61,12 +62,12 @@ class StoreThread {
     this.#ended = new Promise((resolve) => this.#worker.once('exit', () => resolve()))
   }
 
-  static async start(data: ThreadData): Promise<{ thread: StoreThread; migration: MigrationReport }> {
+  static async start(data: ThreadData): Promise<{ thread: StoreThread; migration: MigrationReport; verbs: Verbs }> {
     const thread = new StoreThread(data)
-    const migration = await new Promise<MigrationReport>((resolve, reject) => {
+    const ready = await new Promise<{ migration: MigrationReport; verbs: Verbs }>((resolve, reject) => {
       thread.#worker.on('message', (text: string) => {
         const message = JSON.parse(text) as FromThread
-        if (message.kind === 'ready') resolve(message.migration)
+        if (message.kind === 'ready') resolve(message)
         else if (message.kind === 'too-new') reject(new SchemaTooNewError(message.found, message.known))
         else for (const answer of message.answers) thread.#settle(answer)
       })
@@ -80,7 +81,7 @@ class StoreThread {
         thread.#fail(error)
       })
     })
-    return { thread, migration }
+    return { thread, migration: ready.migration, verbs: ready.verbs }
   }
 
   call(path: string, input: unknown): Promise<unknown> {
@@ -134,10 +135,10 @@ export const openSqliteStore = async (options: {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const lock = lockDirectory(directory)
   try {
-    const { thread, migration } = await StoreThread.start({ path: join(directory, 'confab.sqlite'), limits })
+    const { thread, migration, verbs } = await StoreThread.start({ path: join(directory, 'confab.sqlite'), limits })
     let closed: Promise<void> | undefined
     const store: Store = {
-      ...makePort(operations, (path, _operation, input) => thread.call(path, input)),
+      ...makePort<typeof operations>(verbs, (path) => (input) => thread.call(path, input)),
       engine: 'sqlite',
       close: () => {
         closed ??= thread.close().then(() => lock.release())

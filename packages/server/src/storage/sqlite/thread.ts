@@ -8,9 +8,10 @@
  */
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { AppError } from '../../kernel/app-error.ts'
+import { remembering } from '../../kernel/remembering.ts'
 import { SchemaTooNewError } from '../sql/migrate.ts'
 import { operations } from '../sql/operations.ts'
-import type { Operation, OperationTable } from '../sql/seam.ts'
+import { operationAt, verbsOf } from '../sql/seam.ts'
 import { SqliteDatabase } from './database.ts'
 import type { Answer, Call, Failure, FromThread, ThreadData, ToThread } from './messages.ts'
 import { migrateSqlite } from './migrate.ts'
@@ -20,17 +21,11 @@ const GROUP_MAX = 64
 
 const port = parentPort as MessagePort
 const { path, limits } = workerData as ThreadData
-const table: OperationTable = operations
 
 const db = new SqliteDatabase(path, limits)
 const say = (message: FromThread): void => port.postMessage(JSON.stringify(message))
 
-const operationOf = (call: Call): Operation<unknown, unknown> => {
-  const [noun = '', verb = ''] = call.path.split('.')
-  const operation = table[noun]?.[verb]
-  if (operation === undefined) throw new Error(`no operation ${call.path}`)
-  return operation
-}
+const operationOf = remembering((path) => operationAt(operations, path))
 
 const failureOf = (error: unknown): Failure =>
   error instanceof AppError
@@ -43,7 +38,7 @@ const isDiskFull = (error: unknown): boolean => error instanceof Error && 'errco
 const answer = async (call: Call): Promise<Answer> => ({
   id: call.id,
   ok: true,
-  value: await operationOf(call).run(db, call.input),
+  value: await operationOf(call.path).run(db, call.input),
 })
 
 /** A savepoint costs a third of what it surrounds: calls hardly ever fail once they have written. */
@@ -74,7 +69,7 @@ const runUndoably = async (call: Call): Promise<Answer> => {
 
 const inTransaction = async (group: readonly Call[], run: (call: Call) => Promise<Answer>): Promise<Answer[]> => {
   const answers: Answer[] = []
-  db.step(group.some((call) => operationOf(call).kind === 'write') ? 'BEGIN IMMEDIATE' : 'BEGIN')
+  db.step(group.some((call) => operationOf(call.path).kind === 'write') ? 'BEGIN IMMEDIATE' : 'BEGIN')
   for (const call of group) answers.push(await run(call))
   db.step('COMMIT')
   return answers
@@ -132,7 +127,7 @@ const work = async (): Promise<void> => {
 }
 
 try {
-  say({ kind: 'ready', migration: await migrateSqlite(db) })
+  say({ kind: 'ready', migration: await migrateSqlite(db), verbs: verbsOf(operations) })
 } catch (error) {
   // An error that leaves the thread by itself loses its class.
   if (!(error instanceof SchemaTooNewError)) throw error

@@ -48,9 +48,6 @@ export interface Announcement {
   readonly what: readonly OneNews[]
 }
 
-/** @public Of what is about a user, and no conversation. */
-export const userKey = (uid: Uid): ConversationId => `user_${uid}` as ConversationId
-
 /**
  * @example
  * const told = await tellWebhooks(tx, telling, {

@@ -3,10 +3,10 @@
  * row says whether there is any. What a node says counts until the time that it last renewed.
  */
 import type { AppId, Guid, Uid, User } from '@confab/protocol'
-import { nobodyTold, type Telling, type Told } from '../../../callbacks/tell.ts'
+import { nobodyTold, type Telling, type Told, userKey } from '../../../callbacks/tell.ts'
 import { toSeconds } from '../../../kernel/clock.ts'
 import { userEntity } from '../../../users/user.ts'
-import { tellWebhooks, userKey } from '../delivery/announce.ts'
+import { tellWebhooks } from '../delivery/announce.ts'
 import { read, statement, type Tx, write } from '../seam.ts'
 import { findActive, findUserRow, lockUser, toUser } from './user-rows.ts'
 

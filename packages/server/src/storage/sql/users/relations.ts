@@ -8,13 +8,13 @@ import {
   type User,
   userConversationId,
 } from '@confab/protocol'
-import { nobodyTold, type Telling, type Told } from '../../../callbacks/tell.ts'
+import { nobodyTold, type Telling, type Told, userKey } from '../../../callbacks/tell.ts'
 import type { Actor } from '../../../kernel/actor.ts'
 import { AppError } from '../../../kernel/app-error.ts'
 import { toSeconds } from '../../../kernel/clock.ts'
 import type { Page, PageRequest } from '../../../kernel/paging.ts'
 import { userEntity } from '../../../users/user.ts'
-import { tellWebhooks, userKey } from '../delivery/announce.ts'
+import { tellWebhooks } from '../delivery/announce.ts'
 import { contains, prefix } from '../lists.ts'
 import { isFull } from '../quotas.ts'
 import { areFriends } from '../roles/role-rows.ts'
