@@ -84,32 +84,33 @@ export class SqliteDatabase implements Tx {
     this.#prepareText(sql).native.run()
   }
 
-  all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]> {
-    return this.#now(() => this.#prepare(statement).native.all(...bind(statement, 'sqlite', params)) as R[])
+  // SQLite answers at once; the seam is asynchronous for the sake of PostgreSQL, and what is thrown in here is a rejection.
+
+  async all<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<readonly R[]> {
+    return this.#prepare(statement).native.all(...bind(statement, 'sqlite', params)) as R[]
   }
 
-  first<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
-    return this.#now(() => {
-      const values = bind(statement, 'sqlite', params)
-      const find = (): R | undefined => this.#prepare(statement).native.get(...values) as R | undefined
-      return statement.holdsUntil.length === 0 ? find() : this.#remembered.first(statement, values, find)
-    })
-  }
-
-  run<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
-    return this.#now(() => Number(this.#prepare(statement).native.run(...bind(statement, 'sqlite', params)).changes))
-  }
-
-  insert<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
+  async first<P extends Params, R>(statement: Statement<P, R>, params: P): Promise<R | undefined> {
     const values = bind(statement, 'sqlite', params)
-    return this.#now(() => Number(this.#prepare(statement).native.run(...values).lastInsertRowid))
+    if (statement.holdsUntil.length === 0) return this.#prepare(statement).native.get(...values) as R | undefined
+    return this.#remembered.first(
+      statement,
+      values,
+      () => this.#prepare(statement).native.get(...values) as R | undefined,
+    )
   }
 
-  query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
-    return this.#now(() => {
-      for (const value of compiled.parameters) assertStorable(value, 'query')
-      return this.#prepareText(compiled.sql).native.all(...(compiled.parameters as Value[])) as R[]
-    })
+  async run<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
+    return Number(this.#prepare(statement).native.run(...bind(statement, 'sqlite', params)).changes)
+  }
+
+  async insert<P extends Params>(statement: Statement<P, never>, params: P): Promise<number> {
+    return Number(this.#prepare(statement).native.run(...bind(statement, 'sqlite', params)).lastInsertRowid)
+  }
+
+  async query<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
+    for (const value of compiled.parameters) assertStorable(value, 'query')
+    return this.#prepareText(compiled.sql).native.all(...(compiled.parameters as Value[])) as R[]
   }
 
   close(): void {
@@ -143,14 +144,5 @@ export class SqliteDatabase implements Tx {
       this.#remembered.written(prepared.writes)
     }
     return prepared
-  }
-
-  /** SQLite answers at once; the seam is asynchronous for the sake of PostgreSQL. */
-  #now<T>(work: () => T): Promise<T> {
-    try {
-      return Promise.resolve(work())
-    } catch (error) {
-      return Promise.reject(error)
-    }
   }
 }

@@ -18,7 +18,8 @@ export class Remembered {
       this.#rows.set(statement, rows)
     }
     const key = values.join('\0')
-    if (rows.has(key)) return rows.get(key) as R
+    const known = rows.get(key)
+    if (known !== undefined || rows.has(key)) return known as R
     if (rows.size >= ROWS_MAX) rows.clear()
     const row = find()
     rows.set(key, Object.freeze(row))

@@ -35,19 +35,13 @@ const failureOf = (error: unknown): Failure =>
 /** SQLITE_FULL */
 const isDiskFull = (error: unknown): boolean => error instanceof Error && 'errcode' in error && error.errcode === 13
 
-const answer = async (call: Call): Promise<Answer> => ({
-  id: call.id,
-  ok: true,
-  value: await operationOf(call.path).run(db, call.input),
-})
-
 /** A savepoint costs a third of what it surrounds: calls hardly ever fail once they have written. */
 class MustBeUndone extends Error {}
 
 const runPlain = async (call: Call): Promise<Answer> => {
   const { writes } = db
   try {
-    return await answer(call)
+    return { id: call.id, ok: true, value: await operationOf(call.path).run(db, call.input) }
   } catch (error) {
     if (db.writes > writes) throw new MustBeUndone()
     return { id: call.id, ok: false, failure: failureOf(error) }
@@ -57,9 +51,9 @@ const runPlain = async (call: Call): Promise<Answer> => {
 const runUndoably = async (call: Call): Promise<Answer> => {
   db.step('SAVEPOINT call')
   try {
-    const answered = await answer(call)
+    const value = await operationOf(call.path).run(db, call.input)
     db.step('RELEASE call')
-    return answered
+    return { id: call.id, ok: true, value }
   } catch (error) {
     db.step('ROLLBACK TO call')
     db.step('RELEASE call')

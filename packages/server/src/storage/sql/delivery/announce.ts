@@ -61,8 +61,10 @@ export const tellWebhooks = async (tx: Tx, telling: Telling, news: Announcement)
   let waiting = 0
   const { app: appId, key: conversationId, messageId = 0, what } = news
   const { origin, region, claimer, nowMs } = telling
+  const webhooks = await webhooksOf(tx, appId)
+  if (webhooks.length === 0) return nobodyTold
   const bodies = new Map<WebhookTrigger, string>()
-  for (const row of await webhooksOf(tx, appId)) {
+  for (const row of webhooks) {
     const heard = triggersOf(row)
     // The claim of its lane is for the first of its news; the others come behind it.
     let mayClaim = true

@@ -212,9 +212,13 @@ const checkQuoted = async (
 }
 
 /** The message that the muid stands for already. */
-const sentBefore = async (tx: Tx, input: AppendMessage, now: number): Promise<StoredMessage | undefined> => {
-  const { sender, muid, muidForEver, receiverType, receiver } = input
-  if (muid === null) return undefined
+const sentBefore = async (
+  tx: Tx,
+  input: AppendMessage,
+  muid: string,
+  now: number,
+): Promise<StoredMessage | undefined> => {
+  const { sender, muidForEver, receiverType, receiver } = input
   const app = input.actor.appId
   if (tx.dialect === 'postgres') await tx.first(lockMuid, { key: JSON.stringify([app, sender, muid]) })
   const key = { app, sender, muid, since: muidForEver ? 0 : now - tx.limits.muidWindowSeconds }
@@ -235,7 +239,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const { actor, draft, receiverType, sender } = input
   const app = actor.appId
   const now = toSeconds(input.telling.nowMs)
-  const first = await sentBefore(tx, input, now)
+  const first = input.muid === null ? undefined : await sentBefore(tx, input, input.muid, now)
   if (first !== undefined) {
     const quoted = await findQuoted(tx, app, first.quotedId)
     return { message: first, quoted, isNew: false, told: nobodyTold }
@@ -244,7 +248,7 @@ const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const to = receiverType === 'group' ? await receiverGroup(tx, input, from) : await receiverUser(tx, input, from)
   if (input.parentId !== null) await checkThread(tx, app, input.parentId, to.conversationId)
   const quoted = input.quotedId === null ? undefined : await checkQuoted(tx, app, input.quotedId, to.conversationId)
-  const mentions = await mentionsJson(tx, app, draft.mentions)
+  const mentions = draft.mentions.length === 0 ? undefined : await mentionsJson(tx, app, draft.mentions)
   const message = await writeMessage(tx, {
     app,
     conversationId: to.conversationId,
