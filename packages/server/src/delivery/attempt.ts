@@ -85,19 +85,26 @@ export interface Delivery {
   readonly createdAtMs: number
 }
 
-/** The right to work one lane, with its head. */
-export interface LaneClaim<C extends StoredCallback = Callback> {
+interface Claim {
   readonly leaseId: LeaseId
   /** When the lease lapses, if it is not renewed; unix milliseconds. */
   readonly untilMs: number
-  readonly callback: C
   readonly head: Delivery
   /** The bot's breaker is half open, or a pause that it had asked for is over: this is the one lane to find out with. */
   readonly probe?: { readonly failedBefore: number; readonly isSlowed?: true }
 }
 
-/** As the store hands it out: what is not set for the bot is still to be filled in. */
-export type StoredClaim = LaneClaim<StoredCallback>
+/** The right to work one lane, with its head. */
+export interface LaneClaim extends Claim {
+  readonly callback: Callback
+}
+
+/** As the store hands it out. The callback is JSON: that of a bot is the same text every time, and is read once. */
+export interface StoredClaim extends Claim {
+  readonly callbackJson: string
+}
+
+export const readCallback = (callbackJson: string): StoredCallback => JSON.parse(callbackJson) as StoredCallback
 
 /** Where the time of an attempt went; milliseconds since its start, as far as it came. */
 export interface Phases {

@@ -19,6 +19,7 @@ import type { Ids } from '../kernel/ids.ts'
 import { ignoring } from '../kernel/ignoring.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { Random } from '../kernel/random.ts'
+import { remembering } from '../kernel/remembering.ts'
 import { UnderWay } from '../kernel/under-way.ts'
 import type { ProbeResult } from '../storage/sql/delivery/breakers.ts'
 import type { Claimer } from '../storage/sql/delivery/lane-rows.ts'
@@ -31,6 +32,7 @@ import {
   type LaneClaim,
   mayBeCalled,
   maySend,
+  readCallback,
   type StoredClaim,
 } from './attempt.ts'
 import { ClockWatch } from './clock-watch.ts'
@@ -83,6 +85,8 @@ export class Dispatcher implements Handover {
   readonly #clock: ClockWatch
   readonly #look: Look
   readonly #queue: FairQueue
+  /** One object for all lanes of a bot, as long as the bot stays as it is. */
+  readonly #callbackOf: (callbackJson: string) => Callback
   /** Attempts until they are on record, polls, and what is given back. */
   readonly #underWay = new UnderWay()
   #state: 'new' | 'running' | 'stopping' | 'aborting' = 'new'
@@ -100,6 +104,7 @@ export class Dispatcher implements Handover {
       maxInFlight: deps.maxInFlight,
       limitOf: (bot, most) => this.#health.limitOf(bot, most),
     })
+    this.#callbackOf = remembering((json) => settle(readCallback(json), deps.defaults))
     this.#look = new Look({
       look: () => this.#claimDue(),
       longestMs: POLL_EVERY_MS,
@@ -207,8 +212,8 @@ export class Dispatcher implements Handover {
     }
   }
 
-  #settle({ callback, ...claim }: StoredClaim): LaneClaim {
-    return { ...claim, callback: settle(callback, this.#deps.defaults) }
+  #settle({ callbackJson, ...claim }: StoredClaim): LaneClaim {
+    return { ...claim, callback: this.#callbackOf(callbackJson) }
   }
 
   /**
@@ -335,9 +340,12 @@ export class Dispatcher implements Handover {
     const lease = { laneId: claim.head.laneId, leaseId: claim.leaseId }
     const found = await this.#deps.store.lanes.reread(lease)
     const mayGo = claim.probe === undefined ? maySend : mayBeCalled
-    if (found !== undefined && mayGo(found.callback) && this.#state === 'running')
-      return { ...this.#settle(found), ...(claim.probe && { probe: claim.probe }) }
-    if (found !== undefined) await this.#release([lease])
+    if (found === undefined) return undefined
+    const fresh = this.#settle(found)
+    if (mayGo(fresh.callback) && this.#state === 'running') {
+      return { ...fresh, ...(claim.probe && { probe: claim.probe }) }
+    }
+    await this.#release([lease])
     return undefined
   }
 

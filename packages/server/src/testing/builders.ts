@@ -12,6 +12,7 @@ import {
 } from '@confab/protocol'
 import type { Telling, Told } from '../callbacks/tell.ts'
 import type { Attempt, AttemptOutcome } from '../delivery/attempt.ts'
+import { readCallback, type StoredCallback, type StoredClaim } from '../delivery/attempt.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Ids, makeIds } from '../kernel/ids.ts'
@@ -256,4 +257,10 @@ export const makeWorld = async (store: Store, clock: HeldClock = makeHeldClock()
       }
     },
   }
+}
+
+/** Whom a claim says to call. */
+export const callbackOf = (claim: StoredClaim | undefined): StoredCallback => {
+  if (claim === undefined) throw new Error('there is no such claim')
+  return readCallback(claim.callbackJson)
 }

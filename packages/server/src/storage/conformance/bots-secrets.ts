@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { uidOf } from '../../testing/builders.ts'
+import { callbackOf, uidOf } from '../../testing/builders.ts'
 import type { SealedBot } from '../sql/apps/master-keys.ts'
 import { expectCode, type Subject, worldOf } from './subject.ts'
 
@@ -15,7 +15,7 @@ export const botSecretsConformance = (subject: Subject): void => {
       store.bots.rotateSecret({ appId, uid, secret, previousExpiresAt, now: w.now() })
     const signedWith = async (to = 'bot') => {
       const { claims } = await w.send({ from: 'ann', to, claimer: w.claimer() })
-      const { secrets, previousSecret } = claims[0]?.callback ?? {}
+      const { secrets, previousSecret } = callbackOf(claims[0])
       return { secrets, previousSecret }
     }
     w.clock.advance(1000)

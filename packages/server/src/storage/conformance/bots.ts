@@ -1,6 +1,6 @@
 import { defaultLimits } from '@confab/protocol'
 import { expect, test } from 'vitest'
-import { uidOf } from '../../testing/builders.ts'
+import { callbackOf, uidOf } from '../../testing/builders.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
 export const botsConformance = (subject: Subject): void => {
@@ -73,7 +73,10 @@ export const botsConformance = (subject: Subject): void => {
       updatedAt: w.now(),
     })
     const sent = await w.send({ from: 'ann', to: 'bot', claimer: w.claimer() })
-    expect(sent.claims[0]?.callback).toMatchObject({ url: 'http://new', credentials: { username: 'u', password: 'p' } })
+    expect(callbackOf(sent.claims[0])).toMatchObject({
+      url: 'http://new',
+      credentials: { username: 'u', password: 'p' },
+    })
     expect(await update({ username: null, password: null, groupChatSetting: 'none' })).not.toHaveProperty('username')
     await expectCode(w.store.bots.update({ appId: w.appId, uid: uidOf('ann'), now: 1 }), 'ERR_BOT_NOT_FOUND')
   })
@@ -91,7 +94,7 @@ export const botsConformance = (subject: Subject): void => {
     expect(bot).toMatchObject({ retryPolicy, poisonPolicy: 'park' })
     expect(bot).not.toHaveProperty('timeoutSeconds')
     const sent = await w.send({ from: 'ann', to: 'bot', claimer: w.claimer() })
-    expect(sent.claims[0]?.callback.settings).toEqual({ retryPolicy, poisonPolicy: 'park' })
+    expect(callbackOf(sent.claims[0]).settings).toEqual({ retryPolicy, poisonPolicy: 'park' })
     expect(await w.store.bots.callback({ appId: w.appId, uid })).toMatchObject({ settings: { retryPolicy } })
     await update({ retryPolicy: null, poisonPolicy: null })
     expect((await w.store.bots.callback({ appId: w.appId, uid })).settings).toEqual({})

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
-import { uidOf, type World } from '../../testing/builders.ts'
+import { callbackOf, uidOf, type World } from '../../testing/builders.ts'
 import type { ProbeResult } from '../sql/delivery/breakers.ts'
 import { PARKED_MS } from '../sql/delivery/lane-rows.ts'
 import type { RecordAttempt } from '../sql/delivery/lanes.ts'
@@ -111,11 +111,8 @@ export const breakersConformance = (subject: Subject): void => {
     expect([sent.claims, sent.waiting, await headsIn(w)]).toEqual([[], 0, []])
     w.clock.advance(9000)
     const first = only(await headsIn(w))
-    expect([first.probe, first.callback.isOpen, first.callback.isSlowed]).toEqual([
-      { failedBefore: 0, isSlowed: true },
-      false,
-      true,
-    ])
+    const { isOpen, isSlowed } = callbackOf(first)
+    expect([first.probe, isOpen, isSlowed]).toEqual([{ failedBefore: 0, isSlowed: true }, false, true])
     // It asks again.
     await recordProbe(w, first, { kind: 'slowed', untilMs: w.clock.now() + 60_000 })
     expect([await breakerOf(w), await slowedUntil(), await headsIn(w)]).toEqual([

@@ -1,6 +1,6 @@
 import type { Uid } from '@confab/protocol'
 import { expect, test } from 'vitest'
-import { HOP_LIMIT, uidOf, type World } from '../../testing/builders.ts'
+import { callbackOf, HOP_LIMIT, uidOf, type World } from '../../testing/builders.ts'
 import { claimIn } from './lanes.ts'
 import { type Subject, worldOf } from './subject.ts'
 
@@ -22,12 +22,13 @@ const setUp = async (subject: Subject): Promise<World> => {
 const say = async (w: World, from: string, hop = 0) => {
   const { claims, cut } = await w.send({ from, toGroup: 'room', hop, claimer: w.claimer() })
   // The lanes are given back, so that each message finds them idle.
-  for (const { leaseId, callback, head } of claims) {
+  for (const claim of claims) {
+    const { leaseId, head } = claim
     await w.store.deliveries.cancel({ appId: w.appId, id: head.id, nowMs: w.clock.now() })
     await w.store.lanes.reread({ laneId: head.laneId, leaseId })
-    expect(callback.appId).toBe(w.appId)
+    expect(callbackOf(claim).appId).toBe(w.appId)
   }
-  return { heard: claims.map(({ callback, head }) => `${callback.bot} ${head.hop}`).sort(), cut }
+  return { heard: claims.map((claim) => `${callbackOf(claim).bot} ${claim.head.hop}`).sort(), cut }
 }
 
 const nobody: readonly Uid[] = []
@@ -61,7 +62,7 @@ export const hopsConformance = (subject: Subject): void => {
     expect(await say(w, 'pong')).toEqual({ heard: ['ping 1'], cut: nobody })
     // The sequence tells of what was cut.
     const [last] = (await w.send({ from: 'ann', toGroup: 'room', claimer: w.claimer() })).claims.filter(
-      ({ callback }) => callback.bot === 'ping',
+      (claim) => callbackOf(claim).bot === 'ping',
     )
     expect(last?.head.sequence).toBe(6)
   })

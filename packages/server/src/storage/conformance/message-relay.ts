@@ -1,11 +1,11 @@
 import type { GroupChatSetting } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { messageJson } from '../../messages/message.ts'
-import { type SentIn, tellingIn } from '../../testing/builders.ts'
+import { callbackOf, type SentIn, tellingIn } from '../../testing/builders.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 /** Which bots a message was given to: those whose idle lanes it claimed. */
-const heardBy = ({ claims }: SentIn): string[] => claims.map(({ callback }) => callback.bot).sort()
+const heardBy = ({ claims }: SentIn): string[] => claims.map((claim) => callbackOf(claim).bot).sort()
 
 export const messageRelayConformance = (subject: Subject): void => {
   test('a bot hears what is sent to it, whatever it hears of groups, in the bytes that others read', async () => {
@@ -15,7 +15,7 @@ export const messageRelayConformance = (subject: Subject): void => {
     const sent = await w.send({ from: 'ann', to: 'bot', text: 'hé', tags: ['t'], claimer: w.claimer() })
     expect(sent.waiting).toBe(0)
     const [claim] = sent.claims
-    expect(claim?.callback).toMatchObject({
+    expect(callbackOf(claim)).toMatchObject({
       appId: w.appId,
       bot: 'bot',
       url: 'http://127.0.0.1:1/bot',
@@ -66,7 +66,7 @@ export const messageRelayConformance = (subject: Subject): void => {
     expect(heardBy(slashed)).toEqual(['all', 'mention', 'slash'])
     expect(new Set(slashed.claims.map(({ head }) => head.id)).size).toBe(3)
     expect(new Set(slashed.claims.map(({ leaseId }) => leaseId)).size).toBe(3)
-    for (const { head, callback } of slashed.claims) expect(JSON.parse(head.body).bot).toBe(callback.bot)
+    for (const claim of slashed.claims) expect(JSON.parse(claim.head.body).bot).toBe(callbackOf(claim).bot)
     expect(heardBy(await w.send({ from: 'ann', toGroup: 'h', text: 'no', claimer: w.claimer() }))).toEqual(['all'])
   })
 

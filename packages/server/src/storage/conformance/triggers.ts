@@ -2,6 +2,7 @@ import type { OptionalTrigger } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import type { Told } from '../../callbacks/tell.ts'
 import {
+  callbackOf,
   changesOf,
   guidOf,
   type MembersByUid,
@@ -45,11 +46,11 @@ const setUp = async (subject: Subject) => {
 }
 
 const bodies = ({ claims }: Told) =>
-  claims.map(({ callback, head }) => ({
-    bot: callback.bot,
-    trigger: head.trigger,
-    conversation: head.conversationId,
-    body: JSON.parse(head.body),
+  claims.map((claim) => ({
+    bot: callbackOf(claim).bot,
+    trigger: claim.head.trigger,
+    conversation: claim.head.conversationId,
+    body: JSON.parse(claim.head.body),
   }))
 
 /** Lanes that were claimed for what was said before are given back. */

@@ -1,6 +1,6 @@
 import { type WebhookTrigger, webhookKey } from '@confab/protocol'
 import { expect, onTestFinished, test } from 'vitest'
-import { changesOf, guidOf, makeAttempt, tellingIn, uidOf, type World } from '../../testing/builders.ts'
+import { callbackOf, changesOf, guidOf, makeAttempt, tellingIn, uidOf, type World } from '../../testing/builders.ts'
 import type { WebhookSettings } from '../sql/delivery/webhooks.ts'
 import { expectCode, page, type Subject, worldOf } from './subject.ts'
 
@@ -126,7 +126,7 @@ export const webhooksConformance = (subject: Subject): void => {
     await h.make('deaf', [])
     await h.make('off', ['message_sent'], { enabled: false })
     const sent = await w.send({ from: 'ann', to: 'bot', text: 'hi <@uid:ben>', claimer: w.claimer() })
-    expect(sent.claims.map(({ callback }) => callback.bot)).toEqual(['bot', 'webhook:new', 'webhook:old'])
+    expect(sent.claims.map((claim) => callbackOf(claim).bot)).toEqual(['bot', 'webhook:new', 'webhook:old'])
     const { id } = sent.message
     await w.store.messages.edit({ ...h.change('ann'), id, data: { text: 'ho' }, tags: undefined })
     await w.store.messages.remove({ ...h.change('ann'), id, permanent: false })
@@ -201,8 +201,8 @@ export const webhooksConformance = (subject: Subject): void => {
     await w.send({ from: 'ann', to: 'ben', text: 'one' })
     await w.send({ from: 'ann', to: 'ben', text: 'two' })
     const due = { claimer: w.claimer(), limit: 100, nowMs: w.clock.now() }
-    const claims = (await store.lanes.claimDue(due)).claims.filter(({ callback }) => callback.appId === appId)
-    expect(claims.map(({ callback, head }) => [callback.bot, head.sequence])).toEqual([['webhook:hook', 1]])
+    const claims = (await store.lanes.claimDue(due)).claims.filter((claim) => callbackOf(claim).appId === appId)
+    expect(claims.map((claim) => [callbackOf(claim).bot, claim.head.sequence])).toEqual([['webhook:hook', 1]])
     const [claim] = claims
     if (claim === undefined) throw new Error('nothing was claimed')
     const { next } = await store.lanes.record({

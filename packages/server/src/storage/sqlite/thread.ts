@@ -17,7 +17,7 @@ import type { Answer, Call, Failure, FromThread, ThreadData, ToThread } from './
 import { migrateSqlite } from './migrate.ts'
 
 /** Bounds how long the first caller of a group waits for the last. */
-const GROUP_MAX = 64
+const GROUP_MAX = 128
 
 const port = parentPort as MessagePort
 const { path, limits } = workerData as ThreadData

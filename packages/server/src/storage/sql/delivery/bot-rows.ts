@@ -127,3 +127,15 @@ export const toCallback = (row: BotRow): StoredCallback => ({
       previousSecret: { secret: row.previous_secret, expiresAt: row.previous_secret_expires_at },
     }),
 })
+
+const jsonOfRows = new WeakMap<BotRow, string>()
+
+/** Rows that an engine remembers are frozen, and come again with every message to their bot. */
+export const callbackJsonOf = (row: BotRow): string => {
+  if (!Object.isFrozen(row)) return JSON.stringify(toCallback(row))
+  const known = jsonOfRows.get(row)
+  if (known !== undefined) return known
+  const made = JSON.stringify(toCallback(row))
+  jsonOfRows.set(row, made)
+  return made
+}

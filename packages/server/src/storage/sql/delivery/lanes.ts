@@ -17,9 +17,17 @@
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
-import { type Attempt, maySend, outcomeText, type StoredClaim } from '../../../delivery/attempt.ts'
+import { type Attempt, maySend, outcomeText, readCallback, type StoredClaim } from '../../../delivery/attempt.ts'
 import { read, statement, type Tx, write } from '../seam.ts'
-import { BOT_COLUMNS, type BotRow, findBotRow, isCalled, requireCalled, toCallback } from './bot-rows.ts'
+import {
+  BOT_COLUMNS,
+  type BotRow,
+  callbackJsonOf,
+  findBotRow,
+  isCalled,
+  requireCalled,
+  toCallback,
+} from './bot-rows.ts'
 import { closeBreaker, isOpen, isSlowed, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
   beginAnew,
@@ -207,15 +215,14 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  const callback = bot && toCallback(bot)
   // Another node may have found out that the bot is to be left alone.
-  if (next === undefined || callback === undefined || !maySend(callback) || input.keepUntilMs === undefined) {
+  if (next === undefined || bot === undefined || !maySend(toCallback(bot)) || input.keepUntilMs === undefined) {
     await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
     return undefined
   }
   await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
   const { leaseId, keepUntilMs: untilMs } = input
-  return { leaseId, untilMs, callback, head: toHead(lane, next) }
+  return { leaseId, untilMs, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }
 }
 
 /**
@@ -228,7 +235,7 @@ const goOn = async (
   input: RecordAttempt,
 ): Promise<StoredClaim | undefined> => {
   const next = await nextOf(tx, lane, input.leaseId)
-  if (next !== undefined && maySend(next.callback) && input.keepUntilMs !== undefined) {
+  if (next !== undefined && maySend(readCallback(next.callbackJson)) && input.keepUntilMs !== undefined) {
     await tx.run(renewLease, { id: lane.id, lease: input.leaseId, untilMs: input.keepUntilMs })
     return { ...next, untilMs: input.keepUntilMs }
   }
@@ -250,7 +257,8 @@ const nextOf = async (
 ): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  return next && bot && { leaseId, untilMs: lane.due_at_ms ?? 0, callback: toCallback(bot), head: toHead(lane, next) }
+  if (next === undefined || bot === undefined) return undefined
+  return { leaseId, untilMs: lane.due_at_ms ?? 0, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }
 }
 
 const claimOf = async (
@@ -260,6 +268,7 @@ const claimOf = async (
   { claimer, nowMs }: { claimer: Claimer; nowMs: number },
 ): Promise<StoredClaim[]> => {
   const claims: StoredClaim[] = []
+  const callbackJson = callbackJsonOf(bot)
   for (const lane of await tx.all(dueLanes, { app: bot.app_id, bot: bot.uid, nowMs, limit })) {
     const head = await tx.first(headOf, { lane: lane.id })
     if (head === undefined) {
@@ -269,7 +278,7 @@ const claimOf = async (
     const { node, untilMs } = claimer
     const leaseId = `${claimer.leaseId}_${lane.id}` as LeaseId
     await tx.run(leaseLane, { id: lane.id, lease: leaseId, node, untilMs })
-    claims.push({ leaseId, untilMs, callback: toCallback(bot), head: toHead(lane, head) })
+    claims.push({ leaseId, untilMs, callbackJson, head: toHead(lane, head) })
   }
   return claims
 }

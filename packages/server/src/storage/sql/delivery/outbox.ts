@@ -18,7 +18,7 @@ import { nobodyTold, type Telling, type Told } from '../../../callbacks/tell.ts'
 import type { StoredClaim } from '../../../delivery/attempt.ts'
 import type { Actor } from '../../../kernel/actor.ts'
 import { type Params, statement, type Tx } from '../seam.ts'
-import { type BotRow, botsOfGroup, findBotRow, pulls, settingsOf, toCallback } from './bot-rows.ts'
+import { type BotRow, botsOfGroup, callbackJsonOf, findBotRow, pulls, settingsOf } from './bot-rows.ts'
 import { isOpen, openUntil } from './breakers.ts'
 import { type Claimer, type HeadRow, roomOf, toHead } from './lane-rows.ts'
 
@@ -156,7 +156,7 @@ export const enqueue = async (tx: Tx, duty: Duty, claimer: Claimer | undefined):
   const claimed = {
     leaseId,
     untilMs: lane.due_at_ms,
-    callback: toCallback(bot),
+    callbackJson: callbackJsonOf(bot),
     head: toHead({ id: lane.id, conversation_id: conversationId }, head),
   }
   return { claim: claimed, isWaiting: false }
