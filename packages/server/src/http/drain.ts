@@ -15,10 +15,9 @@ export const drainOnClose = (app: FastifyInstance): void => {
   const asked = new WeakSet<Socket>()
   let isClosing = false
   const isTls = app.server instanceof TlsServer
-  // With TLS the bytes of the handshake count, so it is the first request that does.
-  app.server.on('request', ({ socket }) => asked.add(socket))
-  // Sockets of sessions are closed by the gateway, which says why.
-  app.server.on('upgrade', ({ socket }) => asked.add(socket))
+  // With TLS the bytes of the handshake count, so it is the first request that does. Sockets of sessions are closed by the
+  // gateway, which says why.
+  if (isTls) for (const event of ['request', 'upgrade']) app.server.on(event, ({ socket }) => asked.add(socket))
   app.server.on(isTls ? 'secureConnection' : 'connection', (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
