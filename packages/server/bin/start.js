@@ -13,9 +13,10 @@ const modules = new URL(isCheckout ? '../../../node_modules/' : '../../../', imp
 const cache = process.env.NODE_COMPILE_CACHE ?? fileURLToPath(new URL('.cache/confab/', modules))
 
 // V8 takes a machine with much memory for an invitation: the space for young objects would grow to more than a hundred
-// megabytes per thread, that for old ones to a multiple of what lives in it. Only flags at start bound them; whoever
-// gives one of them has the last word.
-const flags = ['--max-semi-space-size=24', '--heap-growing-percent=100']
+// megabytes per thread, that for old ones to a multiple of what lives in it. And from a busy start it may conclude that
+// what is made in some place lives long, and make it old from then on. Only flags at start prevent that; whoever gives one
+// of them has the last word.
+const flags = ['--max-semi-space-size=24', '--heap-growing-percent=100', '--no-allocation-site-pretenuring']
 const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].join(' ')
 const isGiven = flags.some((flag) => given.includes(flag.split('=')[0] ?? flag))
 // A channel to the parent (`node --watch`) would not survive; Windows has no execve.
