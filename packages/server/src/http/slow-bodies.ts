@@ -27,7 +27,7 @@ export const cutSlowBodies = (app: FastifyInstance, { withinMs }: { withinMs: nu
   const all = new Slots<Awaited>()
 
   const forget = (awaited: Awaited): void => {
-    if (awaited.slot >= 0) all.take(awaited.slot)
+    all.take(awaited.slot)
     awaited.slot = -1
   }
 

@@ -12,3 +12,16 @@ export const remembering = <T>(make: (text: string) => T): ((text: string) => T)
     return made
   }
 }
+
+/** The same of objects that nobody can change; of others it is made each time. */
+export const rememberingFrozen = <K extends object, T>(make: (from: K) => T): ((from: K) => T) => {
+  const known = new WeakMap<K, T>()
+  return (from) => {
+    if (!Object.isFrozen(from)) return make(from)
+    const found = known.get(from)
+    if (found !== undefined) return found
+    const made = make(from)
+    known.set(from, made)
+    return made
+  }
+}

@@ -11,8 +11,13 @@ import {
   type User,
 } from '@confab/protocol'
 import type { Telling, Told } from '../callbacks/tell.ts'
-import type { Attempt, AttemptOutcome } from '../delivery/attempt.ts'
-import { readCallback, type StoredCallback, type StoredClaim } from '../delivery/attempt.ts'
+import {
+  type Attempt,
+  type AttemptOutcome,
+  readCallback,
+  type StoredCallback,
+  type StoredClaim,
+} from '../delivery/attempt.ts'
 import type { Actor } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { type Ids, makeIds } from '../kernel/ids.ts'

@@ -51,7 +51,7 @@ interface Waiting {
 
 class StoreThread {
   readonly #worker: Worker
-  #waiting = new Slots<Waiting>()
+  readonly #waiting = new Slots<Waiting>()
   readonly #ended: Promise<void>
   #outbox: Call[] = []
   #closed = false
@@ -122,7 +122,6 @@ class StoreThread {
   #fail(error: Error): void {
     this.#closed = true
     for (const { reject } of this.#waiting) reject(error)
-    this.#waiting = new Slots()
   }
 }
 

@@ -3,7 +3,7 @@ import { type AppId, type Bot, type BotSettings, limits, type Uid, webhookIdOf }
 import type { Selectable } from 'kysely'
 import type { StoredCallback } from '../../../delivery/attempt.ts'
 import { AppError } from '../../../kernel/app-error.ts'
-import { remembering } from '../../../kernel/remembering.ts'
+import { remembering, rememberingFrozen } from '../../../kernel/remembering.ts'
 import type { Schema } from '../schema.ts'
 import { statement, type Tx } from '../seam.ts'
 
@@ -128,14 +128,5 @@ export const toCallback = (row: BotRow): StoredCallback => ({
     }),
 })
 
-const jsonOfRows = new WeakMap<BotRow, string>()
-
 /** Rows that an engine remembers are frozen, and come again with every message to their bot. */
-export const callbackJsonOf = (row: BotRow): string => {
-  if (!Object.isFrozen(row)) return JSON.stringify(toCallback(row))
-  const known = jsonOfRows.get(row)
-  if (known !== undefined) return known
-  const made = JSON.stringify(toCallback(row))
-  jsonOfRows.set(row, made)
-  return made
-}
+export const callbackJsonOf = rememberingFrozen((row: BotRow) => JSON.stringify(toCallback(row)))

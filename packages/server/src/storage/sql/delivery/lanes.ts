@@ -17,17 +17,9 @@
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
-import { type Attempt, maySend, outcomeText, readCallback, type StoredClaim } from '../../../delivery/attempt.ts'
+import { type Attempt, outcomeText, type StoredClaim } from '../../../delivery/attempt.ts'
 import { read, statement, type Tx, write } from '../seam.ts'
-import {
-  BOT_COLUMNS,
-  type BotRow,
-  callbackJsonOf,
-  findBotRow,
-  isCalled,
-  requireCalled,
-  toCallback,
-} from './bot-rows.ts'
+import { BOT_COLUMNS, type BotRow, callbackJsonOf, findBotRow, isCalled, requireCalled } from './bot-rows.ts'
 import { closeBreaker, isOpen, isSlowed, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
   beginAnew,
@@ -211,12 +203,14 @@ const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<n
     response: storable(attempt.response),
   })
 
+/** Another node may have found out that the bot is to be left alone. */
+const mayGoOn = (bot: BotRow): boolean => isCalled(bot) && !isOpen(bot)
+
 /** The head is finished: on to the next one, or out of the lane. */
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  // Another node may have found out that the bot is to be left alone.
-  if (next === undefined || bot === undefined || !maySend(toCallback(bot)) || input.keepUntilMs === undefined) {
+  if (next === undefined || bot === undefined || !mayGoOn(bot) || input.keepUntilMs === undefined) {
     await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
     return undefined
   }
@@ -235,9 +229,9 @@ const goOn = async (
   input: RecordAttempt,
 ): Promise<StoredClaim | undefined> => {
   const next = await nextOf(tx, lane, input.leaseId)
-  if (next !== undefined && maySend(readCallback(next.callbackJson)) && input.keepUntilMs !== undefined) {
+  if (next !== undefined && mayGoOn(next.bot) && input.keepUntilMs !== undefined) {
     await tx.run(renewLease, { id: lane.id, lease: input.leaseId, untilMs: input.keepUntilMs })
-    return { ...next, untilMs: input.keepUntilMs }
+    return { ...next.claim, untilMs: input.keepUntilMs }
   }
   if (next === undefined) await tx.run(emptyLane, { id: lane.id })
   else await tx.run(setDue, { id: lane.id, dueMs: input.nowMs })
@@ -254,11 +248,12 @@ const nextOf = async (
   tx: Tx,
   lane: LaneRow & { due_at_ms: number | null },
   leaseId: LeaseId,
-): Promise<StoredClaim | undefined> => {
+): Promise<{ claim: StoredClaim; bot: BotRow } | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
   if (next === undefined || bot === undefined) return undefined
-  return { leaseId, untilMs: lane.due_at_ms ?? 0, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }
+  const untilMs = lane.due_at_ms ?? 0
+  return { claim: { leaseId, untilMs, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }, bot }
 }
 
 const claimOf = async (
@@ -372,8 +367,8 @@ export const lanes = {
     async (tx, { laneId, leaseId }: { laneId: number; leaseId: LeaseId }): Promise<StoredClaim | undefined> => {
       const found = await tx.first(readLane, { id: laneId, lease: leaseId })
       if (found === undefined) return undefined
-      const claim = await nextOf(tx, found, leaseId)
-      if (claim !== undefined) return claim
+      const next = await nextOf(tx, found, leaseId)
+      if (next !== undefined) return next.claim
       const lane = await tx.first(lockLane, { id: laneId })
       if (lane?.lease_id !== leaseId) return undefined
       const head = await tx.first(headOf, { lane: laneId })

@@ -11,6 +11,7 @@ import {
   type User,
 } from '@confab/protocol'
 import type { Selectable } from 'kysely'
+import { rememberingFrozen } from '../../../kernel/remembering.ts'
 import { type MessageView, messageJson, type StoredMessage } from '../../../messages/message.ts'
 import { systemUser, userEntity, userEntityText } from '../../../users/user.ts'
 import { findGroupRow, type GroupRow, groupEntity } from '../groups/group-rows.ts'
@@ -185,17 +186,8 @@ export const writeMessage = async (tx: Tx, message: NewMessage): Promise<StoredM
 const entityJson = (entity: string, entityType: 'user' | 'group'): string =>
   `{"entity":${entity},"entityType":"${entityType}"}`
 
-const textsOfRows = new WeakMap<UserRow, ReturnType<typeof userEntityText>>()
-
 /** Rows that an engine remembers are frozen, and come again with every message of their user. */
-const entityTextOf = (row: UserRow): ReturnType<typeof userEntityText> => {
-  if (!Object.isFrozen(row)) return userEntityText(toUser(row))
-  const known = textsOfRows.get(row)
-  if (known !== undefined) return known
-  const made = userEntityText(toUser(row))
-  textsOfRows.set(row, made)
-  return made
-}
+const entityTextOf = rememberingFrozen((row: UserRow) => userEntityText(toUser(row)))
 
 /** The user as an entity, or the app if nobody is named. */
 export const userEntityJson = (
