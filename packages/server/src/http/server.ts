@@ -26,6 +26,7 @@ import { errorAnswer, toAppError } from './error-mapping.ts'
 import { type FilesDeps, registerFiles } from './files.ts'
 import { asIs, type HandlerDeps, handlerOf } from './handler.ts'
 import { acceptJson, acceptLines } from './json-body.ts'
+import { keepOpen, letBy } from './let-by.ts'
 import { type OnlineMembersDeps, registerOnlineMembers } from './online-members.ts'
 import { type Health, registerOperations } from './operations.ts'
 import { type IsTrusted, unifyForwarded } from './reached-at.ts'
@@ -112,29 +113,18 @@ const logRequests = (app: FastifyInstance, { log, metrics }: HttpDeps): void => 
   })
 }
 
-/** So much of a body that is refused is read all the same. */
-const MOST_UNREAD_BYTES = 8 * 1024 * 1024
-
-/**
- * Fastify closes the connection on who announces too large a body, and Node.js does not wait for what is on its way: the
- * sender may meet the closed connection before the answer. Where it is not much, it is let by instead.
- */
-const letBy = (request: FastifyRequest, reply: FastifyReply): void => {
-  if (Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MOST_UNREAD_BYTES) {
-    reply.removeHeader('connection')
-  }
-}
-
 const fail = (request: FastifyRequest, reply: FastifyReply, error: unknown): void => {
   const failure = toAppError(error, request.server.initialConfig.bodyLimit ?? 0)
   request.failure = failure
-  if (failure.code === 'ERR_PAYLOAD_TOO_LARGE') letBy(request, reply)
-  // The serializer of the route's answer would drop what an error says.
-  reply
-    .code(failure.status)
-    .type('application/json; charset=utf-8')
-    .serializer(asIs)
-    .send(JSON.stringify(errorAnswer(failure, request.id)))
+  if (failure.code === 'ERR_PAYLOAD_TOO_LARGE') keepOpen(request, reply)
+  letBy(request, reply, () => {
+    // The serializer of the route's answer would drop what an error says.
+    reply
+      .code(failure.status)
+      .type('application/json; charset=utf-8')
+      .serializer(asIs)
+      .send(JSON.stringify(errorAnswer(failure, request.id)))
+  })
 }
 
 /** A body that never comes must not hold a connection for ever. */
