@@ -3,18 +3,13 @@ import type { Update } from '@confab/protocol'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freePort } from '../../src/testing/free-port.ts'
 import { describeWithPostgres } from '../../src/testing/services.ts'
+import { ALREADY, AT_ONCE_MS, people, SOON } from '../support/fetching.ts'
 import { acknowledge, makePuller, messageOf, openStream, pull, saidIn } from '../support/pulling.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 import { makeUsers, pause, say, statesOf, until } from './support.ts'
 
-const ALREADY = 'ERR_BOT_ALREADY_CONSUMED'
-/** Far less than the look that finds what nobody told of. */
-const AT_ONCE_MS = 600
-/** Where it is not about how soon. */
-const SOON = { timeout: 5000 }
 /** How long the place of a consumer is kept whose server has died, and some more. */
 const PLACE_MS = 15_000
-const people = ['ann', 'bob', 'cat', 'dan']
 
 /** Fetches and acknowledges over and over; what it has seen is kept here, outside the server. */
 class Consumer {

@@ -1,66 +1,15 @@
-/** Bots that fetch what they are to hear, in place of being called; and what holds when they change from one to the other. */
+/** Bots that fetch what they are to hear, in place of being called: whose updates they are, and one call after the other. */
 import type { Update } from '@confab/protocol'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type CallbackReceiver, startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
-import { Api } from '../support/api.ts'
-import {
-  acknowledge,
-  makePuller,
-  messageOf,
-  openSocket,
-  openStream,
-  type PullQuery,
-  pull,
-  saidIn,
-} from '../support/pulling.ts'
-import { describeEngines, startServer, type TestServer } from '../support/server.ts'
-import {
-  attemptOf,
-  callbackOf,
-  makeGroup,
-  makeUsers,
-  pause,
-  say,
-  sayInGroup,
-  statesOf,
-  textsOf,
-  until,
-} from './support.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { startCallbackReceiver } from '../../src/testing/callback-receiver.ts'
+import { AT_ONCE_MS, describeUpdates, people } from '../support/fetching.ts'
+import { acknowledge, makePuller, messageOf, openStream, pull, saidIn } from '../support/pulling.ts'
+import { makeGroup, makeUsers, pause, say, sayInGroup, statesOf } from './support.ts'
 
-const ALREADY = 'ERR_BOT_ALREADY_CONSUMED'
-/** Far less than the look that finds what nobody told of. */
-const AT_ONCE_MS = 600
-/** Where it is not about how soon. */
-const SOON = { timeout: 5000 }
-const people = ['ann', 'bob', 'cat', 'dan']
-
-describeEngines('updates', (engine) => {
-  let server: TestServer
-  let api: Api
-  let bot = ''
-  let bots = 0
-
-  beforeAll(async () => {
-    server = await startServer({ engine })
-    api = new Api(server)
-    await makeUsers(server, ...people)
-  })
-  afterAll(() => server?.dispose())
-  beforeEach(() => {
-    bot = `bot-${++bots}`
-  })
-  afterEach(async () => {
-    await server.client.request('DELETE', `/bots/${bot}`).catch(() => {})
-  })
-
-  const fetchAll = (query: PullQuery = {}) => pull(server, bot, query)
-  const tell = async (...texts: readonly string[]): Promise<void> => {
-    for (const text of texts) await say(server, text.split(' ')[0] ?? '', bot, text)
-  }
-  const change = (body: object): Promise<unknown> => api.ok('PUT', `/bots/${bot}`, { body })
-
+describeUpdates((scene) => {
   describe('whose they are', () => {
     test('a bot that fetches needs no URL; one that is called does, and cannot fetch', async () => {
+      const { server, api, bot, fetchAll, tell, change } = scene()
       await makeUsers(server, bot)
       const missing = { details: { webhookURL: expect.any(String) } }
       expect(await api.fails('ERR_BAD_REQUEST', 'POST', '/bots', { body: { uid: bot } })).toMatchObject(missing)
@@ -85,6 +34,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('it is not called, whatever URL it has', async () => {
+      const { server, bot, tell } = scene()
       const receiver = await startCallbackReceiver()
       await makePuller(server, bot, { webhookURL: receiver.url })
       await tell('ann 1', 'ann 2')
@@ -95,6 +45,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('a disabled bot is given nothing, and nothing of that time later', async () => {
+      const { server, bot, fetchAll, tell, change } = scene()
       await makePuller(server, bot)
       await tell('ann 1')
       await change({ enabled: false })
@@ -106,7 +57,8 @@ describeEngines('updates', (engine) => {
     })
 
     test('in groups by its setting; other triggers if it has asked for them, in the order of the conversation', async () => {
-      const group = `team-${bots}`
+      const { server, api, bot, fetchAll } = scene()
+      const group = `team-${bot}`
       await makePuller(server, bot, { groupChatSetting: 'slashedMessages', triggers: ['message_edited'] })
       await makePuller(server, `${bot}-b`)
       await makeGroup(server, group, 'ann', bot, `${bot}-b`)
@@ -129,6 +81,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('an update is what would be posted, with what would be in its headers', async () => {
+      const { server, api, bot, fetchAll, tell } = scene()
       await makePuller(server, bot)
       const sent = await say(server, 'ann', bot, 'hé 👋')
       await tell('ann 2')
@@ -174,9 +127,10 @@ describeEngines('updates', (engine) => {
   })
 
   describe('one call after the other', () => {
-    beforeEach(() => makePuller(server, bot))
+    beforeEach(() => makePuller(scene().server, scene().bot))
 
     test('answers at once unless it is told to wait, and waits no longer than told', async () => {
+      const { fetchAll, tell } = scene()
       const empty = await fetchAll()
       expect([empty.status, empty.updates, empty.offset]).toEqual([200, [], 0])
       expect(empty.ms).toBeLessThan(AT_ONCE_MS)
@@ -191,6 +145,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('waits until something comes, and is answered at once then', async () => {
+      const { fetchAll, tell } = scene()
       const times: number[] = []
       // Between two of its looks, wherever that is.
       for (const ms of [300, 450, 600]) {
@@ -205,6 +160,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('the offset of an answer acknowledges it; what is not acknowledged comes again, and nothing else', async () => {
+      const { server, bot, fetchAll, tell } = scene()
       await tell('ann 1', 'bob 1', 'ann 2')
       const first = await fetchAll()
       expect(saidIn(first.updates).toSorted()).toEqual(['ann 1', 'ann 2', 'bob 1'])
@@ -227,6 +183,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('may be acknowledged by itself, in parts, twice, and under old offsets to no effect', async () => {
+      const { server, bot, fetchAll, tell } = scene()
       await tell('ann 1', 'ann 2', 'ann 3')
       const { updates } = await fetchAll()
       expect(updates.map(({ offset }) => offset)).toEqual([1, 2, 3])
@@ -240,6 +197,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('may be acknowledged one by one, whatever could not be done before it', async () => {
+      const { server, api, bot, fetchAll, tell } = scene()
       await tell('ann 1', 'ann 2', 'bob 1')
       const ids = (await fetchAll()).updates.map(({ id }) => id)
       const path = `/bots/${bot}/updates/acknowledge`
@@ -261,6 +219,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('a conversation that is never done with leaves room for others, look by look', async () => {
+      const { fetchAll, tell } = scene()
       for (let n = 1; n <= 6; n++) await tell(`ann ${n}`)
       await tell('bob 1', 'cat 1')
       const heard = new Set<string>()
@@ -272,6 +231,7 @@ describeEngines('updates', (engine) => {
     })
 
     test('comes in pages, each conversation in order', async () => {
+      const { api, bot, fetchAll, tell } = scene()
       for (let n = 1; n <= 8; n++) await tell(...people.map((person) => `${person} ${n}`))
       const heard: Update[] = []
       let offset: number | undefined
@@ -295,330 +255,13 @@ describeEngines('updates', (engine) => {
     })
 
     test('acknowledges nothing that the one before it had in hand, and it never saw', async () => {
+      const { fetchAll, tell } = scene()
       await tell('ann 1', 'ann 2', 'ann 3', 'ann 4')
       expect((await fetchAll()).updates).toHaveLength(4)
       // Its process is gone; the next one takes less at a time.
       const { updates, offset } = await fetchAll({ limit: 1 })
       expect(saidIn(updates)).toEqual(['ann 1'])
       expect(saidIn((await fetchAll({ offset })).updates)).toEqual(['ann 2', 'ann 3', 'ann 4'])
-    })
-  })
-
-  describe('one consumer at a time', () => {
-    beforeEach(() => makePuller(server, bot))
-
-    test('while one call waits, another and a stream are refused; when it leaves, they may come', async () => {
-      const leaving = new AbortController()
-      const waiting = pull(server, bot, { timeoutSeconds: 20 }, leaving.signal).catch((error: Error) => error.name)
-      await pause(500)
-      expect(await fetchAll({ timeoutSeconds: 5 })).toMatchObject({ status: 409, code: ALREADY })
-      expect(await openStream(server, bot)).toMatchObject({ status: 409, code: ALREADY })
-      leaving.abort()
-      expect(await waiting).toBe('AbortError')
-      await until('its place is free', async () => (await fetchAll()).status === 200, 2000)
-      await tell('ann 1')
-      expect(saidIn((await fetchAll()).updates)).toEqual(['ann 1'])
-    })
-
-    test('a stream keeps its place until it leaves', async () => {
-      const stream = await openStream(server, bot)
-      expect(await fetchAll()).toMatchObject({ code: ALREADY })
-      expect(await openStream(server, bot)).toMatchObject({ status: 409, code: ALREADY })
-      await tell('ann 1')
-      await expect.poll(() => saidIn(stream.updates), SOON).toEqual(['ann 1'])
-      stream.leave()
-      await until('its place is free', async () => (await fetchAll({ limit: 1 })).status === 200, 2000)
-      // Not acknowledged: it is the next one's.
-      expect(saidIn((await fetchAll()).updates)).toEqual(['ann 1'])
-    })
-
-    test('of many at once exactly one is served', async () => {
-      const asked = Array.from({ length: 5 }, () => fetchAll({ timeoutSeconds: 1 }))
-      const answers = await Promise.all(asked)
-      expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-      expect(answers.filter(({ code }) => code === ALREADY)).toHaveLength(4)
-    })
-
-    test('another bot is another matter', async () => {
-      await makePuller(server, `${bot}-b`)
-      const stream = await openStream(server, bot)
-      expect((await pull(server, `${bot}-b`)).status).toBe(200)
-      stream.leave()
-      await server.client.request('DELETE', `/bots/${bot}-b`)
-    })
-  })
-
-  describe('a stream', () => {
-    beforeEach(() => makePuller(server, bot))
-
-    test('brings updates as they happen, each once, in order', async () => {
-      await tell('ann 1')
-      const stream = await openStream(server, bot)
-      await expect.poll(() => stream.updates.length, SOON).toBe(1)
-      const times: number[] = []
-      for (let n = 2; n <= 6; n++) {
-        await pause(120)
-        const said = performance.now()
-        await tell(`ann ${n}`)
-        await expect.poll(() => stream.updates.length, { interval: 5 }).toBe(n)
-        times.push(performance.now() - said)
-      }
-      expect(Math.max(...times)).toBeLessThan(AT_ONCE_MS)
-      expect(saidIn(stream.updates)).toEqual([1, 2, 3, 4, 5, 6].map((n) => `ann ${n}`))
-      expect(stream.updates.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6])
-      await pause(1200)
-      expect(stream.updates).toHaveLength(6)
-      stream.leave()
-    })
-
-    test('is no more than a hundred ahead of what is acknowledged', async () => {
-      for (let n = 1; n <= 30; n++) await Promise.all(people.map((person) => tell(`${person} ${n}`)))
-      const stream = await openStream(server, bot)
-      await expect.poll(() => stream.updates.length, SOON).toBe(100)
-      await pause(1300)
-      expect(stream.updates).toHaveLength(100)
-      expect(await acknowledge(server, bot, stream.updates[4]?.offset ?? 0)).toBe(5)
-      await expect.poll(() => stream.updates.length, SOON).toBe(105)
-      await pause(1300)
-      expect(stream.updates).toHaveLength(105)
-      await acknowledge(server, bot, stream.updates.at(-1)?.offset ?? 0)
-      await expect.poll(() => stream.updates.length, SOON).toBe(120)
-      for (const person of people) {
-        const own = stream.updates.filter((update) => messageOf(update).sender === person)
-        expect(own.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 30 }, (_, n) => n + 1))
-      }
-      stream.leave()
-    })
-
-    test('that is a hundred ahead goes on at once when something is acknowledged', async () => {
-      for (let n = 1; n <= 26; n++) await Promise.all(people.map((person) => tell(`${person} ${n}`)))
-      const stream = await openStream(server, bot)
-      await expect.poll(() => stream.updates.length, SOON).toBe(100)
-      await pause(300)
-      await acknowledge(server, bot, 100)
-      await expect
-        .poll(() => stream.updates.length, { timeout: AT_ONCE_MS })
-        .toBe(104)
-        .finally(stream.leave)
-    })
-
-    test('acknowledges by its offset, and brings again what is not acknowledged', async () => {
-      await tell('ann 1', 'ann 2', 'ann 3')
-      const { updates } = await fetchAll()
-      const stream = await openStream(server, bot, `?offset=${updates[0]?.offset}`)
-      await expect.poll(() => saidIn(stream.updates), SOON).toEqual(['ann 2', 'ann 3'])
-      stream.leave()
-    })
-  })
-
-  describe('a WebSocket', () => {
-    beforeEach(() => makePuller(server, bot))
-
-    test('brings updates as they happen, and hears what is done', async () => {
-      await tell('ann 1')
-      const bots = await openSocket(server, bot)
-      const { frames, socket } = bots
-      await expect.poll(() => saidIn(bots.updates), SOON).toEqual(['ann 1'])
-      const said = performance.now()
-      await tell('bob 1')
-      await expect.poll(() => frames.length, { interval: 5 }).toBe(2)
-      expect(performance.now() - said).toBeLessThan(AT_ONCE_MS)
-      const [one, two] = bots.updates
-      expect(one).toMatchObject({ offset: 1, sequence: 1, callback: { trigger: 'after_message', bot } })
-      bots.say({ acknowledge: { ids: [two?.id] } })
-      await expect.poll(() => frames.at(-1), SOON).toEqual({ acknowledged: 1 })
-      expect(await statesOf(server, bot)).toEqual(['pending', 'delivered'])
-      bots.say({ acknowledge: { offset: two?.offset } })
-      await expect.poll(() => frames.length, SOON).toBe(4)
-      expect(frames.at(-1)).toEqual({ acknowledged: 1 })
-      expect(await statesOf(server, bot)).toEqual(['delivered', 'delivered'])
-      socket.close()
-    })
-
-    test('begins behind an offset, and what it does not acknowledge comes again', async () => {
-      await tell('ann 1', 'ann 2', 'ann 3')
-      const { updates } = await fetchAll()
-      const first = await openSocket(server, bot, { query: `?offset=${updates[0]?.offset}` })
-      await expect.poll(() => saidIn(first.updates), SOON).toEqual(['ann 2', 'ann 3'])
-      first.socket.close()
-      await until('its place is free', async () => (await fetchAll({ limit: 1 })).status === 200, 2000)
-      const second = await openSocket(server, bot)
-      await expect.poll(() => saidIn(second.updates), SOON).toEqual(['ann 2', 'ann 3'])
-      expect(second.updates.map(({ id }) => id)).toEqual(first.updates.map(({ id }) => id))
-      second.socket.close()
-    })
-
-    test('is no more than a hundred ahead, a quarter of it of one conversation', async () => {
-      for (let n = 1; n <= 30; n++) await tell(`ann ${n}`)
-      await tell('bob 1')
-      const one = await openSocket(server, bot)
-      await expect.poll(() => one.updates.length, SOON).toBe(26)
-      await pause(1300)
-      expect(saidIn(one.updates)).toContain('bob 1')
-      expect(one.updates).toHaveLength(26)
-      one.say({ acknowledge: { offset: one.updates[9]?.offset } })
-      await expect.poll(() => one.updates.length, SOON).toBe(31)
-      one.socket.close()
-    })
-
-    test('has the one place of a consumer, until it leaves', async () => {
-      const one = await openSocket(server, bot)
-      expect(await openSocket(server, bot)).toMatchObject({ status: 409, code: ALREADY })
-      expect(await openStream(server, bot)).toMatchObject({ status: 409, code: ALREADY })
-      expect(await fetchAll()).toMatchObject({ code: ALREADY })
-      one.socket.terminate()
-      await until('its place is free', async () => (await fetchAll()).status === 200, 2000)
-    })
-
-    test('is refused in the words of any other request', async () => {
-      const refusal = async (uid: string, headers?: Record<string, string>, query = '') => {
-        const { status, code } = await openSocket(server, uid, { query, ...(headers && { headers }) })
-        return [status, code]
-      }
-      const { appId } = server
-      expect(await refusal(bot, { appid: appId })).toEqual([401, 'AUTH_ERR_EMPTY_APIKEY'])
-      expect(await refusal(bot, { appid: appId, apikey: 'nobody' })).toEqual([401, 'AUTH_ERR_APIKEY_NOT_FOUND'])
-      expect(await refusal(bot, { appid: appId, apikey: server.authKey })).toEqual([403, 'AUTH_ERR_NO_ACCESS'])
-      expect(await refusal('nobody')).toEqual([404, 'ERR_BOT_NOT_FOUND'])
-      expect(await refusal(bot, undefined, '?offset=x')).toEqual([400, 'ERR_BAD_REQUEST'])
-      await makePuller(server, `${bot}-b`, { receive: 'push', webhookURL: 'http://127.0.0.1:1/' })
-      expect(await refusal(`${bot}-b`)).toEqual([409, 'ERR_BOT_NOT_PULLING'])
-      await server.client.request('DELETE', `/bots/${bot}-b`)
-      // Nobody has its place from all this.
-      expect((await fetchAll()).status).toBe(200)
-    })
-
-    test('answers what is no frame with what is wrong with it, changes nothing, and goes on', async () => {
-      await tell('ann 1')
-      const one = await openSocket(server, bot)
-      await expect.poll(() => one.updates.length, SOON).toBe(1)
-      const bad = [
-        '',
-        'x',
-        '[]',
-        'null',
-        '{}',
-        { acknowledge: 1 },
-        { acknowledge: {} },
-        { acknowledge: { offset: 'x' } },
-        { acknowledge: { offset: -1 } },
-        { acknowledge: { offset: 1, ids: ['a'] } },
-        { acknowledge: { ids: Array(1001).fill('a') } },
-        Buffer.from([1, 2, 3]),
-      ]
-      for (const frame of bad) {
-        if (Buffer.isBuffer(frame)) one.socket.send(frame)
-        else one.say(frame)
-      }
-      await expect.poll(() => one.frames.length, SOON).toBe(1 + bad.length)
-      for (const frame of one.frames.slice(1)) expect(frame).toMatchObject({ error: { code: 'ERR_BAD_REQUEST' } })
-      expect(await statesOf(server, bot)).toEqual(['pending'])
-      one.say({ acknowledge: { offset: one.updates[0]?.offset } })
-      await expect.poll(() => one.frames.at(-1), SOON).toEqual({ acknowledged: 1 })
-      // Far more than anything that it may say.
-      one.say('x'.repeat(200_000))
-      expect(await one.closed).toMatchObject({ code: 1009 })
-      await until('its place is free', async () => (await fetchAll()).status === 200, 2000)
-    })
-
-    test('hears all that is said at once, in order', async () => {
-      for (let n = 1; n <= 6; n++) await Promise.all(people.map((person) => tell(`${person} ${n}`)))
-      const one = await openSocket(server, bot)
-      await expect.poll(() => one.updates.length, SOON).toBe(24)
-      for (const { id } of one.updates) for (let n = 0; n < 20; n++) one.say({ acknowledge: { ids: [id] } })
-      await expect.poll(() => one.frames.length, { timeout: 20_000 }).toBe(24 + 480)
-      const answers = one.frames.flatMap((frame) => ('acknowledged' in frame ? [frame.acknowledged] : []))
-      expect(answers).toEqual(Array.from({ length: 480 }, (_, n) => (n % 20 === 0 ? 1 : 0)))
-      one.socket.close()
-    })
-
-    test('ends when the bot is called again, or is gone, and says why', async () => {
-      const one = await openSocket(server, bot)
-      await change({ receive: 'push', webhookURL: 'http://127.0.0.1:1/' })
-      expect(await one.closed).toMatchObject({ code: 1008 })
-      expect(one.frames).toMatchObject([{ error: { code: 'ERR_BOT_NOT_PULLING' } }])
-      await change({ receive: 'pull' })
-      const two = await openSocket(server, bot)
-      await api.ok('DELETE', `/bots/${bot}`)
-      expect(await two.closed).toMatchObject({ code: 1008 })
-      expect(two.frames).toMatchObject([{ error: { code: 'ERR_BOT_NOT_FOUND' } }])
-    })
-
-    test('ends, as a stream does, when the key is taken away that it was opened with', async () => {
-      const { data } = await api.ok('POST', '/apikeys', { body: { name: 'for a while', scope: 'fullAccess' } })
-      const headers = { appid: server.appId, apikey: data.apiKey as string }
-      const stream = await fetch(`${server.url}/v3/bots/${bot}/updates/stream`, { headers })
-      expect(stream.status).toBe(200)
-      await makePuller(server, `${bot}-b`)
-      const socket = await openSocket(server, `${bot}-b`, { headers })
-      expect(socket.status).toBe(101)
-      await api.ok('DELETE', `/apikeys/${data.apiKey}`)
-      expect(await socket.closed).toMatchObject({ code: 1008 })
-      expect(socket.frames).toMatchObject([{ error: { code: 'AUTH_ERR_APIKEY_NOT_FOUND' } }])
-      expect(await stream.text()).toBe(': connected\n\n')
-      await server.client.request('DELETE', `/bots/${bot}-b`)
-    })
-  })
-
-  describe('from being called to fetching, and back', () => {
-    const retryPolicy = { delaysSeconds: [0.1], giveUpAfterSeconds: 2 }
-    let receiver: CallbackReceiver
-    beforeEach(async () => {
-      receiver = await startCallbackReceiver()
-      await makePuller(server, bot, { receive: 'push', webhookURL: receiver.url, retryPolicy })
-    })
-    afterEach(() => receiver.close())
-
-    test('with a backlog, and callbacks under way: nothing is lost, nothing out of order', async () => {
-      // Those under way when it changes: one will be taken, one will not.
-      receiver.setBehaviour((one) => {
-        const { text } = callbackOf(one).data.data
-        return { status: text === 'bob 1' && attemptOf(one) === 1 ? 500 : 200, delayMs: 700 }
-      })
-      await tell('ann 1', 'bob 1', 'ann 2', 'bob 2', 'ann 3')
-      await receiver.waitFor(2, 5000)
-      await change({ receive: 'pull' })
-      expect((await fetchAll()).updates).toEqual([])
-      await tell('cat 1')
-      expect(saidIn((await fetchAll()).updates)).toEqual(['cat 1'])
-      await until('both attempts are on record', async () => {
-        const { updates } = await fetchAll()
-        return updates.length === 5
-      })
-      expect(textsOf(receiver.received).toSorted()).toEqual(['ann 1', 'bob 1'])
-      const { updates } = await fetchAll()
-      const of = (person: string): string[] => saidIn(updates).filter((text) => text.startsWith(person))
-      expect([of('ann'), of('bob'), of('cat')]).toEqual([['ann 2', 'ann 3'], ['bob 1', 'bob 2'], ['cat 1']])
-      // Up to the first of ann's, whatever comes before it.
-      const upTo = updates.findIndex((update) => messageOf(update).data.text === 'ann 2')
-      await acknowledge(server, bot, updates[upTo]?.offset ?? 0)
-      const left = saidIn(updates.slice(upTo + 1))
-      expect(left).toContain('ann 3')
-      receiver.setBehaviour(() => ({ status: 200 }))
-      await change({ receive: 'push' })
-      await tell('ann 4')
-      const pushed = textsOf(await receiver.waitFor(2 + left.length + 1, 5000)).slice(2)
-      expect(pushed.toSorted()).toEqual([...left, 'ann 4'].toSorted())
-      expect(pushed.filter((text) => text.startsWith('ann'))).toEqual(['ann 3', 'ann 4'])
-      const bobs = left.filter((text) => text.startsWith('bob'))
-      expect(pushed.filter((text) => text.startsWith('bob'))).toEqual(bobs)
-      await until('all is delivered', async () => (await statesOf(server, bot)).every((state) => state === 'delivered'))
-      expect(receiver.received).toHaveLength(2 + left.length + 1)
-    })
-
-    test('a stream ends when the bot is called again, and a call that waits is told so', async () => {
-      await change({ receive: 'pull' })
-      const stream = await openStream(server, bot)
-      await tell('ann 1')
-      await expect.poll(() => saidIn(stream.updates), SOON).toEqual(['ann 1'])
-      await change({ receive: 'push' })
-      await stream.ended
-      expect(textsOf(await receiver.waitFor(1, 5000))).toEqual(['ann 1'])
-      await change({ receive: 'pull' })
-      const waiting = fetchAll({ timeoutSeconds: 20 })
-      await pause(200)
-      await change({ receive: 'push' })
-      expect(await waiting).toMatchObject({ code: 'ERR_BOT_NOT_PULLING' })
     })
   })
 })
