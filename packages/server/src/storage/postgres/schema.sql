@@ -269,8 +269,6 @@ CREATE TABLE lanes (
 
 CREATE INDEX lanes_due ON public.lanes USING btree (app_id, bot_uid, due_at_ms) WHERE (due_at_ms IS NOT NULL);
 
-CREATE INDEX lanes_leased ON public.lanes USING btree (lease_id) WHERE (lease_id IS NOT NULL);
-
 CREATE TABLE master_keys (
   id text COLLATE "C" NOT NULL,
   check_value text NOT NULL,

@@ -239,8 +239,6 @@ CREATE TABLE lanes (
 
 CREATE INDEX lanes_due ON lanes (app_id, bot_uid, due_at_ms) WHERE due_at_ms IS NOT NULL;
 
-CREATE INDEX lanes_leased ON lanes (lease_id) WHERE lease_id IS NOT NULL;
-
 CREATE TABLE master_keys (
   id TEXT PRIMARY KEY,
   check_value TEXT NOT NULL,

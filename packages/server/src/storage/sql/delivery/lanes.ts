@@ -141,9 +141,11 @@ const bringBreakersForward = statement<{ byMs: number; nowMs: number }>(
   `UPDATE bots SET breaker_until_ms = CASE WHEN breaker_until_ms - :byMs < :nowMs THEN :nowMs ELSE breaker_until_ms - :byMs END
    WHERE breaker_until_ms > :nowMs`,
 )
+/** A lane that is leased is due when its lease lapses: the index of what is due finds it. */
 const seizeLeases = statement<{ nowMs: number }>(
   'lanes.seize',
-  'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :nowMs WHERE lease_id IS NOT NULL',
+  `UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :nowMs
+   WHERE due_at_ms IS NOT NULL AND lease_id IS NOT NULL`,
 )
 const backlog = statement<Record<string, never>, { pending: number; oldest_ms: number | null }>(
   'deliveries.backlog',
