@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import Fastify from 'fastify'
 import { expect, test } from 'vitest'
 import { errorAnswer, toAppError } from './error-mapping.ts'
@@ -11,11 +12,11 @@ app.setErrorHandler((error, _request, reply) => {
 })
 app.post('/', (request) => ({ body: request.body ?? null }))
 
-const send = async (payload: string) => {
+const send = async (payload: string | Buffer, headers: Readonly<Record<string, string>> = {}) => {
   const answer = await app.inject({
     method: 'POST',
     url: '/',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     payload,
   })
   return answer.json()
@@ -35,6 +36,13 @@ test('the character NUL is refused; text that merely spells its escape is not', 
   expect(await problemOf('{"a":"x\\\\\\u0000"}')).toBe(problem)
   expect(await send('{"a":"\\\\u0000"}')).toEqual({ body: { a: '\\u0000' } })
   expect(await send('{"a":"\\\\\\\\u0000"}')).toEqual({ body: { a: '\\\\u0000' } })
+})
+
+test('what is packed is refused as that, and not as JSON that is wrong', async () => {
+  expect(await send(gzipSync('{}'), { 'content-encoding': 'gzip' })).toMatchObject({
+    error: { code: 'ERR_UNSUPPORTED_MEDIA_TYPE', details: { 'content-encoding': 'must be left out' } },
+  })
+  expect(await send('{}', { 'content-encoding': 'identity' })).toEqual({ body: {} })
 })
 
 test('a hundred levels are enough', async () => {

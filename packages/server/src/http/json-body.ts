@@ -1,5 +1,5 @@
 /** Bodies of requests: JSON, and nothing that could harm whoever reads it later. */
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import { problemOf } from '../kernel/json-text.ts'
 import { LINES } from './route.ts'
@@ -27,11 +27,19 @@ export const parseJsonText = (json: string): unknown => {
   return JSON.parse(json, refusePollution)
 }
 
+/** We unpack nothing: what is small here may be endless there. */
+const assertPlain = ({ headers }: FastifyRequest): void => {
+  const encoding = headers['content-encoding']
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return
+  throw new AppError('ERR_UNSUPPORTED_MEDIA_TYPE', { details: { 'content-encoding': 'must be left out' } })
+}
+
 /** JSON in bodies only; an empty body is null. NUL is no text: PostgreSQL cannot store it. */
 export const acceptJson = (app: FastifyInstance): void => {
   app.removeAllContentTypeParsers()
   const parse = app.getDefaultJsonParser('error', 'error')
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body: string, done) => {
+    assertPlain(request)
     const problem = problemOf(body)
     if (body.trim() === '') done(null, null)
     else if (problem !== undefined) done(badRequest({ body: problem }))

@@ -32,6 +32,7 @@ import { type Health, registerOperations } from './operations.ts'
 import { type IsTrusted, unifyForwarded } from './reached-at.ts'
 import type { Route } from './route.ts'
 import { cutSlowBodies } from './slow-bodies.ts'
+import { MAX_HEADER_BYTES, refuseUnreadable } from './unreadable.ts'
 import { shouldUpgradeCallback } from './upgrades.ts'
 import { registerUserSessions } from './user-sessions.ts'
 
@@ -132,7 +133,7 @@ const BODY_WITHIN_MS = 60_000
 
 export const buildServer = (deps: HttpDeps): FastifyInstance => {
   const { makeServer } = deps
-  const options = { shouldUpgradeCallback }
+  const options = { shouldUpgradeCallback, maxHeaderSize: MAX_HEADER_BYTES }
   const cors = { origins: deps.corsOrigins, reachedAt: deps.reachedAt }
   const app = Fastify({
     logger: false,
@@ -146,6 +147,7 @@ export const buildServer = (deps: HttpDeps): FastifyInstance => {
       return withShortVersion(url)
     },
     genReqId: () => deps.ids.request(),
+    clientErrorHandler: refuseUnreadable(deps),
     // Refused while closing in our own words: see drain.ts.
     return503OnClosing: false,
     // Node's own would end imports that take longer: see slow-bodies.ts.
