@@ -224,4 +224,17 @@ describe('an edit', () => {
     const custom = { category: 'custom', type: 'x', data: '{"customData":{"a":1}}' }
     expect(after({ customData: { b: 2 } }, custom)).toEqual({ customData: { b: 2 } })
   })
+
+  test('takes custom data under either key', () => {
+    const custom = { category: 'custom', type: 'x', data: '{"customData":{"a":1},"text":"caption"}' }
+    expect(after({ custom_data: { a: 2 } }, custom)).toEqual({ customData: { a: 2 }, text: 'caption' })
+    expect(after({ custom_data: { a: 2 }, customData: { a: 3 } }, custom)).toMatchObject({ customData: { a: 3 } })
+    expect(() => edit({ custom_data: null }, custom)).toThrow(
+      expect.objectContaining({ code: 'ERR_EMPTY_CUSTOM_DATA' }),
+    )
+    expect(() => edit({ custom_data: [] }, custom)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_CUSTOM_DATA' }),
+    )
+    expect(after({ custom_data: 1 })).toEqual({ text: 'one', metadata: { k: 1 }, custom_data: 1 })
+  })
 })

@@ -82,9 +82,14 @@ const checkAttachments = (data: JsonObject, most: number): void => {
 }
 
 /** Prose of the contract spells the key with an underscore. */
-const withCustomData = (data: JsonObject): JsonObject => {
+const withOneSpelling = (data: JsonObject): JsonObject => {
+  if (!Object.hasOwn(data, 'custom_data')) return data
   const { custom_data: underscored, ...rest } = data
-  const customData = rest.customData ?? underscored
+  return { ...rest, customData: rest.customData ?? underscored }
+}
+
+const withCustomData = (data: JsonObject): JsonObject => {
+  const { customData, ...rest } = withOneSpelling(data)
   if (customData === undefined || customData === null) fail('ERR_EMPTY_CUSTOM_DATA', 'data.customData', 'is required')
   if (!isObject(customData)) fail('ERR_INVALID_CUSTOM_DATA', 'data.customData', 'must be an object')
   return { ...rest, customData }
@@ -189,5 +194,7 @@ export const draftEdit = (
   const { category } = message
   if (!isSaid(category)) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
   const stored = JSON.parse(message.data) as JsonObject
-  return draftOf(category, message.type, { ...stored, ...change }, limits)
+  // Before the two come together: what is stored under the one spelling must not win over what is said under the other.
+  const said = category === 'custom' ? withOneSpelling(change) : change
+  return draftOf(category, message.type, { ...stored, ...said }, limits)
 }
