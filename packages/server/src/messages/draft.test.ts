@@ -225,6 +225,24 @@ describe('an edit', () => {
     expect(after({ customData: { b: 2 } }, custom)).toEqual({ customData: { b: 2 } })
   })
 
+  test('of attachments takes the url along that the server took from the first, and no other', () => {
+    const other = { url: 'https://e.example/b.png' }
+    const image = (url: string) => ({
+      ...{ category: 'message', type: 'image' },
+      data: JSON.stringify({ attachments: [attachment], url }),
+    })
+    const made = image(attachment.url)
+    expect(after({ attachments: [other, attachment] }, made)).toEqual({
+      attachments: [other, attachment],
+      url: other.url,
+    })
+    expect(after({ attachments: [other], url: attachment.url }, made)).toMatchObject({ url: attachment.url })
+    expect(after({ attachments: [other] }, image('https://own'))).toMatchObject({ url: 'https://own' })
+    expect(after({ text: 'caption' }, made)).toMatchObject({ url: attachment.url })
+    const text = { category: 'message', type: 'text', data: '{"text":"x","attachments":[{"url":"u"}],"url":"u"}' }
+    expect(after({ attachments: [] }, text)).toEqual({ text: 'x', attachments: [], url: 'u' })
+  })
+
   test('takes custom data under either key', () => {
     const custom = { category: 'custom', type: 'x', data: '{"customData":{"a":1},"text":"caption"}' }
     expect(after({ custom_data: { a: 2 } }, custom)).toEqual({ customData: { a: 2 }, text: 'caption' })

@@ -184,6 +184,15 @@ export const draftOfDeleted = (body: SendMessage): Draft => {
   return { category, type: typeOf(category, body), dataHead: '{"text":""', text: null, mentions: [] }
 }
 
+const isMedia = (category: SaidCategory, type: string): boolean => category === 'message' && type !== 'text'
+
+/** Of an edit of media. The url that the server took from the first attachment goes with it: its file may go. */
+const urlFollows = (stored: JsonObject, change: JsonObject): boolean => {
+  if (!Object.hasOwn(change, 'attachments') || Object.hasOwn(change, 'url')) return false
+  const [first] = stored.attachments as { url: string }[]
+  return first !== undefined && stored.url === first.url
+}
+
 /** An edit names what changes; what it does not name stays. `stored` is the data as stored. */
 export const draftEdit = (
   message: { category: string; type: string; data: string },
@@ -196,5 +205,7 @@ export const draftEdit = (
   const stored = JSON.parse(message.data) as JsonObject
   // Before the two come together: what is stored under the one spelling must not win over what is said under the other.
   const said = category === 'custom' ? withOneSpelling(change) : change
-  return draftOf(category, message.type, { ...stored, ...said }, limits)
+  const edited = { ...stored, ...said }
+  if (isMedia(category, message.type) && urlFollows(stored, change)) delete edited.url
+  return draftOf(category, message.type, edited, limits)
 }
