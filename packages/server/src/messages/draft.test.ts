@@ -243,6 +243,23 @@ describe('an edit', () => {
     expect(after({ attachments: [] }, text)).toEqual({ text: 'x', attachments: [], url: 'u' })
   })
 
+  test('keeps what a limit that was lowered since would not let in again, and asks it of what is new', () => {
+    const limits = { ...defaultLimits, mentionsPerMessage: 1, attachmentsPerMessage: 1, messageDataBytes: 300 }
+    const data = { text: mentions(2), attachments: [attachment, attachment], url: attachment.url, metadata: {} }
+    const image = { category: 'message', type: 'image', data: JSON.stringify(data) }
+    const low = (change: object) => draftEdit(image, change, limits)
+    expect(low({ metadata: { k: 1 } })).toMatchObject({ mentions: ['u0', 'u1'] })
+    expect(low({ attachments: [attachment] })).toMatchObject({ mentions: ['u0', 'u1'] })
+    expect(() => low({ text: mentions(2) })).toThrow(expect.objectContaining({ code: 'ERR_BAD_REQUEST' }))
+    expect(() => low({ attachments: [attachment, attachment] })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_MEDIA_MESSAGE' }),
+    )
+    expect(JSON.parse(`${draftEdit(image, {}, { ...limits, messageDataBytes: 10 }).dataHead}}`)).toEqual(data)
+    expect(() => draftEdit(image, { text: '' }, { ...limits, messageDataBytes: 10 })).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_MESSAGE_DATA' }),
+    )
+  })
+
   test('takes custom data under either key', () => {
     const custom = { category: 'custom', type: 'x', data: '{"customData":{"a":1},"text":"caption"}' }
     expect(after({ custom_data: { a: 2 } }, custom)).toEqual({ customData: { a: 2 }, text: 'caption' })

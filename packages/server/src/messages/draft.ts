@@ -193,6 +193,16 @@ const urlFollows = (stored: JsonObject, change: JsonObject): boolean => {
   return first !== undefined && stored.url === first.url
 }
 
+/** Limits are asked where something is added: what stays as it was may be more than is allowed by now. */
+const limitsOfEdit = (change: JsonObject, limits: MessageLimits): MessageLimits => {
+  const changes = (key: string): boolean => Object.hasOwn(change, key)
+  return {
+    attachmentsPerMessage: changes('attachments') ? limits.attachmentsPerMessage : Number.POSITIVE_INFINITY,
+    mentionsPerMessage: changes('text') ? limits.mentionsPerMessage : Number.POSITIVE_INFINITY,
+    messageDataBytes: Object.keys(change).length > 0 ? limits.messageDataBytes : Number.POSITIVE_INFINITY,
+  }
+}
+
 /** An edit names what changes; what it does not name stays. `stored` is the data as stored. */
 export const draftEdit = (
   message: { category: string; type: string; data: string },
@@ -207,5 +217,5 @@ export const draftEdit = (
   const said = category === 'custom' ? withOneSpelling(change) : change
   const edited = { ...stored, ...said }
   if (isMedia(category, message.type) && urlFollows(stored, change)) delete edited.url
-  return draftOf(category, message.type, edited, limits)
+  return draftOf(category, message.type, edited, limitsOfEdit(change, limits))
 }

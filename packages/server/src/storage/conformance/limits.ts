@@ -77,6 +77,22 @@ export const limitsConformance = (subject: Subject): void => {
     expect(await w.store.groups.find({ actor: w.app, guid: guidOf('h') })).toMatchObject({ name: 'H', owner: 'u0' })
   })
 
+  test('a message that mentions more than is allowed by now may be tagged and searched, and mentions no more', async () => {
+    const w = await worldOf()
+    await w.users('a', 'b')
+    const { message } = await w.send({ from: 'a', to: 'b', text: '<@uid:a> <@uid:b> hi' })
+    const edit = (change: { data?: unknown; tags?: string }) =>
+      w.store.messages.edit({
+        ...{ actor: w.as('a'), appCreatedAt: w.appCreatedAt, id: message.id, telling: tellingIn(w) },
+        ...{ data: undefined, tags: undefined, ...change },
+      })
+    await edit({ tags: '["new"]' })
+    const found = await w.list({ filter: { searchKey: 'hi' } })
+    expect(found.rows).toMatchObject([{ tags: '["new"]', data: message.data }])
+    await edit({ data: { metadata: { k: 1 } } })
+    await expectCode(edit({ data: { text: '<@uid:a> <@uid:b>' } }), 'ERR_BAD_REQUEST')
+  })
+
   test('the last place goes to one, whoever asks where', async () => {
     const w = await worldOf()
     await w.users(...people(12))

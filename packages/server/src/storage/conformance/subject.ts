@@ -18,6 +18,7 @@ export const loweredLimits: Limits = {
   ...{ usersPerApp: 13, groupsPerApp: 8, rolesPerApp: 3, botsPerApp: 2, groupSize: 4, groupsPerUser: 3 },
   ...{ friendsPerUser: 2, pinnedPerConversation: 2, savedPerUser: 2, pinnedConversations: 1, reactionsPerMessage: 2 },
   muidWindowSeconds: 100,
+  mentionsPerMessage: 1,
 }
 
 /** The stores under test; only inside hooks and tests. */

@@ -360,14 +360,15 @@ export const messages = {
       const now = toSeconds(input.telling.nowMs)
       const { message, by } = await openForChange(tx, actor, id, 'edit')
       if (message.deletedAt !== null) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
-      const draft = draftEdit(message, input.data ?? {}, tx.limits)
-      const data = await editedData(tx, app, message, draft)
+      const draft = input.data === undefined ? undefined : draftEdit(message, input.data, tx.limits)
+      const data = draft === undefined ? message.data : await editedData(tx, app, message, draft)
+      const text = draft === undefined ? textOf(message) : draft.text
       const tags = input.tags ?? message.tags
       const editor = actorUid(actor)
-      await tx.run(editMessage, { id: Number(id), data, text: draft.text, tags, now, by: editor })
-      if (input.data !== undefined) await relinkFiles(tx, { app, message: Number(id), ids: draft.files ?? [], now })
+      await tx.run(editMessage, { id: Number(id), data, text, tags, now, by: editor })
+      if (draft !== undefined) await relinkFiles(tx, { app, message: Number(id), ids: draft.files ?? [], now })
       const edited: StoredMessage = { ...message, data, tags, updatedAt: now, editedAt: now, editedBy: editor }
-      const texts = [textOf(message), draft.text]
+      const texts = [textOf(message), text]
       return tellOfChange(tx, input, { action: 'edited', by, message: edited, texts })
     },
   ),
