@@ -124,6 +124,15 @@ describe('what is accepted', () => {
     expect(draftMessage(media(Array(defaultLimits.attachmentsPerMessage).fill(attachment))).type).toBe('image')
   })
 
+  test('media without caption, and without a url that is one', () => {
+    for (const url of ['', null, 5, true, {}, [attachment.url]]) {
+      const data = { attachments: [attachment], text: null, url }
+      expect(dataOf({ type: 'image', data })).toEqual({ attachments: [attachment], url: attachment.url })
+    }
+    const data = { customData: {}, text: null }
+    expect(dataOf({ category: 'custom', type: 'x', data })).toEqual({ customData: {} })
+  })
+
   test('custom data, under either key', () => {
     const custom = (data: object) => dataOf({ category: 'custom', type: 'poll', data })
     expect(custom({ customData: { a: 1 } })).toEqual({ customData: { a: 1 } })
@@ -220,6 +229,8 @@ describe('an edit', () => {
   test('of media and custom messages keeps to their rules', () => {
     const image = { category: 'message', type: 'image', data: JSON.stringify({ attachments: [attachment], url: 'u' }) }
     expect(after({ text: 'caption' }, image)).toEqual({ attachments: [attachment], url: 'u', text: 'caption' })
+    const captioned = { ...image, data: JSON.stringify({ attachments: [attachment], url: 'u', text: 'caption' }) }
+    expect(after({ text: null, url: null }, captioned)).toEqual({ attachments: [attachment], url: attachment.url })
     expect(() => edit({ attachments: [] }, image)).toThrow(expect.objectContaining({ code: 'ERR_EMPTY_MESSAGE_FILE' }))
     const custom = { category: 'custom', type: 'x', data: '{"customData":{"a":1}}' }
     expect(after({ customData: { b: 2 } }, custom)).toEqual({ customData: { b: 2 } })

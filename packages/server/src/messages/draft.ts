@@ -95,9 +95,11 @@ const withCustomData = (data: JsonObject): JsonObject => {
   return { ...rest, customData }
 }
 
+/** Clients show what the url names: whatever is no url gives way to that of the first attachment. */
 const withFirstUrl = (data: JsonObject): JsonObject => {
   const [first] = data.attachments as { url: string }[]
-  return data.url || first === undefined ? data : { ...data, url: first.url }
+  const isUrl = typeof data.url === 'string' && data.url !== ''
+  return isUrl || first === undefined ? data : { ...data, url: first.url }
 }
 
 /** Forms, cards and whatever else clients know how to draw: only what the server reads is checked. */
@@ -153,7 +155,7 @@ const isLonger = (text: string, bytes: number): boolean => text.length * 3 > byt
 const draftOf = (category: SaidCategory, type: string, given: JsonObject, limits: MessageLimits): Draft => {
   const data = { ...given }
   for (const key of SERVER_OWNED) if (Object.hasOwn(data, key)) delete data[key]
-  if (data.metadata === null) delete data.metadata
+  for (const key of ['metadata', 'text'] as const) if (data[key] === null) delete data[key]
   if (data.metadata !== undefined && !isObject(data.metadata)) {
     fail('ERR_INVALID_METADATA', 'data.metadata', 'must be an object')
   }
