@@ -1,7 +1,7 @@
 import type { GroupChatSetting } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import { messageJson } from '../../messages/message.ts'
-import { callbackOf, type SentIn, tellingIn } from '../../testing/builders.ts'
+import { callbackOf, type SentIn, tellingIn, uidOf } from '../../testing/builders.ts'
 import { type Subject, worldOf } from './subject.ts'
 
 /** Which bots a message was given to: those whose idle lanes it claimed. */
@@ -83,6 +83,27 @@ export const messageRelayConformance = (subject: Subject): void => {
     await w.store.members.kick({ ...input, uid: 'ann' as never })
     expect(await w.store.lanes.backlog({})).toEqual({ pending: 0, oldestMs: undefined })
     expect(heardBy(await w.send({ toGroup: 'g', claimer: w.claimer() }))).toEqual(['one', 'two'])
+  })
+
+  test('a bot whose user is deactivated hears nothing of its groups, also not later; what it was owed stays', async () => {
+    const w = await worldOf(subject)
+    await w.user('ann')
+    await w.bot('bot', { settings: { triggers: ['message_edited'] } })
+    await w.group('g', { members: { ann: 'participant', bot: 'participant' } })
+    expect((await w.send({ from: 'ann', toGroup: 'g' })).waiting).toBe(1)
+    const owed = async () => (await w.store.lanes.backlog({})).pending
+    const setDeactivated = (at: number | null) =>
+      w.store.users.setDeactivated({ appId: w.appId, uids: [uidOf('bot')], at })
+    await setDeactivated(w.now())
+    const { message, waiting } = await w.send({ from: 'ann', toGroup: 'g' })
+    expect(waiting).toBe(0)
+    const edit = { actor: w.app, appCreatedAt: w.appCreatedAt, id: message.id, tags: undefined }
+    await w.store.messages.edit({ ...edit, data: { text: 'new' }, telling: tellingIn(w) })
+    expect(await owed()).toBe(1)
+    await setDeactivated(null)
+    expect(await owed()).toBe(1)
+    await w.send({ from: 'ann', toGroup: 'g' })
+    expect(await owed()).toBe(2)
   })
 
   test('custom messages and replies are heard too; a disabled bot hears nothing', async () => {

@@ -46,12 +46,16 @@ const lockBot = statement<{ app: string; uid: string }, BotRow>(
   `SELECT ${COLUMNS} FROM bots WHERE app_id = :app AND uid = :uid {FOR_UPDATE}`,
 )
 
-/** Those that are switched on. */
+/**
+ * Those that are switched on and may speak: what a deactivated user heard they could not answer. A subquery for each bot
+ * found, so that no planner begins with the users.
+ */
 export const botsOfGroup = statement<{ app: string; guid: string }, BotRow>(
   'bots.of_group',
   `SELECT ${BOT_COLUMNS.map((column) => `bots.${column}`).join(', ')} FROM bots
    JOIN members ON members.app_id = bots.app_id AND members.guid = :guid AND members.uid = bots.uid
-   WHERE bots.app_id = :app AND bots.enabled = 1`,
+   WHERE bots.app_id = :app AND bots.enabled = 1 AND
+     (SELECT deactivated_at FROM users WHERE users.app_id = bots.app_id AND users.uid = bots.uid) IS NULL`,
 )
 
 export const findBotRow = (tx: Tx, app: AppId, uid: Uid): Promise<BotRow | undefined> => tx.first(findBot, { app, uid })
