@@ -52,6 +52,9 @@ export const memberChanges = (lists: MemberLists, most: number): MemberChange[] 
   return [...changes.values()]
 }
 
+const noPassword = (): AppError =>
+  new AppError('ERR_EMPTY_GROUP_PASS', { details: { password: 'is required for a group of type password' } })
+
 const hashFor = async (
   type: GroupType | undefined,
   password: string | undefined,
@@ -79,11 +82,7 @@ export const makeManageGroups = (deps: {
   return {
     create: async (actor, body, client) => {
       const type = groupTypeOf(body.type ?? 'public')
-      if (type === 'password' && !body.password) {
-        throw new AppError('ERR_EMPTY_GROUP_PASS', {
-          details: { password: 'is required for a group of type password' },
-        })
-      }
+      if (type === 'password' && !body.password) throw noPassword()
       const guid = parseGuid(body.guid)
       const { told, joined, ...created } = await store.groups.create({
         actor,
@@ -111,6 +110,7 @@ export const makeManageGroups = (deps: {
 
     update: async (actor, guid, { unset = [], metadata, tags, owner, password, type: given, ...body }, client) => {
       const type = given && groupTypeOf(given)
+      if (password === '' && (type ?? 'password') === 'password') throw noPassword()
       const passwordHash = await hashFor(type, password)
       const newOwner = owner !== undefined && actor.kind === 'app' ? parseUid(owner) : undefined
       const { group, told } = await store.groups.update({

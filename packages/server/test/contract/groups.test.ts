@@ -42,6 +42,20 @@ describeEngines('groups', (engine) => {
     await api.fails('ERR_EMPTY_GROUP_PASS', 'PUT', '/groups/open', { body: { type: 'password' } })
   })
 
+  test('an empty password changes nothing, and one that a group has no use for is not kept', async () => {
+    await create('kept', { type: 'password', password: 'p' })
+    for (const body of [{ password: '' }, { type: 'password', password: '' }]) {
+      await api.fails('ERR_EMPTY_GROUP_PASS', 'PUT', '/groups/kept', { body })
+    }
+    await api.fails('ERR_WRONG_GROUP_PASS', 'POST', '/groups/kept/members', {
+      onBehalfOf: scene.ann,
+      body: { password: 'x' },
+    })
+    await api.ok('PUT', '/groups/kept', { body: { type: 'public', password: '' } })
+    await api.ok('PUT', '/groups/kept', { body: { password: 'abc' } })
+    await api.fails('ERR_EMPTY_GROUP_PASS', 'PUT', '/groups/kept', { body: { type: 'password' } })
+  })
+
   test('`unset` empties what it names', async () => {
     await create('unset', { icon: 'https://x.example/i', description: 'd', metadata: { a: 1 } })
     const { data } = await api.ok('PUT', '/groups/unset', { body: { unset: ['icon', 'metadata'] } })

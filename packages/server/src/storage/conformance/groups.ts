@@ -109,6 +109,22 @@ export const groupsConformance = (subject: Subject): void => {
     expect(await update({ type: 'password' })).toMatchObject({ type: 'password' })
   })
 
+  test('a group that asks for no password keeps none, whatever was given to it', async () => {
+    const w = await worldOf(subject)
+    await w.group('g')
+    const update = (more: object) => w.store.groups.update({ actor: w.app, guid: g, telling: tellingIn(w), ...more })
+    await update({ passwordHash: 'h' })
+    await expectCode(update({ type: 'password' }), 'ERR_EMPTY_GROUP_PASS')
+    await update({ type: 'password', passwordHash: 'h' })
+    await update({ type: 'private' })
+    await expectCode(update({ type: 'password' }), 'ERR_EMPTY_GROUP_PASS')
+    await update({ type: 'password', passwordHash: 'h' })
+    await update({ passwordHash: 'other' })
+    await w.user('ann')
+    const actor = { kind: 'user', appId: w.appId, uid: uidOf('ann') } as const
+    expect(await w.store.groups.passwordHash({ actor, guid: g })).toBe('other')
+  })
+
   test('the app names a new owner, who becomes admin; a user does not', async () => {
     const w = await worldOf(subject)
     await w.users('ann', 'mod', 'out')

@@ -201,20 +201,26 @@ export const groups = {
     },
   ),
 
-  /** A new owner is the app's to name: from a user it is ignored, or a moderator could make themself admin. */
+  /**
+   * A new owner is the app's to name: from a user it is ignored, or a moderator could make themself admin. Only a group of
+   * type `password` keeps one: whoever gives it that type again is to know which it has.
+   */
   update: write(
     async (
       tx,
       input: Partial<GroupProfile> & { actor: Actor; guid: Guid; owner?: Uid; telling: Telling },
     ): Promise<{ group: Group; told: Told }> => {
-      const { actor, guid, telling, owner: named, passwordHash, ...profile } = input
+      const { actor, guid, telling, owner: named, passwordHash: given, ...profile } = input
       const now = toSeconds(telling.nowMs)
       const owner = actor.kind === 'app' ? named : undefined
       const app = actor.appId
       await requireActor(tx, actor)
       const before = await lockGroup(tx, app, guid)
       assertAllowed(mayUpdateGroup(await standingOf(tx, actor, guid)))
-      if (profile.type === 'password' && before.password_hash === null && !passwordHash) {
+      const asksForPassword = (profile.type ?? before.type) === 'password'
+      const passwordHash = asksForPassword ? given : null
+      const kept = before.type === 'password' ? before.password_hash : null
+      if (profile.type === 'password' && !passwordHash && kept === null) {
         throw new AppError('ERR_EMPTY_GROUP_PASS', {
           details: { password: 'is required for a group of type password' },
         })
@@ -233,7 +239,7 @@ export const groups = {
       const after = await requireGroup(tx, app, guid)
       const what: OneNews[] = []
       const isHandedOver = owner !== undefined && owner !== before.owner
-      if (!isHandedOver || Object.keys(profile).length > 0 || passwordHash !== undefined) {
+      if (!isHandedOver || Object.keys(profile).length > 0 || passwordHash) {
         what.push({ trigger: 'group_updated', data: () => JSON.stringify({ group: groupEntity(after) }) })
       }
       if (isHandedOver) {
