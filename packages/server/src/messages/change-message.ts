@@ -49,7 +49,8 @@ export const makeChangeMessages = (deps: {
     id: messageIdOf(id),
     telling: teller.telling(client),
   })
-  const handOn = ({ app, client }: Which & By, { action, told }: MessageChanged): StoredMessage => {
+  const handOn = ({ app, client }: Which & By, { action, isNew, told }: MessageChanged): StoredMessage => {
+    if (!isNew) return action
     const { conversationId, sender } = action
     teller.told(told, { appId: app.id, conversationId, sender })
     live.said({ appId: app.id, deviceId: client.resource }, action)

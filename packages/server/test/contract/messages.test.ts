@@ -188,8 +188,10 @@ describeEngines('messages', (engine) => {
       const path = `/messages/${sent.id}`
       await api.fails('ERR_MESSAGE_NO_ACCESS', 'DELETE', path, { onBehalfOf: cara })
       await api.fails('ERR_MESSAGE_NOT_A_SENDER', 'DELETE', path, { onBehalfOf: bob })
-      await api.ok('DELETE', path, { onBehalfOf: ann })
+      const { data: action } = await api.ok('DELETE', path, { onBehalfOf: ann })
       const { data: left } = await api.ok('GET', path)
+      expect((await api.ok('DELETE', path)).data).toEqual(action)
+      expect((await api.ok('GET', path)).data).toEqual(left)
       expect(left).toMatchObject({ deletedBy: ann, deletedAt: expect.any(Number) })
       expect(left.data).toEqual({ entities: sent.data.entities })
       await api.fails('ERR_MESSAGE_ACTION_NOT_ALLOWED', 'PUT', path, { body: { data: { text: 'x' } } })

@@ -108,6 +108,35 @@ export const messageChangesConformance = (subject: Subject): void => {
     })
   })
 
+  test('to delete what is deleted changes nothing, tells nobody, and is answered as the first time', async () => {
+    const { w, edit, remove, find } = await setUp(subject)
+    await w.bot('bot', { settings: { triggers: ['message_deleted'] } })
+    const members = { a: 'participant', bot: 'participant' } as const
+    await w.group('g', { members })
+    const { message } = await w.send({ from: 'a', toGroup: 'g' })
+    const { message: other } = await w.send({ from: 'a', toGroup: 'g' })
+    await edit(message.id, { text: 'new' })
+    await remove(other.id)
+    const first = await remove(message.id, w.as('a'))
+    const left = await find(message.id)
+    w.clock.advance(3600_000)
+    await w.send({ from: 'a', toGroup: 'g' })
+    const owed = await w.store.lanes.backlog({})
+    for (const actor of [w.as('a'), w.app]) {
+      const again = { actor, appCreatedAt: w.appCreatedAt, id: message.id, telling: tellingIn(w), permanent: false }
+      expect(await w.store.messages.remove(again)).toEqual({
+        action: first,
+        isNew: false,
+        told: { claims: [], waiting: 0, pulling: [], cut: [] },
+      })
+    }
+    expect(await find(message.id)).toEqual(left)
+    expect(await w.store.lanes.backlog({})).toEqual(owed)
+    const actions = (await w.list({ filter: { types: ['message'] } })).rows
+    expect(actions).toHaveLength(3)
+    expect(await remove(message.id, w.app, true)).toMatchObject({ category: 'action' })
+  })
+
   test('a permanent deletion leaves nothing; its id is never given again', async () => {
     const { w, remove, find } = await setUp(subject)
     const { message } = await w.send({ from: 'a', to: 'b', text: 's3cret', muid: 'm' })

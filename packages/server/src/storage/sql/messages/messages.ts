@@ -37,6 +37,7 @@ import {
   writeMessage,
   writeMessageAction,
 } from './message-rows.ts'
+import { idsBetweenTimes } from './message-times.ts'
 import { receiptsOf, type ViewedMessage, type ViewOptions, viewed } from './message-views.ts'
 import { addReply, dropReply } from './threads.ts'
 
@@ -75,6 +76,11 @@ const editMessage = statement<{
 const markDeleted = statement<{ id: number; now: number; by: string }>(
   'messages.mark_deleted',
   'UPDATE messages SET deleted_at = :now, deleted_by = :by, updated_at = :now WHERE id = :id',
+)
+const actionsAt = statement<{ app: string; conversation: string; after: number; upTo: number; at: number }, MessageRow>(
+  'messages.actions_at',
+  `SELECT ${COLUMNS} FROM messages WHERE app_id = :app AND conversation_id = :conversation
+   AND id > :after AND id <= :upTo AND category = 'action' AND type = 'message' AND sent_at = :at ORDER BY id`,
 )
 const someOfConversation = statement<{ app: string; conversation: string; limit: number }, { id: number }>(
   'messages.some_of_conversation',
@@ -307,6 +313,8 @@ interface ChangeMessage {
 export interface MessageChanged {
   /** The action message that tells of it. */
   readonly action: StoredMessage
+  /** False where it was so already: the action message is the first one. */
+  readonly isNew: boolean
   readonly told: Told
 }
 
@@ -335,7 +343,25 @@ const tellOfChange = async (
     data: () => `{"message":${messageJson(action)}}`,
     texts,
   })
-  return { action, told }
+  return { action, isNew: true, told }
+}
+
+const isDeletionOf =
+  ({ id }: StoredMessage) =>
+  ({ data }: StoredMessage): boolean => {
+    const { action, entities } = JSON.parse(data) as { action: string; entities: { on: { entity: { id: string } } } }
+    return action === 'deleted' && entities.on.entity.id === id
+  }
+
+/** Who deletes again, since the answer was lost, is answered the same: it was written in the second of the deletion. */
+const deletedBefore = async (tx: Tx, app: AppId, message: StoredMessage, at: number): Promise<MessageChanged> => {
+  const where = { app, conversation: message.conversationId }
+  const { after = 0, upTo = Number.MAX_SAFE_INTEGER } = await idsBetweenTimes(tx, where, { from: at, to: at })
+  const rows = await tx.all(actionsAt, { ...where, after, upTo, at })
+  const action = rows.map(toMessage).find(isDeletionOf(message))
+  // What was imported as deleted: nothing tells of it.
+  if (action === undefined) throw new AppError('ERR_MESSAGE_ACTION_NOT_ALLOWED')
+  return { action, isNew: false, told: nobodyTold }
 }
 
 export const messages = {
@@ -373,11 +399,12 @@ export const messages = {
     },
   ),
 
-  /** Marks the message, or removes its row for good. */
+  /** Marks the message, once, or removes its row for good. */
   remove: write(async (tx, input: ChangeMessage & { permanent: boolean }): Promise<MessageChanged> => {
     const { actor, id, permanent } = input
     const now = toSeconds(input.telling.nowMs)
     const { message, by } = await openForChange(tx, actor, id, 'delete')
+    if (!permanent && message.deletedAt !== null) return deletedBefore(tx, actor.appId, message, message.deletedAt)
     const deleter = actorUid(actor)
     if (permanent) await removeForGood(tx, [Number(id)], now)
     else await tx.run(markDeleted, { id: Number(id), now, by: deleter })
