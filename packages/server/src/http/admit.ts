@@ -1,5 +1,5 @@
 /** Who calls, and whether they may: asked before the body is read. */
-import { parseUid } from '@confab/protocol'
+import { parseUid, SYSTEM_UID } from '@confab/protocol'
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import { type Authenticate, assertAccess, type Caller, type Credentials } from '../apps/authenticate.ts'
 import type { Actor } from '../kernel/actor.ts'
@@ -87,8 +87,13 @@ export const callerIn = ({ caller }: FastifyRequest): Caller => {
 
 export const actorOf = (route: Route, request: FastifyRequest, caller: Caller): Actor => {
   if (caller.kind === 'user') return { kind: 'user', appId: caller.app.id, uid: caller.uid }
-  const uid = route.onBehalfOf === 'none' ? undefined : header(request, 'onbehalfof')
-  if (uid !== undefined) return { kind: 'user', appId: caller.app.id, uid: parseUid(uid) }
-  if (route.onBehalfOf === 'required') throw badRequest({ onBehalfOf: 'this header is required' })
-  return { kind: 'app', appId: caller.app.id }
+  const app: Actor = { kind: 'app', appId: caller.app.id }
+  const given = route.onBehalfOf === 'none' ? undefined : header(request, 'onbehalfof')
+  if (given === undefined && route.onBehalfOf === 'required') {
+    throw badRequest({ onBehalfOf: 'this header is required' })
+  }
+  if (given === undefined) return app
+  const uid = parseUid(given)
+  // The app under its own name. Where a user has to act it is one that is not there.
+  return uid === SYSTEM_UID && route.onBehalfOf === 'optional' ? app : { kind: 'user', appId: app.appId, uid }
 }

@@ -1,6 +1,7 @@
 /** How a request says which API, which app and who: versions, host names, headers. And two apps beside each other. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Api } from '../support/api.ts'
+import { routes } from '../support/routes.ts'
 import { idsOf, makeScene, type Scene, toUser } from '../support/scene.ts'
 import { describeEngines, startServer, type TestServer } from '../support/server.ts'
 
@@ -30,6 +31,39 @@ describeEngines('a request for the only app', (engine) => {
   ])('%s %s is no operation', (method, path) => api.fails('ERR_API_NOT_FOUND', method, path))
 
   test('a slash at the end does not matter', () => api.ok('GET', '/users/'))
+
+  describe('on behalf of app_system', () => {
+    const pathOf = ({ path }: { path: string }): string => path.replace(/:\w+/g, '1')
+
+    test('is one of the app itself, wherever the app may act', async () => {
+      for (const onBehalfOf of ['app_system', 'App_System']) {
+        const body = { guid: onBehalfOf, name: 'x', owner: 'nobody' }
+        await api.fails('ERR_UID_NOT_FOUND', 'POST', '/groups', { body, onBehalfOf })
+        for (const route of routes.filter((one) => one.method === 'GET' && one.onBehalfOf === 'optional')) {
+          const [named, unnamed] = [
+            await api.call('GET', pathOf(route), { onBehalfOf }),
+            await api.call('GET', pathOf(route)),
+          ]
+          expect([route.path, named.status, named.json.error?.code]).toEqual([
+            route.path,
+            unnamed.status,
+            unnamed.json.error?.code,
+          ])
+        }
+      }
+      const body = { guid: 'mine', name: 'x' }
+      const { data } = await api.ok('POST', '/groups', { body, onBehalfOf: 'app_system' })
+      expect(data).toMatchObject({ owner: 'app_system', membersCount: 0, hasJoined: false })
+      await api.ok('PUT', '/groups/mine', { body: { name: 'y' }, onBehalfOf: 'app_system' })
+    })
+
+    test('is refused where a user has to act', async () => {
+      for (const route of routes.filter((one) => one.method === 'GET' && one.onBehalfOf === 'required')) {
+        await api.fails('ERR_UID_NOT_FOUND', 'GET', pathOf(route), { onBehalfOf: 'app_system' })
+      }
+      await api.fails('ERR_UID_NOT_FOUND', 'POST', '/users/1/conversation/read', { onBehalfOf: 'app_system' })
+    })
+  })
 
   test('needs no app id while there is one app', () => api.ok('GET', '/users', { appId: null }))
 
