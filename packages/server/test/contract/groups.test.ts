@@ -30,6 +30,25 @@ describeEngines('groups', (engine) => {
     expect((await api.fails('ERR_UID_NOT_FOUND', 'POST', '/groups', { body })).details).toEqual({ owner: 'nobody' })
   })
 
+  test('an owner whom a list names stands in the answer, and is what owners are', async () => {
+    const { ann } = scene
+    const failed = { success: false, error: expect.objectContaining({ code: 'ERR_ALREADY_JOINED' }) }
+    for (const [list, outcome] of [
+      ['admins', { success: true }],
+      ['moderators', failed],
+      ['participants', failed],
+      ['usersToBan', failed],
+    ] as const) {
+      const guid = `owned-${list}`
+      const body = { guid, name: 'x', members: { [list]: [ann, 'nope'] } }
+      const { members } = (await api.ok('POST', '/groups', { body, onBehalfOf: ann })).data
+      expect(members.data[list]).toEqual({ [ann]: outcome, nope: expect.objectContaining({ success: false }) })
+      expect(await api.ok('GET', `/groups/${guid}`, { onBehalfOf: ann })).toMatchObject({
+        data: { owner: ann, scope: 'admin', membersCount: 1 },
+      })
+    }
+  })
+
   test('a group that asks for a password needs one, and never shows it', async () => {
     const body = { guid: 'secret', name: 'x', type: 'password' }
     await api.fails('ERR_EMPTY_GROUP_PASS', 'POST', '/groups', { body })

@@ -56,6 +56,7 @@ export const groupsConformance = (subject: Subject): void => {
       tags: ['t'],
     })
     expect(outcomes.map(({ uid, failure }) => [uid, failure])).toEqual([
+      ['ann', 'ERR_ALREADY_JOINED'],
       ['bob', undefined],
       ['nobody', 'ERR_UID_NOT_FOUND'],
     ])

@@ -124,10 +124,12 @@ export const groups = {
       }
       const owners: MemberChange[] = owner === SYSTEM_UID ? [] : [{ list: 'admins', uid: owner }]
       await putOwner(tx, { app, guid, changes: owners, now })
-      const others = members.filter(({ uid }) => uid !== owner)
-      const outcomes = await putMembers(tx, { app, guid, changes: others, now })
+      const isOwner = ({ uid }: MemberChange): boolean => owners.some((one) => one.uid === uid)
+      const others = members.filter((member) => !isOwner(member))
+      const put = await putMembers(tx, { app, guid, changes: others, now })
+      const outcomes = [...members.filter(isOwner).map(outcomeOfOwner), ...put]
       const group = toGroup(await requireGroup(tx, app, guid), await membershipOfActor(tx, actor, guid))
-      const joined = [...owners, ...outcomes.filter((one) => one.failure === undefined && one.list !== 'usersToBan')]
+      const joined = [...owners, ...put.filter((one) => one.failure === undefined && one.list !== 'usersToBan')]
       const data = async (): Promise<string> => {
         const shown: Record<string, User> = {}
         for (const { uid } of joined) shown[uid] = userEntity(toUser(await requireUser(tx, app, uid)))
@@ -283,6 +285,13 @@ const setScope = statement<{ app: string; guid: string; uid: string; scope: stri
   'groups.set_scope',
   'UPDATE members SET scope = :scope WHERE app_id = :app AND guid = :guid AND uid = :uid',
 )
+
+/** Of an owner who stands in a list of members, too: they are an admin already, whatever it asks for. */
+const outcomeOfOwner = (change: MemberChange): MemberOutcome => ({
+  ...change,
+  failure: change.list === 'admins' ? undefined : 'ERR_ALREADY_JOINED',
+  action: undefined,
+})
 
 /** A group has its owner, or is not made and not handed over. */
 const putOwner = async (tx: Tx, input: Parameters<typeof putMembers>[1]): Promise<void> => {
