@@ -13,6 +13,7 @@ import { pathOf } from '../http/path.ts'
 import { EventStream, RawJson, type Route, route, type StreamEvent } from '../http/route.ts'
 import type { BotId } from '../kernel/actor.ts'
 import { badRequest } from '../kernel/app-error.ts'
+import { parseSafely } from '../kernel/json-text.ts'
 import { botUidOf } from './bot-uid.ts'
 import type { FetchUpdates, StreamedUpdate } from './pull-updates.ts'
 
@@ -25,11 +26,9 @@ async function* eventsOf(updates: AsyncIterable<StreamedUpdate | 'quiet'>): Asyn
 }
 
 const jsonOf = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw badRequest({ frame: 'must be JSON' })
-  }
+  const { value, problem } = parseSafely(text)
+  if (problem !== undefined) throw badRequest({ frame: problem })
+  return value
 }
 
 export const updateRoutes = (updates: FetchUpdates): readonly Route[] => {

@@ -117,6 +117,7 @@ export class Gateway {
       hear: makeHear({ live, mark, onRefused: () => metrics.frameIgnored('refused') }),
       recheck: (session) => ignoring(this.#recheck(session), 'it is looked at again later', log),
       onIgnored: (why) => metrics.frameIgnored(why),
+      onBroken: ({ person }, error) => log.error({ err: error, appId: person?.appId }, 'gateway.frame_failed'),
       onSent: (frames) => metrics.framesSent(frames),
       onClosed: (session) => this.#closed(session),
     }

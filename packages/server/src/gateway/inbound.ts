@@ -1,6 +1,7 @@
 /** Frames of clients: text that is checked before anybody looks at it. */
 import { AuthFrame, type ClientFrame, PingFrame, ReceiptFrame, TransientFrame, TypingFrame } from '@confab/protocol'
 import { Compile } from 'typebox/compile'
+import { parseSafely } from '../kernel/json-text.ts'
 
 const auth = Compile(AuthFrame)
 const ping = Compile(PingFrame)
@@ -10,16 +11,12 @@ const byType = {
   transient_message: Compile(TransientFrame),
 } as const
 
-const parse = (text: string): unknown => {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
+/** What is said is handed on as JSON: what no request may hold, no frame may hold either. */
+const parse = (text: string): unknown => parseSafely(text).value
 
+/** Only of a text: an object says itself how it becomes one, and may say nothing that makes sense. */
 const typeOf = (value: unknown): string =>
-  typeof value === 'object' && value !== null && 'type' in value ? String(value.type) : ''
+  typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string' ? value.type : ''
 
 /** Nothing, if it is none. */
 export const readAuth = (text: string): AuthFrame | undefined => {

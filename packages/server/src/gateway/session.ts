@@ -19,6 +19,7 @@ export const closing = {
   slow: [1013, 'does not read what it is sent'],
   dead: [1006, 'does not answer'],
   failed: [1011, 'cannot be opened at the moment'],
+  broken: [1011, 'what was said could not be heard'],
 } as const
 export type Closing = keyof typeof closing
 
@@ -32,6 +33,8 @@ export interface SessionDeps {
   readonly hear: (session: Session, frame: Exclude<ClientFrame, { action: 'ping' }>) => void
   readonly recheck: (session: Session) => void
   readonly onIgnored: (why: Ignored) => void
+  /** What was said has met a fault of ours: the session ends, and nothing else does. */
+  readonly onBroken: (session: Session, error: unknown) => void
   readonly onSent: (frames: number) => void
   readonly onClosed: (session: Session) => void
   /** In bytes. */
@@ -94,7 +97,7 @@ export class Session implements Ear {
     this.checkedAtMs = now
     this.#allowanceAtMs = now
     this.#allowance = deps.framesPerSecond * BURST_SECONDS
-    socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
+    socket.on('message', (data, isBinary) => this.#guarded(() => this.#receive(data, isBinary)))
     socket.on('pong', () => {
       this.lastHeardMs = deps.clock.now()
     })
@@ -133,7 +136,7 @@ export class Session implements Ear {
     const kept = this.#kept ?? []
     this.#kept = undefined
     for (const frame of kept) if (messages.size === 0 || !isOneOf(messages, frame)) this.send(frame)
-    for (const text of this.#early.splice(0)) this.#handle(text)
+    for (const text of this.#early.splice(0)) this.#guarded(() => this.#handle(text))
   }
 
   send(frame: Buffer): void {
@@ -179,6 +182,16 @@ export class Session implements Ear {
     this.#socket.terminate()
   }
 
+  /** Nobody is above the listener of a socket: what it throws ends the process, and every other session with it. */
+  #guarded(listen: () => void): void {
+    try {
+      listen()
+    } catch (error) {
+      this.#deps.onBroken(this, error)
+      this.end('broken')
+    }
+  }
+
   #receive(data: RawData, isBinary: boolean): void {
     this.received += 1
     this.lastHeardMs = this.#deps.clock.now()
@@ -208,6 +221,7 @@ export class Session implements Ear {
   }
 
   #handle(text: string): void {
+    if (this.state === 'closed') return
     if (this.state === 'waiting') this.#introduce(text)
     else if (this.state === 'opening') {
       if (this.#early.length < MAX_EARLY) this.#early.push(text)

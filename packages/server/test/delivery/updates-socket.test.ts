@@ -102,6 +102,8 @@ describeUpdates((scene) => {
         { acknowledge: {} },
         { acknowledge: { offset: 'x' } },
         { acknowledge: { offset: -1 } },
+        '{"acknowledge":{"offset":1},"__proto__":{}}',
+        `{"acknowledge":{"offset":1},"a":${'['.repeat(5000)}${']'.repeat(5000)}}`,
         { acknowledge: { offset: 1, ids: ['a'] } },
         { acknowledge: { ids: Array(1001).fill('a') } },
         Buffer.from([1, 2, 3]),

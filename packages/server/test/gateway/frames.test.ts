@@ -37,6 +37,48 @@ describeEngines('frames of the gateway', (engine) => {
     return { ...scene, clients: { ann, bob, cara }, as, say }
   }
 
+  describe('what harms whoever reads it is not heard, and harms nobody', () => {
+    const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
+    const saying = (type: string, body: string, receiver: string): string =>
+      `{"type":"${type}","receiver":"${receiver}","receiverType":"user","body":${body}}`
+    const transient = (data: string) => (receiver: string) => saying('transient_message', `{"data":${data}}`, receiver)
+    const typing = (metadata: string) => (receiver: string) =>
+      saying('typing_indicator', `{"action":"started","metadata":${metadata}}`, receiver)
+
+    test.each([
+      ['a nested transient message', transient(`{"a":${deep(15_000)}}`)],
+      ['nested metadata of typing', typing(`{"a":${deep(15_000)}}`)],
+      ['one level too many', transient(`{"a":${deep(98)}}`)],
+      ['the character NUL', transient('{"a":"\\u0000"}')],
+      ['a prototype', typing('{"__proto__":{"admin":true}}')],
+      ['a type that cannot become text', () => '{"type":{"toString":1,"valueOf":1}}'],
+      ['a nested type', () => `{"type":${deep(15_000)}}`],
+    ])('%s', async (_, frameTo) => {
+      const { bob, clients: c } = await setTheScene()
+      c.ann.send(frameTo(bob))
+      await c.ann.settled()
+      c.ann.say('transient_message', { user: bob }, { data: { a: 'last' } })
+      const { body } = await c.bob.frame('transient_message')
+      expect(body.data).toEqual({ a: 'last' })
+      expect(c.bob.of('typing_indicator')).toEqual([])
+      expect(c.ann.closed).toBeUndefined()
+      // Nor does it harm to say it before anybody is known.
+      const stranger = await clients.connect({ uid: 'stranger' })
+      stranger.send(frameTo(bob))
+      await c.ann.settled()
+      await stranger.close()
+      expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+    })
+
+    test('what requests may hold is heard', async () => {
+      const { bob, clients: c } = await setTheScene()
+      c.ann.send(transient(`{"a":${deep(97)},"b":"\\ud83d"}`)(bob))
+      const { body } = await c.bob.frame('transient_message')
+      expect(JSON.stringify(body.data.a)).toBe(deep(97))
+      expect(body.data.b).toBe('\ud83d')
+    })
+  })
+
   describe('messages', () => {
     test('come to both, on all their devices, with the device that sent them', async () => {
       const { ann: uid, clients: c, say } = await setTheScene()
