@@ -18,7 +18,7 @@ describe('replies in an answer', () => {
     ['{"replies":[null]}', [null]],
     [' {"reply" : "hello", "ok": true}\n', ['hello']],
   ])('%s', (json, replies) => {
-    expect(repliesIn(json)).toEqual(replies)
+    expect(repliesIn(json)).toEqual({ replies })
   })
 
   it.each([
@@ -40,6 +40,25 @@ describe('replies in an answer', () => {
     '{"reply":"hell',
     '{"reply":"hello"} and more',
   ])('none: %s', (json) => {
-    expect(repliesIn(json)).toEqual([])
+    expect(repliesIn(json)).toEqual({ replies: [] })
   })
+
+  const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
+
+  it.each([
+    [`{"reply":{"data":{"text":"x","metadata":{"a":${deep(20_000)}}}}}`, /^the answer must not be nested deeper/],
+    [`{"replies":["x",${deep(100)}]}`, /^the answer must not be nested deeper/],
+    ['{"reply":{"data":{"text":"x"},"tags":["a\\u0000b"]}}', /^the answer must not contain the character NUL/],
+    ['{"reply":{"data":{"text":"x","metadata":{"__proto__":{}}}}}', /^the answer must be valid JSON/],
+    ['{"reply":{"constructor":{"prototype":{}}}}', /^the answer must be valid JSON/],
+  ])('that no request could say: %#', (json, problem) => {
+    expect(repliesIn(json)).toEqual({ problem: expect.stringMatching(problem) })
+  })
+
+  it.each([deep(20_000), `{"other":${deep(20_000)}}`, '{"other":"\\u0000"}', '{"__proto__":{"reply":"x"}}'])(
+    'none, however strange: %#',
+    (json) => {
+      expect(repliesIn(json)).toEqual({ replies: [] })
+    },
+  )
 })

@@ -10,6 +10,7 @@ import type { Streamed } from '../delivery/streamed-answer.ts'
 import type { BotId } from '../kernel/actor.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
+import { parseIfJson } from '../kernel/json-text.ts'
 import type { SendMessageAs } from '../messages/send-message.ts'
 import type { Store } from '../storage/store.ts'
 
@@ -30,29 +31,41 @@ export const RESOURCE = 'callback-reply'
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-const parse = (json: string): unknown => {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
-}
+/** Replies to be posted, in their order, or why none of them can be. */
+export type Asked = { readonly replies: readonly unknown[] } | { readonly problem: string }
 
-/** What the answer asks to be said, in its order. Other JSON asks for nothing. */
-export const repliesIn = (json: string): readonly unknown[] => {
-  const answer = parse(json)
-  if (!isObject(answer)) return []
-  const { reply, replies } = answer
+const repliesOf = ({ reply, replies }: Readonly<Record<string, unknown>>): readonly unknown[] => {
   const first = reply === undefined || reply === null ? [] : [reply]
   return replies === undefined || replies === null
     ? first
     : [...first, ...(Array.isArray(replies) ? replies : [replies])]
 }
 
+/** May be nested however deeply: nothing but its surface is looked at. */
+const asksForReplies = (json: string): boolean => {
+  const answer: unknown = JSON.parse(json)
+  return isObject(answer) && repliesOf(answer).length > 0
+}
+
+/** What the answer asks to be said. Other JSON asks for nothing; of what no body may hold, nothing is said. */
+export const repliesIn = (json: string): Asked => {
+  const { value, problem } = parseIfJson(json) ?? {}
+  if (problem !== undefined) return asksForReplies(json) ? { problem: `the answer ${problem}` } : { replies: [] }
+  return { replies: isObject(value) ? repliesOf(value) : [] }
+}
+
 /** What broke off is marked, so that whoever reads it knows that there was more to say. */
-const streamedReply = ({ text, reply, isWhole }: Streamed): unknown => {
-  if (reply !== undefined) return reply
-  return { data: { text, ...(!isWhole && { metadata: { '@confab': { stream: 'aborted' } } }) } }
+const streamedReply = ({ text, reply, isWhole }: Streamed): Asked => {
+  if (reply?.problem !== undefined) return { problem: `the reply ${reply.problem}` }
+  if (reply !== undefined) return { replies: [reply.value] }
+  return { replies: [{ data: { text, ...(!isWhole && { metadata: { '@confab': { stream: 'aborted' } } }) } }] }
+}
+
+/** Which of them are posted, if there are not too many. */
+const askedIn = ({ json, streamed }: Answer): Asked => {
+  const asked = streamed === undefined ? repliesIn(json ?? '') : streamedReply(streamed)
+  const isTooMany = 'replies' in asked && asked.replies.length > limits.repliesPerCallback
+  return isTooMany ? { problem: `there are more than ${limits.repliesPerCallback}` } : asked
 }
 
 /** Where the message came from: to the sender, or in the group; in its thread, if it is of one. */
@@ -98,13 +111,11 @@ export const makePostReplies = ({ store, send, checkMessage }: PostRepliesDeps):
     })
   }
 
-  return async (bot, delivery, { json, streamed }) => {
-    const replies = streamed === undefined ? repliesIn(json ?? '') : [streamedReply(streamed)]
-    if (replies.length > limits.repliesPerCallback) {
-      return `the replies were not posted: there are more than ${limits.repliesPerCallback}`
-    }
+  return async (bot, delivery, answer) => {
+    const asked = askedIn(answer)
+    if ('problem' in asked) return `the replies were not posted: ${asked.problem}`
     const problems: string[] = []
-    for (const [index, reply] of replies.entries()) {
+    for (const [index, reply] of asked.replies.entries()) {
       try {
         await postOne(bot, delivery, reply, index + 1)
       } catch (error) {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ReceivedCallback } from '../testing/callback-receiver.ts'
-import { textOf, textsOf } from '../testing/delivery-rig.ts'
+import { type DeliveryRig, type DeliveryRigOptions, textOf, textsOf } from '../testing/delivery-rig.ts'
 import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
 
 const PEOPLE = ['ann', 'ben', 'cat', 'dan']
@@ -273,5 +273,41 @@ describe('the poll', () => {
     }
     rig.dispatcher.start()
     await bot.waitFor(MESSAGES, WAIT_MS)
+  })
+})
+
+describe('replies that cannot be posted, for a fault that is not of the bot', () => {
+  const answering = () => ({ status: 200, headers: { 'content-type': 'application/json' }, body: '{"reply":"x"}' })
+  /** For the whole lease that the lane is held with; the clock is moved by hand. */
+  const throughTheLease = async (rig: DeliveryRig, posted: () => number): Promise<void> => {
+    await expect.poll(posted, POLL).toBeGreaterThanOrEqual(2)
+    rig.w.clock.advance(600)
+  }
+  const failing = async (more: DeliveryRigOptions = {}) => {
+    let posted = 0
+    const postReplies = () => {
+      posted += 1
+      return Promise.reject(new RangeError('a fault of ours'))
+    }
+    const rig = await rigWith({ leaseMs: 1000, postReplies, ...more })
+    await rig.bot('bot', answering)
+    rig.dispatcher.start()
+    for (const text of ['1', '2']) await rig.say({ from: 'ann', to: 'bot', text })
+    await throughTheLease(rig, () => posted)
+    return rig
+  }
+
+  it('while the store takes all else, end the attempt, which says so, and the conversation goes on', async () => {
+    const rig = await failing()
+    await expect.poll(() => rig.attempts(), POLL).toEqual(['ann_user_bot/1 1 delivered'])
+    expect(await rig.errors()).toEqual(['the replies were not posted: the server has failed to, see its log'])
+    expect(rig.log).toContain('error delivery.reply_failed')
+  })
+
+  it('while the store takes nothing, put nothing on record: the callback is made again', async () => {
+    const rig = await failing({ faults: () => ({ renew: () => Promise.reject(new Error('store away')) }) })
+    await expect.poll(() => rig.dispatcher.inFlight, POLL).toBe(0)
+    expect(await rig.attempts()).toEqual([])
+    expect(await rig.deliveries()).toEqual(['ann_user_bot/1 pending 0', 'ann_user_bot/2 pending 0'])
   })
 })

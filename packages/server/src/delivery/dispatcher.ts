@@ -312,19 +312,42 @@ export class Dispatcher implements Handover {
     return this.#clock.now() >= untilMs
   }
 
-  /** Replies are posted before the attempt is on record; if they cannot be, nothing is, and the callback is made again. */
+  /**
+   * Replies are posted before the attempt is on record. While the store takes nothing, nothing is: the callback is made
+   * again. If it takes all but the replies, for a whole lease, that is a fault of ours which no repetition mends: the
+   * attempt says so, and the conversation goes on.
+   */
   async #withReplies(claim: LaneClaim, attempt: Attempt): Promise<Attempt | undefined> {
     const { json, streamed, outcome } = attempt
     // What webhooks answer is nobody's message.
     if (webhookIdOf(claim.callback.bot) !== undefined) return attempt
     if (outcome.kind !== 'delivered' || (json === undefined && streamed === undefined)) return attempt
     const { postReplies, leaseMs } = this.#deps
+    let isForReplies = true
+    const post = async (): Promise<string | undefined> => {
+      try {
+        return await postReplies(claim.callback, claim.head, attempt)
+      } catch (error) {
+        isForReplies &&= await this.#canWrite(claim)
+        throw error
+      }
+    }
     const posted = await this.#untilDone(claim, this.#clock.now() + leaseMs, 'delivery.reply_failed', async () => ({
-      problem: await postReplies(claim.callback, claim.head, attempt),
+      problem: await post(),
     }))
-    if (posted === undefined) return undefined
-    const problems = [attempt.error, posted.problem].filter((problem) => problem !== undefined)
+    if (posted === undefined && (!isForReplies || this.#state === 'aborting')) return undefined
+    const { problem } = posted ?? { problem: 'the replies were not posted: the server has failed to, see its log' }
+    const problems = [attempt.error, problem].filter((one) => one !== undefined)
     return { ...attempt, error: problems.length === 0 ? undefined : problems.join('; ') }
+  }
+
+  /** Whether the store takes what is written, the lane being ours. */
+  async #canWrite({ head: { laneId }, leaseId }: LaneClaim): Promise<boolean> {
+    const untilMs = this.#clock.now() + this.#deps.leaseMs
+    const kept = await this.#deps.store.lanes
+      .renew({ leases: [{ laneId, leaseId }], untilMs })
+      .catch((): readonly number[] => [])
+    return kept.includes(laneId)
   }
 
   /** Lanes of a bot that is to be left alone go back: they would take the room of others. */

@@ -48,10 +48,21 @@ describe('a streamed answer', () => {
     const reply = { data: { text: 'all of it', metadata: { a: 1 } } }
     expect(heard('data: all\n\n', `event: reply\ndata: ${JSON.stringify(reply)}\n\n`).result(true)).toEqual({
       text: 'all',
-      reply,
+      reply: { value: reply },
       isWhole: true,
     })
-    expect(heard('event: reply\ndata: just this\n\n').result(true).reply).toBe('just this')
+    expect(heard('event: reply\ndata: just this\n\n').result(true).reply).toEqual({ value: 'just this' })
+    expect(heard('event: reply\ndata: null\n\n').result(true).reply).toEqual({ value: 'null' })
+  })
+
+  it.each([
+    [`{"data":{"metadata":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}}`, /nested deeper/],
+    ['{"data":{"text":"x"},"tags":["\\u0000"]}', /NUL/],
+    ['{"data":{"metadata":{"__proto__":{}}}}', /valid JSON/],
+  ])('says what is wrong with a message that no request could hold: %#', (data, problem) => {
+    const answer = heard(`event: reply\ndata: ${data}\n\n`)
+    expect(answer.isEmpty).toBe(false)
+    expect(answer.result(true).reply).toEqual({ problem: expect.stringMatching(problem) })
   })
 
   it('that broke off, or is too long, is not whole', () => {

@@ -4,12 +4,13 @@
  * holds a whole message, as in an answer that is not streamed, and takes the place of the pieces.
  */
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
+import { type ParsedSafely, parseIfJson } from '../kernel/json-text.ts'
 
 /** What was said in all. */
 export interface Streamed {
   readonly text: string
-  /** The whole message, if the bot gave one. */
-  readonly reply?: unknown
+  /** The whole message, if the bot gave one; or what is wrong with it, if it is of no use. */
+  readonly reply?: ParsedSafely
   /** It came to its end; else it broke off, or was too long. */
   readonly isWhole: boolean
 }
@@ -26,6 +27,7 @@ const parse = (data: string): unknown => {
   }
 }
 
+/** Nothing is taken but a text, which the store refuses if it holds what it must not: a piece is never left out in silence. */
 const pieceOf = (data: string): string => {
   const parsed = parse(data)
   if (typeof parsed === 'string') return parsed
@@ -35,11 +37,17 @@ const pieceOf = (data: string): string => {
   return parsed === undefined ? data : ''
 }
 
+/** A message as JSON is under the rules of bodies; anything else is a text, as `null` is. */
+const replyOf = (data: string): ParsedSafely => {
+  const parsed = parseIfJson(data)
+  return parsed === undefined || parsed.value === null ? { value: data } : parsed
+}
+
 export class StreamedAnswer {
   readonly #decoder = new TextDecoder()
   readonly #parser = createParser({ onEvent: (event) => this.#hear(event) })
   #text = ''
-  #reply: unknown
+  #reply: ParsedSafely | undefined
   #bytes = 0
   #isDone = false
 
@@ -80,7 +88,7 @@ export class StreamedAnswer {
   #hear({ event, data }: EventSourceMessage): void {
     if (this.#isDone) return
     if (data === '[DONE]') this.#isDone = true
-    else if (event === 'reply') this.#reply = parse(data) ?? data
+    else if (event === 'reply') this.#reply = replyOf(data)
     else this.#text += pieceOf(data)
   }
 }

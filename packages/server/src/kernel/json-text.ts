@@ -46,8 +46,14 @@ const assertNoPrototypes = (key: string, value: unknown): unknown => {
   return value
 }
 
+export interface ParsedSafely {
+  readonly value?: unknown
+  /** In words that follow the name of the text. */
+  readonly problem?: string
+}
+
 /** For JSON that no parser of bodies has seen. */
-export const parseSafely = (text: string): { readonly value?: unknown; readonly problem?: string } => {
+export const parseSafely = (text: string): ParsedSafely => {
   const problem = problemOf(text)
   if (problem !== undefined) return { problem }
   try {
@@ -55,4 +61,19 @@ export const parseSafely = (text: string): { readonly value?: unknown; readonly 
   } catch {
     return { problem: 'must be valid JSON' }
   }
+}
+
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** For text that may be JSON, and may be anything else: then it is nothing, and no problem. */
+export const parseIfJson = (text: string): ParsedSafely | undefined => {
+  const parsed = parseSafely(text)
+  return parsed.problem === undefined || isJson(text) ? parsed : undefined
 }

@@ -80,6 +80,8 @@ export interface DeliveryRig {
   deliveries(): Promise<string[]>
   /** `conversation/sequence number outcome`, in the order in which they were put on record. */
   attempts(): Promise<string[]>
+  /** What is wrong with attempts, likewise. */
+  errors(): Promise<string[]>
   dispose(): Promise<void>
 }
 
@@ -97,7 +99,10 @@ export const makeGate = (): { readonly opened: Promise<void>; open(): void } => 
 const LANES_SQL = `SELECT id, conversation_id AS conversation, pending, due_at_ms AS dueAtMs, lease_id AS lease FROM lanes`
 const DELIVERIES_SQL = `FROM deliveries d JOIN lanes l ON l.id = d.lane_id`
 
-const readings = (dataDir: string, appId: string): Pick<DeliveryRig, 'lanes' | 'deliveries' | 'attempts'> => {
+const readings = (
+  dataDir: string,
+  appId: string,
+): Pick<DeliveryRig, 'lanes' | 'deliveries' | 'attempts' | 'errors'> => {
   const ofApp = `l.app_id = '${appId}'`
   const place = `l.conversation_id || '/' || d.sequence || ' '`
   const lines = async (sql: string): Promise<string[]> =>
@@ -113,6 +118,11 @@ const readings = (dataDir: string, appId: string): Pick<DeliveryRig, 'lanes' | '
       lines(
         `SELECT ${place} || a.number || ' ' || a.outcome AS line ${DELIVERIES_SQL}
          JOIN attempts a ON a.delivery_id = d.id WHERE ${ofApp} ORDER BY a.id`,
+      ),
+    errors: () =>
+      lines(
+        `SELECT a.error AS line ${DELIVERIES_SQL}
+         JOIN attempts a ON a.delivery_id = d.id WHERE ${ofApp} AND a.error IS NOT NULL ORDER BY a.id`,
       ),
   }
 }

@@ -210,6 +210,30 @@ describeEngines('replies in the answer to a callback', (engine) => {
       expect(await textsPosted()).toEqual(['this one is fine'])
     })
 
+    const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+    test.each([
+      ['nested too deeply', `{"reply":{"data":{"text":"x","metadata":{"a":${deep}}}}}`, /nested deeper than 100/],
+      ['with NUL in a tag', '{"reply":{"data":{"text":"x"},"tags":["a\\u0000b"]}}', /NUL/],
+      ['with NUL in metadata', '{"reply":{"data":{"text":"x","metadata":{"k":"\\u0000"}}}}', /NUL/],
+      [
+        'with NUL in a key',
+        '{"reply":{"category":"interactive","type":"form","data":{"interactiveData":{"\\u0000":1}}}}',
+        /NUL/,
+      ],
+      ['with a prototype', '{"reply":{"data":{"text":"x","metadata":{"__proto__":{"a":1}}}}}', /valid JSON/],
+    ])('%s, as in a request, and the conversation goes on', async (_, body, why) => {
+      receiver.setBehaviour((_, n) => (n === 1 ? { status: 200, headers: JSON_TYPE, body } : answer({ reply: 'next' })))
+      await say(server, 'ann', bot, 'first')
+      await say(server, 'ann', bot, 'second')
+      await untilDelivered(2)
+      const [{ id = '' } = {}] = await deliveriesOf(api, bot)
+      const { history } = await detailOf(api, id)
+      expect(history).toMatchObject([{ outcome: 'delivered', status: 200, error: expect.stringMatching(why) }])
+      expect(history[0]?.error).toMatch(/^the replies were not posted: the answer /)
+      expect(await textsPosted()).toEqual(['next'])
+      expect(receiver.received).toHaveLength(2)
+    })
+
     test('more than ten, of which none is', async () => {
       receiver.setBehaviour((_, n) => answer({ replies: n === 1 ? many : many.slice(1) }))
       await say(server, 'ann', bot, 'hello')

@@ -182,6 +182,36 @@ describeEngines('streamed replies', (engine) => {
     expect(await said()).toEqual([])
   })
 
+  test.each([
+    [
+      'nested too deeply',
+      `{"data":{"text":"x","metadata":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}}`,
+      /nested/,
+    ],
+    ['with NUL', '{"data":{"text":"x"},"tags":["\\u0000"]}', /NUL/],
+  ])('whose whole message is %s delivers the callback, which says so', async (_, reply, why) => {
+    await ask((response) => {
+      begin(response)
+      response.end(`event: reply\ndata: ${reply}\n\n`)
+    })
+    const { history } = await delivered()
+    expect(history).toMatchObject([{ outcome: 'delivered', error: expect.stringMatching(why) }])
+    expect(history[0]?.error).toMatch(/^the replies were not posted: the reply /)
+    expect(await said()).toEqual([])
+    expect(speaker?.calls).toBe(1)
+  })
+
+  test('a piece that holds what no text may is not left out: nothing is posted, and the attempt says why', async () => {
+    await ask((response) => {
+      begin(response)
+      piece(response, 'not ')
+      response.end('data: {"text":"good\\u0000"}\n\n')
+    })
+    const { history } = await delivered()
+    expect(history).toMatchObject([{ outcome: 'delivered', error: expect.stringMatching(/U\+0000/) }])
+    expect(await said()).toEqual([])
+  })
+
   test('that the end of the server cuts off is asked for again, and said once', async () => {
     await ask(async (response, n) => {
       begin(response)
