@@ -65,7 +65,10 @@ export interface CallbackPolicy {
 }
 
 /** A bot's callback as it must be known to make an attempt. */
-export interface Callback extends StoredCallback, CallbackPolicy {}
+export interface Callback extends StoredCallback, CallbackPolicy {
+  /** Its answer may come as a stream, which is not over when the deadline is: what it says is wanted, as a bot's is. */
+  readonly mayStream?: true
+}
 
 /** The duty to bring one trigger to one callback, as the head of its lane. */
 export interface Delivery {

@@ -11,6 +11,8 @@ import {
   until,
 } from '../testing/sender-suite.ts'
 
+const pause = (ms: number): Promise<string> => new Promise((resolve) => setTimeout(resolve, ms, 'goes on'))
+
 /** Timers count from the beginning of the turn of the event loop, which on a busy machine may have been a while ago. */
 const EARLY_MS = 50
 
@@ -32,6 +34,16 @@ describe('deadline', () => {
     expect(ms).toBeLessThan(timeoutMs + 1500)
     expect(attempt.phases.total).toBeGreaterThan(timeoutMs - EARLY_MS)
     await until(() => receiver.open === 0)
+  })
+
+  it('covers an answer that says it is a stream, unless it may be one', async () => {
+    const behave: Behave = () => ({ kind: 'drip', type: 'text/event-stream' })
+    const slow = { timeoutMs: 1500 }
+    const [attempt, ms] = await timed(attemptAt(behave, slow))
+    expect(attempt).toMatchObject({ status: 200, outcome: { kind: 'retry', reason: 'timeout' } })
+    expect(ms).toBeLessThan(2400)
+    const streaming = attemptAt(behave, { ...slow, mayStream: true })
+    expect(await Promise.race([streaming, pause(2500)])).toBe('goes on')
   })
 
   it('covers the lookup', async () => {

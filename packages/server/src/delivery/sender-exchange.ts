@@ -15,6 +15,8 @@ export const MAX_RESPONSE_BYTES = 2 * 1024
 export interface ExchangeOptions {
   readonly number: number
   readonly timeoutMs: number
+  /** Else an answer that says it is a stream is one like all others: complete in time, or late. */
+  readonly mayStream: boolean
   readonly clock: Clock
   readonly pool: ConnectionPool
   /** Of an answer that comes as a stream: what it has said so far. */
@@ -107,7 +109,8 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
   ): void {
     if (status < 200) return
     const type = headers['content-type']
-    const stream = status < 300 && isStream(type) ? new StreamedAnswer() : undefined
+    const { mayStream } = this.#options
+    const stream = mayStream && status < 300 && isStream(type) ? new StreamedAnswer() : undefined
     this.#answer = { status, retryAfter: headers['retry-after'], date: headers.date, isJson: isJson(type), stream }
     if (stream === undefined) return
     this.#options.onText?.('')

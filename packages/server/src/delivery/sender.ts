@@ -35,7 +35,7 @@ export interface SenderOptions {
 }
 
 /** What an attempt needs to know of a callback. */
-export interface SendableCallback extends StoredCallback, Pick<Callback, 'timeoutMs'> {
+export interface SendableCallback extends StoredCallback, Pick<Callback, 'timeoutMs' | 'mayStream'> {
   /** Secrets in clear that sign in place of its own; its own are kept out of what is told of the answer all the same. */
   readonly signAs?: readonly string[]
 }
@@ -44,7 +44,7 @@ export interface Sender {
   /**
    * One attempt. Never rejects.
    *
-   * @param onText of an answer that comes as a stream: everything that it has said so far, at first nothing
+   * @param onText of an answer that comes as a stream, and may: everything that it has said so far, at first nothing
    */
   send(callback: SendableCallback, delivery: Delivery, onText?: (text: string) => void): Promise<Attempt>
   /**
@@ -112,7 +112,7 @@ export const makeSender = (options: SenderOptions): Sender => {
     const signing = callback.signAs === undefined ? opened : { ...opened, secrets: callback.signAs }
     const headers = requestHeaders({ opened: signing, delivery, attempt: number, timestamp, userAgent, keyOf })
     const exchange = new Exchange({
-      ...{ number, timeoutMs: callback.timeoutMs, clock, pool },
+      ...{ number, timeoutMs: callback.timeoutMs, mayStream: callback.mayStream === true, clock, pool },
       ...definedOf({ onText }),
     })
     const slot = underWay.add(exchange)

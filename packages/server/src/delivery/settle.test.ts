@@ -1,4 +1,4 @@
-import type { AppId, BotSettings, Uid } from '@confab/protocol'
+import { type AppId, type BotSettings, type Uid, webhookKey } from '@confab/protocol'
 import { describe, expect, it } from 'vitest'
 import type { CallbackPolicy, StoredCallback } from './attempt.ts'
 import { settle } from './settle.ts'
@@ -23,7 +23,7 @@ const stored = (settings: BotSettings): StoredCallback => ({
   isSlowed: false,
 })
 const settled = (settings: BotSettings) => settle(stored(settings), defaults)
-const asServer = { ...stored({}), ...defaults }
+const asServer = { ...stored({}), ...defaults, mayStream: true }
 
 describe('what counts for a bot', () => {
   it('is what the server is set to, where the bot sets nothing', () => {
@@ -60,5 +60,9 @@ describe('what counts for a bot', () => {
       breaker: { failureRate: 0.1, minAttempts: 2, openMs: 3000 },
       poisonPolicy: 'park',
     })
+  })
+
+  it('lets bots stream their answers, and webhooks not', () => {
+    expect(settle({ ...stored({}), bot: webhookKey('w') }, defaults)).not.toHaveProperty('mayStream')
   })
 })

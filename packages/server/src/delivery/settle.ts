@@ -1,5 +1,5 @@
 /** What counts for a bot: what its owner has set, and for the rest what the server is set to. Pure. */
-import type { BotSettings } from '@confab/protocol'
+import { type BotSettings, webhookIdOf } from '@confab/protocol'
 import type { Callback, CallbackPolicy, StoredCallback } from './attempt.ts'
 
 const ms = (seconds: number | undefined): number | undefined => (seconds === undefined ? undefined : seconds * 1000)
@@ -26,4 +26,5 @@ export const settle = (callback: StoredCallback, defaults: CallbackPolicy): Call
   ...callback,
   // Most bots set nothing.
   ...(Object.keys(callback.settings).length === 0 ? defaults : policyOf(callback.settings, defaults)),
+  ...(webhookIdOf(callback.bot) === undefined && { mayStream: true }),
 })

@@ -30,7 +30,7 @@ export type Behaviour =
   /** Resets the connection in place of an answer. */
   | { readonly kind: 'reset' }
   /** Headers, then one byte a second. */
-  | { readonly kind: 'drip'; readonly status?: number }
+  | { readonly kind: 'drip'; readonly status?: number; readonly type?: string }
   | { readonly kind: 'endless-body'; readonly status?: number }
   | { readonly kind: 'endless-headers' }
   | { readonly kind: 'reset-mid-body' }
@@ -119,7 +119,9 @@ const misbehave = (behaviour: Misbehaviour, socket: Socket): void => {
       socket.resetAndDestroy()
       return
     case 'drip':
-      socket.write(`${head(behaviour.status ?? 200, 'content-length: 1000')}\r\n`)
+      socket.write(
+        `${head(behaviour.status ?? 200, `content-type: ${behaviour.type ?? 'text/plain'}`, 'content-length: 1000')}\r\n`,
+      )
       drip(socket)
       return
     case 'endless-body':

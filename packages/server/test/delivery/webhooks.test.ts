@@ -129,6 +129,15 @@ describeEngines('webhooks', (engine) => {
     expect(history).toMatchObject([{ outcome: 'retry:timeout', error: expect.stringContaining('2000 ms') }])
   })
 
+  test('have them in all, also if they answer piece by piece', async () => {
+    await makeHook(['message_sent'])
+    receiver.setBehaviour(() => ({ kind: 'drip', type: 'text/event-stream' }))
+    await say(server, 'ann', 'bob', 'x')
+    await until('it is given up', async () => (await deliveries())[0]?.state === 'dead')
+    const { data } = await api.ok('GET', `/deliveries/${(await deliveries())[0].id}`)
+    expect(data.history).toMatchObject([{ outcome: 'retry:timeout', error: 'no complete answer in 2000 ms' }])
+  })
+
   test('hear of groups, through the API', async () => {
     await makeHook([
       ...['group_created', 'group_updated', 'group_owner_transferred', 'group_member_scope_changed', 'group_deleted'],
