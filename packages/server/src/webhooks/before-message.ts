@@ -12,6 +12,7 @@ import type { Sender } from '../delivery/sender.ts'
 import { AppError } from '../kernel/app-error.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
+import { parseSafely } from '../kernel/json-text.ts'
 import type { Logger } from '../kernel/logger.ts'
 import type { AskBefore, JsonObject } from '../messages/ask-before.ts'
 import type { Store } from '../storage/store.ts'
@@ -42,14 +43,10 @@ export interface BeforeMessage extends AskBefore {
 const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
-/** What it answered, if that is a JSON object. */
+/** What it answered, if that is a JSON object which may become part of a message. */
 const answerOf = ({ json, response }: Attempt): JsonObject | undefined => {
-  try {
-    const parsed: unknown = JSON.parse(json ?? response ?? '')
-    return isObject(parsed) ? parsed : undefined
-  } catch {
-    return undefined
-  }
+  const { value } = parseSafely(json ?? response ?? '')
+  return isObject(value) ? value : undefined
 }
 
 export const makeBeforeMessage = (deps: BeforeMessageDeps): BeforeMessage => {

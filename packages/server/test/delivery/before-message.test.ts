@@ -88,6 +88,13 @@ describeEngines('before_message', (engine) => {
     ['hangs', { kind: 'hang' as const }],
     ['fails', { status: 500, body: '{"action":"do_not_propagate"}' }],
     ['resets', { kind: 'reset' as const }],
+    ['streams without end', { kind: 'drip' as const, type: 'text/event-stream' }],
+    [
+      'answers what is nested too deeply',
+      { status: 200, headers: JSON_TYPE, body: `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}` },
+    ],
+    ['answers with NUL', { status: 200, headers: JSON_TYPE, body: '{"a":"\\u0000"}' }],
+    ['answers with a prototype', { status: 200, headers: JSON_TYPE, body: '{"__proto__":{"a":1}}' }],
     ['answers no JSON', { status: 200, headers: JSON_TYPE, body: 'x{' }],
     [
       'answers too much to be put into a message',
