@@ -199,7 +199,11 @@ export const CallbackTest = Type.Object(
     reached: Type.Boolean({ description: 'A connection came about.' }),
     answered: Type.Boolean({ description: 'The answer was complete in time.' }),
     acceptsWrongSignature: Type.Optional(
-      Type.Boolean({ description: 'It answered 2xx to a wrong signature too. Left out where that was not asked.' }),
+      Type.Boolean({
+        description:
+          'It answered 2xx to a wrong signature too; false if it refused it, with 4xx. Left out where that was not ' +
+          'asked, and where the answer does not tell: none in time, 408, 429, 3xx, 5xx.',
+      }),
     ),
     ms: Type.Number({ description: 'How long the first call took.' }),
     call: TestCall,

@@ -44,22 +44,47 @@ const callOf = ({ outcome, status, error, address, phases, response }: Attempt):
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`
 
+/** Completely: of an answer that broke off, or was late, there may be a status too. */
+const isAnswered = ({ outcome }: Attempt): boolean =>
+  outcome.kind === 'delivered' ||
+  outcome.kind === 'gone' ||
+  (outcome.kind === 'retry' && (outcome.reason === 'http' || outcome.reason === 'redirect'))
+
+/** Who is too slow, too busy or broken has not looked at the signature. */
+const SAYS_NOTHING: ReadonlySet<number> = new Set([408, 429])
+
+/** Nothing, if it cannot be told. */
+const acceptsWrong = (wrong: Attempt): boolean | undefined => {
+  const { outcome, status = 0 } = wrong
+  if (outcome.kind === 'delivered') return true
+  const isRefusal = isAnswered(wrong) && status >= 400 && status < 500 && !SAYS_NOTHING.has(status)
+  return isRefusal ? false : undefined
+}
+
+const wordsOf = (took: string, wrong: Attempt, accepts: boolean | undefined): string => {
+  if (accepts === undefined) {
+    const why = wrong.error ?? 'no answer'
+    return `It took the callback in ${took}. Whether it refuses a wrong signature could not be told: ${why}.`
+  }
+  return accepts
+    ? `It took the callback in ${took}, but took one with a wrong signature too: anybody who knows its URL can speak to it.`
+    : `It took the callback in ${took} and refused one with a wrong signature.`
+}
+
 const verdictOf = (
   right: Attempt,
   wrong: Attempt | undefined,
 ): Omit<CallbackTest, 'ms' | 'call' | 'wrongSignatureCall'> => {
   const took = seconds(right.phases.total)
-  const answered = right.status !== undefined && right.outcome.kind !== 'ours'
+  const answered = isAnswered(right)
   const reached = answered || right.phases.connect !== undefined || right.phases.firstByte !== undefined
   if (wrong === undefined) {
     const what = reached ? 'It was reached, but did not take the callback' : 'It was not reached'
     return { ok: false, reached, answered, verdict: `${what} (${took}): ${right.error ?? 'no answer'}.` }
   }
-  const acceptsWrongSignature = wrong.outcome.kind === 'delivered'
-  const verdict = acceptsWrongSignature
-    ? `It took the callback in ${took}, but took one with a wrong signature too: anybody who knows its URL can speak to it.`
-    : `It took the callback in ${took} and refused one with a wrong signature.`
-  return { ok: true, reached, answered, acceptsWrongSignature, verdict }
+  const acceptsWrongSignature = acceptsWrong(wrong)
+  const verdict = wordsOf(took, wrong, acceptsWrongSignature)
+  return { ok: true, reached, answered, ...definedOf({ acceptsWrongSignature }), verdict }
 }
 
 export const makeTestCallback = ({

@@ -81,6 +81,43 @@ describeEngines('a test of a callback', (engine) => {
     expect(result.verdict).toMatch(/anybody/)
   })
 
+  test.each([
+    ['hangs', { kind: 'hang' }, /no complete answer/],
+    ['resets', { kind: 'reset' }, /./],
+    ['breaks off', { kind: 'reset-mid-body' }, /./],
+    ['redirects', { kind: 'redirect', location: '/' }, /302|redirect/],
+    ['has failed', { status: 500 }, /HTTP 500/],
+    ['is busy', { status: 429 }, /HTTP 429/],
+    ['was too slow', { status: 408 }, /HTTP 408/],
+    ['refuses too late', { kind: 'drip', status: 401 }, /no complete answer/],
+  ] as const)(
+    'of a bot that %s when the signature is wrong does not tell what it makes of it',
+    async (_, wrong, why) => {
+      const secret = await makeBotWith(server, bot, { webhookURL: receiver.url, timeoutSeconds: 1 })
+      receiver.setBehaviour((received) => (isFrom(secret, received) ? { status: 200 } : wrong))
+      const result = await tested()
+      expect(result).toMatchObject({ ok: true, answered: true, wrongSignatureCall: expect.anything() })
+      expect(result).not.toHaveProperty('acceptsWrongSignature')
+      expect(result.verdict).toMatch(/could not be told: /)
+      expect(result.verdict).toMatch(why)
+    },
+  )
+
+  test.each([400, 403, 404, 410])('of a bot that answers a wrong signature with %i has refused it', async (status) => {
+    const secret = await makeBotWith(server, bot, { webhookURL: receiver.url })
+    receiver.setBehaviour((received) => ({ status: isFrom(secret, received) ? 200 : status }))
+    expect(await tested()).toMatchObject({ ok: true, acceptsWrongSignature: false })
+  })
+
+  test.each([
+    ['breaks off', { kind: 'raw', bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na', close: true }],
+    ['never ends', { kind: 'raw', bytes: 'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\na' }],
+  ] as const)('of a bot whose answer %s says that it was reached, and has not answered', async (_, behaviour) => {
+    await makeBotWith(server, bot, { webhookURL: receiver.url, timeoutSeconds: 1 })
+    receiver.setBehaviour(() => behaviour)
+    expect(await tested()).toMatchObject({ ok: false, reached: true, answered: false, call: { status: 200 } })
+  })
+
   test('signs with both secrets while they overlap, and wrongly with neither', async () => {
     const old = await makeBotWith(server, bot, { webhookURL: receiver.url })
     const { signingSecret } = (await api.ok('POST', `/bots/${bot}/secret/rotate`)).data
@@ -145,6 +182,14 @@ describeEngines('a test of a callback', (engine) => {
     expect(result).toMatchObject({ ok: false, reached: true, answered: false, call: { outcome: 'retry:timeout' } })
     expect(result.ms).toBeGreaterThanOrEqual(950)
     expect(result.ms).toBeLessThan(2000)
+  })
+
+  test('of a bot that streams without end ends with its patience, too', async () => {
+    await makeBotWith(server, bot, { webhookURL: receiver.url, timeoutSeconds: 2 })
+    receiver.setBehaviour(() => ({ kind: 'drip', type: 'text/event-stream' }))
+    const result = await tested()
+    expect(result).toMatchObject({ ok: false, reached: true, answered: false, call: { outcome: 'retry:timeout' } })
+    expect(result.ms).toBeLessThan(4000)
   })
 
   test('of a bot that is not there says that it was not reached', async () => {
