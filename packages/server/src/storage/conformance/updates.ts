@@ -215,6 +215,23 @@ export const updatesConformance = (subject: Subject): void => {
     expect((await w.store.lanes.backlog({})).pending).toBe(0)
   })
 
+  test('what consumers before this one were given has all its attempts before it, when it is called', async () => {
+    const { w, say, take } = await setUp(subject)
+    await say('ann 1', 'ann 2', 'ben 1')
+    for (let look = 1; look <= 3; look++) await take({ consumer: `look ${look}` })
+    await take({ consumer: 'last', limit: 1 })
+    await setReceive(w, 'push')
+    const { claims } = await claimIn(w)
+    expect(claims.map(({ head }) => [head.sequence, head.attempts])).toEqual([
+      [1, 0],
+      [1, 0],
+    ])
+    const first = claims.find(({ head }) => head.conversationId === 'ann_user_bot')
+    if (first === undefined) throw new Error('no claim')
+    const { next } = await recordIn(w, first, { kind: 'delivered' }, w.clock.now() + 1000)
+    expect([next?.head.sequence, next?.head.attempts]).toEqual([2, 0])
+  })
+
   test('what was cancelled or replayed in between is as anybody would think', async () => {
     const { w, say, take } = await setUp(subject)
     await say('ann 1', 'ann 2')

@@ -194,7 +194,7 @@ CREATE INDEX deliveries_finished ON public.deliveries USING btree (finished_at_m
 
 CREATE INDEX deliveries_pending ON public.deliveries USING btree (lane_id, sequence) WHERE (state = 'pending'::text);
 
-CREATE INDEX deliveries_pulled ON public.deliveries USING btree (app_id, bot_uid, pull_offset) WHERE (pull_offset IS NOT NULL);
+CREATE INDEX deliveries_pulled ON public.deliveries USING btree (app_id, bot_uid, pull_offset) WHERE ((pulled_by IS NOT NULL) AND (state = 'pending'::text));
 
 CREATE TABLE files (
   id text COLLATE "C" NOT NULL,

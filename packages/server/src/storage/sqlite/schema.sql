@@ -170,7 +170,7 @@ CREATE INDEX deliveries_finished ON deliveries (finished_at_ms) WHERE finished_a
 
 CREATE INDEX deliveries_pending ON deliveries (lane_id, sequence) WHERE state = 'pending';
 
-CREATE INDEX deliveries_pulled ON deliveries (app_id, bot_uid, pull_offset) WHERE pull_offset IS NOT NULL;
+CREATE INDEX deliveries_pulled ON deliveries (app_id, bot_uid, pull_offset) WHERE pulled_by IS NOT NULL AND state = 'pending';
 
 CREATE TABLE files (
   id TEXT PRIMARY KEY,

@@ -61,11 +61,11 @@ const forgetConsumer = statement<{ app: string; uid: string }>(
   'consumers.forget',
   'DELETE FROM consumers WHERE app_id = :app AND bot_uid = :uid',
 )
-/** That it was handed out is no attempt at calling the bot. */
+/** That it was handed out, to whichever consumer, is no attempt at calling the bot. */
 const forgetHandedOut = statement<{ app: string; uid: string }>(
   'updates.forget_handed_out',
   `UPDATE deliveries SET attempts = 0, pulled_by = NULL, pull_offset = NULL
-   WHERE app_id = :app AND bot_uid = :uid AND pull_offset IS NOT NULL AND state = 'pending'`,
+   WHERE app_id = :app AND bot_uid = :uid AND pulled_by IS NOT NULL AND state = 'pending'`,
 )
 const cancelPending = statement<{ app: string; uid: string; nowMs: number }>(
   'bots.cancel_pending',

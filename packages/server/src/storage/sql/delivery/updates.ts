@@ -67,28 +67,27 @@ const handOut = statement<{ id: string; consumer: string; offset: number }>(
   'updates.hand_out',
   'UPDATE deliveries SET pulled_by = :consumer, pull_offset = :offset, attempts = attempts + 1 WHERE id = :id',
 )
+/** In the words of the partial index: what is over, by push or cancelled, is not handed out any more. */
+const IS_OUT = "pulled_by IS NOT NULL AND state = 'pending' AND pull_offset IS NOT NULL"
 const countOut = statement<Key & { consumer: string }, { n: number }>(
   'updates.count_out',
   `SELECT count(*) AS n FROM deliveries
-   WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND pulled_by = :consumer`,
+   WHERE app_id = :app AND bot_uid = :bot AND ${IS_OUT} AND pulled_by = :consumer`,
 )
 const countOfLane = statement<{ lane: number; consumer: string }, { n: number }>(
   'updates.count_of_lane',
   `SELECT count(*) AS n FROM deliveries WHERE lane_id = :lane AND state = 'pending' AND pulled_by = :consumer`,
 )
-/**
- * What was handed out to another consumer, which may never have got it, must not be acknowledged by this one. What is over
- * by now, made by push or cancelled, needs no acknowledgement.
- */
+/** What was handed out to another consumer, which may never have got it, must not be acknowledged by this one. */
 const dropStale = statement<Key & { consumer: string }>(
   'updates.drop_stale',
   `UPDATE deliveries SET pull_offset = NULL
-   WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND (state <> 'pending' OR pulled_by <> :consumer)`,
+   WHERE app_id = :app AND bot_uid = :bot AND ${IS_OUT} AND pulled_by <> :consumer`,
 )
 const handedOut = statement<Key & { offset: number; limit: number }, { id: DeliveryId; lane_id: number }>(
   'updates.handed_out',
   `SELECT id, lane_id FROM deliveries
-   WHERE app_id = :app AND bot_uid = :bot AND pull_offset IS NOT NULL AND pull_offset <= :offset
+   WHERE app_id = :app AND bot_uid = :bot AND ${IS_OUT} AND pull_offset <= :offset
    ORDER BY pull_offset LIMIT :limit`,
 )
 /** Named by itself: nothing that its consumer has not seen. */
