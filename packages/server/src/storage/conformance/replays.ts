@@ -142,6 +142,16 @@ export const replaysConformance = (subject: Subject): void => {
     expect(await isIdle(w)).toBe(true)
   })
 
+  test('a lane that is given back after its last one was cancelled is idle, and due never', async () => {
+    const lane = await laneOf(subject, 1)
+    const { w } = lane
+    const { head, leaseId } = await claimOne(w)
+    await cancel(lane, 1)
+    await w.store.lanes.release({ leases: [{ laneId: head.laneId, leaseId }], dueAtMs: w.clock.now() + 5000 })
+    expect(await claimIn(w)).toEqual({ claims: [], hasMore: false, nextDueMs: undefined })
+    expect(await isIdle(w)).toBe(true)
+  })
+
   test('a replay is the same delivery at its old place, before everything pending, with all its attempts to come', async () => {
     const lane = await laneOf(subject, 4)
     const { w } = lane

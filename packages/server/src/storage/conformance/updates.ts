@@ -232,6 +232,21 @@ export const updatesConformance = (subject: Subject): void => {
     expect([next?.head.sequence, next?.head.attempts]).toEqual([2, 0])
   })
 
+  test('a conversation whose callbacks were all cancelled under a lease keeps no other waiting', async () => {
+    const { w, say, take } = await setUp(subject)
+    await setReceive(w, 'push')
+    await say('ann 1', 'ben 1')
+    const { rows } = await listIn(w)
+    for (const { id } of rows) await w.store.deliveries.cancel({ appId: w.appId, id, nowMs: w.clock.now() })
+    await setReceive(w, 'pull')
+    // Whoever had the leases is gone.
+    w.clock.advance(60_000)
+    await say('cat 1')
+    expect(texts(await take({ limit: 1 }))).toEqual(['cat 1'])
+    await say('ann 2')
+    expect(texts(await take({ limit: 1 }))).toEqual(['ann 2'])
+  })
+
   test('what was cancelled or replayed in between is as anybody would think', async () => {
     const { w, say, take } = await setUp(subject)
     await say('ann 1', 'ann 2')

@@ -127,9 +127,11 @@ const renewLease = statement<{ id: number; lease: string; untilMs: number }>(
   'lanes.renew',
   'UPDATE lanes SET due_at_ms = :untilMs WHERE id = :id AND lease_id = :lease',
 )
+/** What waited for its turn may have been cancelled meanwhile. */
 const releaseLane = statement<{ id: number; lease: string; dueMs: number }>(
   'lanes.release',
-  'UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = :dueMs WHERE id = :id AND lease_id = :lease',
+  `UPDATE lanes SET lease_id = NULL, lease_node = NULL, due_at_ms = CASE WHEN pending > 0 THEN CAST(:dueMs AS BIGINT) END
+   WHERE id = :id AND lease_id = :lease`,
 )
 const bringLanesForward = statement<{ byMs: number; nowMs: number; parkedMs: number }>(
   'lanes.bring_forward',

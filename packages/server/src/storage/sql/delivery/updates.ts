@@ -40,10 +40,13 @@ const releaseConsumer = statement<Key & { consumer: string }>(
   "UPDATE consumers SET consumer = '', until_ms = 0 WHERE app_id = :app AND bot_uid = :bot AND consumer = :consumer",
 )
 /** Whatever their next attempt would wait for; not those that have one under way. */
-const freeLanes = statement<
-  Key & { nowMs: number; limit: number },
-  { id: number; conversation_id: ConversationId; lease_id: string | null; due_at_ms: number }
->(
+interface FreeLane {
+  id: number
+  conversation_id: ConversationId
+  lease_id: string | null
+  due_at_ms: number
+}
+const freeLanes = statement<Key & { nowMs: number; limit: number }, FreeLane>(
   'updates.lanes',
   `SELECT id, conversation_id, lease_id, due_at_ms FROM lanes
    WHERE app_id = :app AND bot_uid = :bot AND due_at_ms IS NOT NULL AND (lease_id IS NULL OR due_at_ms <= :nowMs)
@@ -183,23 +186,25 @@ interface Take extends BotId {
   readonly nowMs: number
 }
 
-const laneRoom = async (tx: Tx, lane: number, { consumer, laneWindow }: Take): Promise<number> => {
-  if (laneWindow === undefined) return Number.MAX_SAFE_INTEGER
-  return laneWindow - ((await tx.first(countOfLane, { lane, consumer }))?.n ?? 0)
-}
+/** What one consumer has in hand of a lane; not counted where nothing limits it. */
+const inHandOf = async (tx: Tx, lane: number, { consumer, laneWindow }: Take): Promise<number> =>
+  laneWindow === undefined ? 0 : ((await tx.first(countOfLane, { lane, consumer }))?.n ?? 0)
 
 const collect = async (tx: Tx, input: Take, last: number, outstanding: number): Promise<StoredUpdate[]> => {
-  const { appId, bot, consumer, nowMs, window = Number.MAX_SAFE_INTEGER } = input
+  const { appId, bot, consumer, nowMs, laneWindow, window = Number.MAX_SAFE_INTEGER } = input
   const limit = Math.min(input.limit, window - outstanding)
-  if (limit <= 0) return []
   const updates: StoredUpdate[] = []
   let bytes = 0
   const isFull = (): boolean => updates.length >= limit || bytes >= BYTES_MAX
-  // Lanes of what is handed out already may stand before the others.
-  for (const lane of await tx.all(freeLanes, { app: appId, bot, nowMs, limit: limit + outstanding })) {
-    if (isFull()) break
-    const room = Math.min(limit - updates.length, await laneRoom(tx, lane.id, input))
+  /** Answers whether the lane took a place for nothing: it has no head, and is not due any more. */
+  const isEmptied = async (lane: FreeLane): Promise<boolean> => {
+    const inHand = await inHandOf(tx, lane.id, input)
+    const room = Math.min(limit - updates.length, (laneWindow ?? Number.MAX_SAFE_INTEGER) - inHand)
     const pending = room > 0 ? await tx.all(pendingOf, { lane: lane.id, consumer, limit: room }) : []
+    if (pending.length === 0 && inHand === 0 && (await tx.first(headOf, { lane: lane.id })) === undefined) {
+      await tx.run(emptyLane, { id: lane.id })
+      return true
+    }
     // To the end of the row, so that the next look begins with others; not what is to wait, or is parked.
     const isTouched = pending.length > 0 || lane.lease_id !== null
     if (isTouched && lane.due_at_ms <= nowMs) await tx.run(setDue, { id: lane.id, dueMs: nowMs })
@@ -210,6 +215,15 @@ const collect = async (tx: Tx, input: Take, last: number, outstanding: number): 
       updates.push({ ...rest, offset, attempt: attempts + 1, conversationId: lane.conversation_id })
       bytes += row.body.length
       if (isFull()) break
+    }
+    return false
+  }
+  for (let emptied = 1; emptied > 0 && !isFull(); ) {
+    emptied = 0
+    // Lanes of what is handed out already may stand before the others.
+    for (const lane of await tx.all(freeLanes, { app: appId, bot, nowMs, limit: limit + outstanding })) {
+      if (isFull()) break
+      if (await isEmptied(lane)) emptied++
     }
   }
   return updates
