@@ -119,6 +119,19 @@ export const deliveriesConformance = (subject: Subject): void => {
     expect(found.flat()).toEqual([e])
   })
 
+  test('those of another app are not looked at, and do not show in where to go on', async () => {
+    const [w, other] = [await setUp(subject), await setUp(subject)]
+    const mine = await sendMany(w, 2)
+    await sendMany(other, 4)
+    expect(await idsIn(w, {}, { limit: 2, scan: 3 })).toEqual(mine)
+    expect(await listIn(w, { states: ['delivered'] }, { limit: 2, scan: 3 })).toEqual({ rows: [], before: undefined })
+    const { messageId } = (await listIn(other)).rows[0] ?? {}
+    expect(await listIn(w, { messageId: Number(messageId) }, { limit: 1, scan: 1 })).toEqual({
+      rows: [],
+      before: undefined,
+    })
+  })
+
   test('of another app are not there', async () => {
     const [w, other] = [await setUp(subject), await setUp(subject)]
     const [id = ''] = await sendMany(w, 1)

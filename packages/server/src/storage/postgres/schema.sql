@@ -184,6 +184,8 @@ CREATE TABLE deliveries (
   CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
 
+CREATE INDEX deliveries_by_app ON public.deliveries USING btree (app_id, id);
+
 CREATE INDEX deliveries_by_bot ON public.deliveries USING btree (app_id, bot_uid, id);
 
 CREATE INDEX deliveries_by_message ON public.deliveries USING btree (message_id);

@@ -160,6 +160,8 @@ CREATE TABLE deliveries (
   finished_at_ms INTEGER
 , app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT, hop INTEGER NOT NULL DEFAULT 0, reason TEXT, pulled_by TEXT, pull_offset INTEGER) STRICT;
 
+CREATE INDEX deliveries_by_app ON deliveries (app_id, id);
+
 CREATE INDEX deliveries_by_bot ON deliveries (app_id, bot_uid, id);
 
 CREATE INDEX deliveries_by_message ON deliveries (message_id);
