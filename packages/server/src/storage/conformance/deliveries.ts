@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
 import { type HeldClock, makeAttempt, makeHeldClock, uidOf, type World } from '../../testing/builders.ts'
 import type { DeliveryFilter, IdRange } from '../sql/delivery/delivery-walk.ts'
@@ -211,5 +211,22 @@ export const deliveriesConformance = (subject: Subject): void => {
     expect(await sweep(w.clock.now() + 1_000_000)).toBe(0)
     expect(await idsIn(w)).toEqual([c])
     expect((await claimIn(w)).claims.map(({ head }) => [head.id, head.sequence])).toEqual([[c, 3]])
+  })
+
+  test('nothing is left of an attempt under way at what is cancelled and swept, whether its lease holds or not', async () => {
+    const w = await setUp(subject, makeHeldClock(1_500_000_000_000))
+    const [id = ''] = await sendMany(w, 1)
+    const [claim] = (await claimIn(w)).claims
+    if (claim === undefined) throw new Error('no claim')
+    await w.store.deliveries.cancel({ appId: w.appId, id, nowMs: w.clock.now() })
+    expect(await w.store.deliveries.sweep({ beforeMs: w.clock.now() + 1, limit: 100 })).toBe(1)
+    for (let n = 1; n <= 2; n++) {
+      const recorded = await recordIn(w, claim, { kind: 'delivered' }, w.clock.now() + 1000)
+      expect(recorded).toEqual({ fenced: true, next: undefined })
+    }
+    // Only another of the same id would show it.
+    vi.spyOn(w.ids, 'delivery').mockReturnValueOnce(claim.head.id)
+    await w.send({ from: 'ann', to: 'bot' })
+    expect(await w.store.deliveries.get({ appId: w.appId, id })).toMatchObject({ state: 'pending', history: [] })
   })
 }

@@ -84,8 +84,9 @@ const deleteApp = statement<{ app: string }>('app_removal.app', 'DELETE FROM app
 const removeDeliveries = async (tx: Tx, step: Step): Promise<number> => {
   const ids = (await tx.all(someDeliveries, step)).map(({ id }) => id)
   if (ids.length === 0) return 0
-  await tx.query(tx.build.deleteFrom('attempts').where('delivery_id', 'in', ids).compile())
+  // In this order: an attempt that is being recorded meanwhile is there by then, or finds nothing to belong to.
   await tx.query(tx.build.deleteFrom('deliveries').where('id', 'in', ids).compile())
+  await tx.query(tx.build.deleteFrom('attempts').where('delivery_id', 'in', ids).compile())
   return ids.length
 }
 

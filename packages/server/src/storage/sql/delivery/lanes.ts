@@ -18,7 +18,7 @@
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
 import { type Attempt, outcomeText, type StoredClaim } from '../../../delivery/attempt.ts'
-import { read, statement, type Tx, write } from '../seam.ts'
+import { type Params, read, statement, type Tx, write } from '../seam.ts'
 import { BOT_COLUMNS, type BotRow, callbackJsonOf, findBotRow, isCalled, requireCalled } from './bot-rows.ts'
 import { closeBreaker, isOpen, isSlowed, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
@@ -82,7 +82,7 @@ const laterLanes = statement<
   `SELECT id, due_at_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs AND lease_id IS NULL
    ORDER BY due_at_ms LIMIT :limit {FOR_UPDATE}`,
 )
-const insertAttempt = statement<{
+interface AttemptRow extends Params {
   delivery: string
   number: number
   startedMs: number
@@ -92,10 +92,16 @@ const insertAttempt = statement<{
   address: string | null
   phases: string
   response: string | null
-}>(
+}
+const insertAttempt = statement<AttemptRow>(
   'attempts.insert',
   `INSERT INTO attempts (delivery_id, number, started_at_ms, outcome, status, error, address, phases, response)
    VALUES (:delivery, :number, :startedMs, :outcome, :status, :error, :address, :phases, :response)`,
+)
+/** It may be swept, or its app removed: no attempt outlives its delivery. */
+const findKept = statement<{ id: string }, { state: DeliveryState }>(
+  'deliveries.find_kept',
+  'SELECT state FROM deliveries WHERE id = :id {FOR_UPDATE}',
 )
 const updateDelivery = statement<{
   id: string
@@ -154,10 +160,6 @@ const backlog = statement<Record<string, never>, { pending: number; oldest_ms: n
   `SELECT count(*) AS pending, min(coalesce(replayed_at_ms, created_at_ms)) AS oldest_ms FROM deliveries
    WHERE state = 'pending'`,
 )
-const stateOf = statement<{ id: string }, { state: DeliveryState }>(
-  'deliveries.state',
-  'SELECT state FROM deliveries WHERE id = :id',
-)
 /** What an attempt changes: the head is done with, one way or the other, or due again later. */
 export type Disposition =
   | { readonly kind: 'delivered' }
@@ -181,7 +183,7 @@ export interface RecordAttempt {
 }
 
 export interface Recorded {
-  /** The attempt is on record and decided nothing: the lease was lost, or the delivery cancelled or replayed meanwhile. */
+  /** The attempt decided nothing: the lease was lost, or the delivery cancelled or replayed meanwhile. */
   readonly fenced: boolean
   readonly next: StoredClaim | undefined
 }
@@ -194,18 +196,26 @@ const dueAgainOf = (disposition: Disposition): number | undefined => {
 /** A bot may answer anything; that must not keep its attempt off the record. */
 const storable = (text: string | undefined): string | null => text?.replaceAll('\0', '\uFFFD') ?? null
 
-const writeAttempt = (tx: Tx, { attempt, deliveryId }: RecordAttempt): Promise<number> =>
-  tx.run(insertAttempt, {
-    delivery: deliveryId,
-    number: attempt.number,
-    startedMs: attempt.startedAtMs,
-    outcome: outcomeText(attempt.outcome),
-    status: attempt.status ?? null,
-    error: storable(attempt.error),
-    address: attempt.address ?? null,
-    phases: JSON.stringify(attempt.phases),
-    response: storable(attempt.response),
-  })
+const attemptRow = ({ attempt, deliveryId }: RecordAttempt): AttemptRow => ({
+  delivery: deliveryId,
+  number: attempt.number,
+  startedMs: attempt.startedAtMs,
+  outcome: outcomeText(attempt.outcome),
+  status: attempt.status ?? null,
+  error: storable(attempt.error),
+  address: attempt.address ?? null,
+  phases: JSON.stringify(attempt.phases),
+  response: storable(attempt.response),
+})
+
+const writeAttempt = (tx: Tx, input: RecordAttempt): Promise<number> => tx.run(insertAttempt, attemptRow(input))
+
+/** An attempt that decides nothing. Answers how its delivery stands, if that is there. */
+const writeLate = async (tx: Tx, input: RecordAttempt): Promise<DeliveryState | undefined> => {
+  const found = await tx.first(findKept, { id: input.deliveryId })
+  if (found !== undefined) await writeAttempt(tx, input)
+  return found?.state
+}
 
 /** Another node may have found out that the bot is to be left alone. */
 const mayGoOn = (bot: BotRow): boolean => isCalled(bot) && !isOpen(bot)
@@ -344,8 +354,10 @@ export const lanes = {
   /** Puts the attempt on record and moves its lane. */
   record: write(async (tx, input: RecordAttempt): Promise<Recorded> => {
     const lane = await tx.first(lockLane, { id: input.laneId })
-    await writeAttempt(tx, input)
-    if (lane?.lease_id !== input.leaseId) return { fenced: true, next: undefined }
+    if (lane?.lease_id !== input.leaseId) {
+      await writeLate(tx, input)
+      return { fenced: true, next: undefined }
+    }
     const { disposition, deliveryId: id, leaseId: lease, nowMs } = input
     const { number, startedAtMs: startedMs } = input.attempt
     const attempts = disposition.kind === 'retry' && disposition.isFree ? number - 1 : number
@@ -354,10 +366,12 @@ export const lanes = {
     const finishedMs = again === undefined ? nowMs : null
     if (input.probe !== undefined) await noteProbe(tx, { appId: lane.app_id, bot: lane.bot_uid }, input.probe)
     if ((await tx.run(updateDelivery, { id, state, attempts, finishedMs, lease, startedMs })) === 0) {
-      const found = (await tx.first(stateOf, { id }))?.state
+      const found = await writeLate(tx, input)
       if (found === 'pending') await tx.run(forgetVoid, { id })
-      return { fenced: found === 'pending' || found === 'cancelled', next: await goOn(tx, lane, input) }
+      return { fenced: found !== 'delivered' && found !== 'dead', next: await goOn(tx, lane, input) }
     }
+    // What was changed is there, and stays until this is over.
+    await writeAttempt(tx, input)
     if (again === undefined) return { fenced: false, next: await advance(tx, lane, input) }
     await repeatLater(tx, lane, input, again)
     return { fenced: false, next: undefined }
