@@ -58,6 +58,10 @@ export const hopsConformance = (subject: Subject): void => {
     })
     expect(rows).toMatchObject([{ state: 'cancelled', reason: 'hop-limit', hop: 4, attempts: 0, sequence: 3 }])
     expect((await claimIn(w)).claims).toEqual([])
+    // Made all the same, there is no reason why it was not.
+    const made = await w.store.deliveries.replay({ appId: w.appId, id: rows[0]?.id ?? '', nowMs: w.clock.now() })
+    expect([made.state, made.reason]).toEqual(['pending', undefined])
+    await w.store.deliveries.cancel({ appId: w.appId, id: made.id, nowMs: w.clock.now() })
     expect((await say(w, 'ann')).heard).toContain('ping 0')
     expect(await say(w, 'pong')).toEqual({ heard: ['ping 1'], cut: nobody })
     // The sequence tells of what was cut.

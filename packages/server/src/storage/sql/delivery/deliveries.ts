@@ -32,7 +32,7 @@ const cancelOne = statement<{ id: string; nowMs: number }>(
 const replayOne = statement<{ id: string; nowMs: number; lease: string | null }>(
   'deliveries.replay',
   `UPDATE deliveries SET state = 'pending', attempts = 0, finished_at_ms = NULL, replayed_at_ms = :nowMs,
-     void_lease_id = :lease, pulled_by = NULL, pull_offset = NULL
+     reason = NULL, void_lease_id = :lease, pulled_by = NULL, pull_offset = NULL
    WHERE id = :id AND state <> 'pending'`,
 )
 const countInLane = statement<{ id: number; change: number }>(
