@@ -115,7 +115,9 @@ export interface RouteParts {
   readonly onCredentialsChanged: () => void
   /** What roles are kept from has changed. */
   readonly onRestrictionsChanged: () => void
-  readonly onBotsChanged: () => void
+  /** Deliveries that were over, or waited, are due. */
+  readonly onWorkFound: () => void
+  readonly onBotChanged: (bot: BotId) => void
   readonly onWebhooksChanged: () => void
   readonly onResume: (bot: BotId) => void
 }
@@ -125,12 +127,12 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const { region, showBotPassword: showPassword, callbackTimeoutMs: timeoutMs } = config
   const limits = limitsOf(config)
   const shared = { store, ...kernel, teller, live, limits }
-  const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotsChanged, onResume }
+  const calling = { ...shared, guards: guardsOf(config), showPassword, onChange: parts.onBotChanged, onResume }
   const bots = makeManageBots(calling)
-  const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onBotsChanged })
-  const onWebhooksChanged = (): void => {
+  const deliveries = makeManageDeliveries({ ...shared, onChange: parts.onWorkFound })
+  const onWebhooksChanged = (webhook: BotId): void => {
     parts.onWebhooksChanged()
-    parts.onBotsChanged()
+    parts.onBotChanged(webhook)
   }
   const webhooks = makeManageWebhooks({ ...calling, onChange: onWebhooksChanged })
   const messages = { send, change: makeChangeMessages(shared), list: makeListMessages(shared) }
@@ -200,7 +202,8 @@ export const routeTable = (config: Config, store: Store): readonly Route[] => {
     },
     onCredentialsChanged: nothing,
     onRestrictionsChanged: nothing,
-    onBotsChanged: nothing,
+    onWorkFound: nothing,
+    onBotChanged: nothing,
     onWebhooksChanged: nothing,
     onResume: nothing,
   })

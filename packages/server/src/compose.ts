@@ -248,7 +248,8 @@ const openHttp = async (
         uploads: fileParts.uploads,
         onCredentialsChanged: authenticate.forget,
         onRestrictionsChanged: assertOpenFor.forget,
-        onBotsChanged: hints.lookForWork,
+        onWorkFound: hints.lookForWork,
+        onBotChanged: hints.hasChanged,
         onWebhooksChanged: asking.forget,
         onResume: hints.isWell,
       })
@@ -329,7 +330,7 @@ export const compose = async (config: Config, world: World): Promise<Server> => 
     opened.add(() => files.close())
     const fileParts = buildFiles({ ...config, limits }, { store, files, ...kernel })
     const parts = { store, bus, live: makeLive({ bus }), metrics, kernel, fileParts, certificate, limits }
-    const hints = new Hints(bus)
+    const hints = new Hints(bus, ids)
     const { region, botHopLimit: hopLimit } = config
     const teller = makeTeller({ ...kernel, region, hopLimit, handover: hints.handover, onUpdate: hints.hasUpdate })
     const sender = buildSender(config, kernel)

@@ -45,7 +45,7 @@ export interface ManageBotsDeps {
   /** Whether answers show the passwords of bots, as the hosted contract does. */
   readonly showPassword: boolean
   /** Called when a bot may have work that waited for the change. */
-  readonly onChange: () => void
+  readonly onChange: (bot: BotId) => void
   /** Called when what is known of a bot does not count any more. */
   readonly onResume: (bot: BotId) => void
 }
@@ -151,7 +151,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid })) }),
       })
       if (isNewReceiver) await resume(appId, uid)
-      onChange()
+      onChange({ appId, bot: uid })
       return show(appId, bot)
     },
 

@@ -146,10 +146,18 @@ export class Dispatcher implements Handover {
     this.#lookWithin(0)
   }
 
+  /** The bot is set otherwise: what waits for its turn is claimed anew. */
+  changed(bot: Pick<Callback, 'appId' | 'bot'>): void {
+    // What is claimed to probe with is nobody else's before its time.
+    const waiting = this.#waitingOf(botKey(bot)).filter(({ claim }) => claim.probe === undefined)
+    this.#claimAnew(waiting)
+  }
+
   /** The bot is said to be well again: whatever was learnt about it is forgotten. */
   resume(bot: Pick<Callback, 'appId' | 'bot'>): void {
-    this.#health.forget(botKey(bot))
-    this.poke()
+    const key = botKey(bot)
+    this.#health.forget(key)
+    this.#claimAnew(this.#waitingOf(key))
   }
 
   /** Starts nothing more; resolves when nothing is under way. */
@@ -247,6 +255,19 @@ export class Dispatcher implements Handover {
     this.#track(this.#release(leases), 'the leases lapse by themselves')
   }
 
+  #waitingOf(bot: string): readonly ClaimedLane[] {
+    return [...this.#queue.lanes()].filter((lane) => !lane.busy && botKey(lane.claim.callback) === bot)
+  }
+
+  #claimAnew(lanes: readonly ClaimedLane[]): void {
+    if (lanes.length === 0) this.poke()
+    else
+      this.#track(
+        this.#giveBack(lanes).finally(() => this.poke()),
+        'the leases lapse by themselves',
+      )
+  }
+
   #pump(): void {
     if (this.#state !== 'running') return
     for (let lane = this.#queue.next(); lane !== undefined; lane = this.#queue.next()) {
@@ -267,7 +288,7 @@ export class Dispatcher implements Handover {
     try {
       const claim = await this.#freshClaim(lane)
       if (claim === undefined) return
-      lane.claim = claim
+      if (claim !== lane.claim) this.#refresh(lane, claim)
       if (this.#hasLapsed(claim)) {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
         return
@@ -352,8 +373,7 @@ export class Dispatcher implements Handover {
 
   /** Lanes of a bot that is to be left alone go back: they would take the room of others. */
   #leaveAlone(bot: string, pauseMs: number): void {
-    const waiting = [...this.#queue.lanes()].filter((lane) => !lane.busy && botKey(lane.claim.callback) === bot)
-    this.#track(this.#giveBack(waiting), 'the leases lapse by themselves')
+    this.#track(this.#giveBack(this.#waitingOf(bot)), 'the leases lapse by themselves')
     setTimeout(() => this.poke(), pauseMs).unref()
   }
 
@@ -378,6 +398,11 @@ export class Dispatcher implements Handover {
     const isBehind = this.#behind === 'node' || this.#behind.has(bot)
     const most = callback.maxConcurrency * LANES_PER_SLOT
     if (isBehind && this.#queue.lanesOf(bot) <= most / 2) this.#lookWithin(BEHIND_MS)
+  }
+
+  #refresh(lane: ClaimedLane, claim: LaneClaim): void {
+    this.#queue.refresh(lane, claim)
+    this.#pump()
   }
 
   async #record(lane: ClaimedLane, attempt: Attempt, probe: ProbeResult | undefined): Promise<Recorded | undefined> {

@@ -46,6 +46,34 @@ describe('turns', () => {
     expect(idOf(queue.next())).toBe(3)
   })
 
+  it('come back to a bot that may have more under way than before, as its newest claim says or somebody else', () => {
+    let isSlowed = false
+    const queue = new FairQueue({ maxInFlight: 10, limitOf: (_, most) => (isSlowed ? 1 : most) })
+    for (const lane of [1, 2, 3]) queue.add(claimOf('bot', lane, 'first', 1))
+    const first = mustNext(queue)
+    expect(queue.next()).toBeUndefined()
+    queue.add(claimOf('bot', 4, 'first', 3))
+    expect([idOf(queue.next()), idOf(queue.next()), queue.next()]).toEqual([2, 3, undefined])
+    isSlowed = true
+    queue.refresh(first, claimOf('bot', 1, 'first', 9))
+    expect(queue.next()).toBeUndefined()
+    isSlowed = false
+    queue.again('app/bot')
+    expect([idOf(queue.next()), queue.next()]).toEqual([4, undefined])
+  })
+
+  it('do not come back to a bot that may have less', () => {
+    const queue = new FairQueue({ maxInFlight: 10 })
+    for (const lane of [1, 2, 3, 4]) queue.add(claimOf('bot', lane, 'first', 4))
+    const [one, two] = [mustNext(queue), mustNext(queue)]
+    queue.add(claimOf('bot', 5, 'first', 1))
+    expect(queue.next()).toBeUndefined()
+    queue.settle(one, undefined)
+    expect(queue.next()).toBeUndefined()
+    queue.settle(two, undefined)
+    expect([idOf(queue.next()), queue.next()]).toEqual([3, undefined])
+  })
+
   it('end at what the node may have under way', () => {
     const queue = new FairQueue({ maxInFlight: 2 })
     for (const lane of [1, 2, 3]) queue.add(claimOf(`bot${lane}`, lane))

@@ -25,6 +25,8 @@ interface BotShare {
   inFlight: number
   /** Attempts that it may have under way, as its newest claim says. */
   most: number
+  /** It is among the turns. */
+  hasTurn: boolean
 }
 
 /** Not even replayed since. */
@@ -84,8 +86,11 @@ export class FairQueue {
 
   /** A lane that is held already, by a lease that has lapsed, stays one lane: it never has two attempts under way. */
   add(claim: LaneClaim): void {
+    const share = this.#share(botKey(claim.callback))
+    share.most = claim.callback.maxConcurrency
     const held = this.#lanes.get(claim.head.laneId)
     if (held !== undefined) {
+      if (share.ready.length > 0) this.#giveTurn(share)
       if (!held.busy) {
         held.claim = claim
         return
@@ -98,8 +103,6 @@ export class FairQueue {
     }
     const lane: ClaimedLane = { claim, busy: false, waitingSince: 0 }
     this.#lanes.add(claim.head.laneId, lane)
-    const share = this.#share(botKey(claim.callback))
-    share.most = claim.callback.maxConcurrency
     share.lanes++
     this.#wait(share, lane)
   }
@@ -116,17 +119,34 @@ export class FairQueue {
         continue
       }
       this.#turns.splice(at, 1)
+      share.hasTurn = false
       const lane = share.ready[0]
       if (lane === undefined) continue
-      if (share.inFlight >= this.#limitOf(share.key, lane.claim.callback.maxConcurrency)) continue
+      // It gets a turn again when one of its attempts ends, or when it may have more of them.
+      if (share.inFlight >= this.#limitOf(share.key, share.most)) continue
       share.ready.shift()
-      if (share.ready.length > 0) this.#turns.push(share)
+      if (share.ready.length > 0) this.#giveTurn(share)
       share.inFlight++
       this.#inFlight++
       lane.busy = true
       return lane
     }
     return undefined
+  }
+
+  /** The claim of a busy lane was read again: the bot may be another now. */
+  refresh(lane: ClaimedLane, claim: LaneClaim): void {
+    lane.claim = claim
+    const share = this.#share(botKey(claim.callback))
+    const isMore = claim.callback.maxConcurrency > share.most
+    share.most = claim.callback.maxConcurrency
+    if (isMore) this.again(share.key)
+  }
+
+  /** The bot may have more under way than when its turn came last. */
+  again(key: string): void {
+    const share = this.#bots.get(key)
+    if (share !== undefined && share.ready.length > 0) this.#giveTurn(share)
   }
 
   /** The lease was renewed until then. */
@@ -146,11 +166,12 @@ export class FairQueue {
       this.#forget(share, lane)
     } else {
       lane.claim = claim
-      share.most = claim.callback.maxConcurrency
+      // The other one is older than what has been claimed since.
+      if (next !== undefined) share.most = next.callback.maxConcurrency
       this.#wait(share, lane)
     }
     // The bot may have been passed over while it had too much under way.
-    if (share.ready.length > 0 && !this.#turns.includes(share)) this.#turns.push(share)
+    if (share.ready.length > 0) this.#giveTurn(share)
   }
 
   /** Lets go of a lane that is not busy; of one that is not held any more there is nothing to let go. */
@@ -165,7 +186,7 @@ export class FairQueue {
   #share(key: string): BotShare {
     let share = this.#bots.get(key)
     if (share === undefined) {
-      share = { key, ready: [], lanes: 0, inFlight: 0, most: 0 }
+      share = { key, ready: [], lanes: 0, inFlight: 0, most: 0, hasTurn: false }
       this.#bots.add(key, share)
     }
     return share
@@ -174,7 +195,13 @@ export class FairQueue {
   #wait(share: BotShare, lane: ClaimedLane): void {
     lane.waitingSince = performance.now()
     share.ready.push(lane)
-    if (share.ready.length === 1 && !this.#turns.includes(share)) this.#turns.push(share)
+    this.#giveTurn(share)
+  }
+
+  #giveTurn(share: BotShare): void {
+    if (share.hasTurn) return
+    share.hasTurn = true
+    this.#turns.push(share)
   }
 
   #forget(share: BotShare, lane: ClaimedLane): void {

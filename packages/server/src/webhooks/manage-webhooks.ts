@@ -106,7 +106,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
         now: toSeconds(nowMs),
         nowMs,
       })
-      onChange()
+      onChange({ appId, bot: key })
       return { ...(await show(appId, webhook)), signingSecret }
     },
 
@@ -131,25 +131,25 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid: key })) }),
       })
       if (isNewReceiver) await resume(appId, id)
-      onChange()
+      onChange({ appId, bot: webhookKey(id) })
       return show(appId, webhook)
     },
 
     remove: async (appId, id) => {
       await store.webhooks.remove({ appId, key: webhookKey(id), nowMs: clock.now() })
-      onChange()
+      onChange({ appId, bot: webhookKey(id) })
     },
 
     addTriggers: async (appId, id, named) => {
       const triggers = [...new Set(named)]
       await store.webhooks.addTriggers({ appId, key: webhookKey(id), triggers: triggers.filter(isWebhookTrigger) })
-      onChange()
+      onChange({ appId, bot: webhookKey(id) })
       return Object.fromEntries(triggers.map((one) => [one, resultOf(one)]))
     },
 
     removeTriggers: async (appId, id, triggers) => {
       await store.webhooks.removeTriggers({ appId, key: webhookKey(id), triggers })
-      onChange()
+      onChange({ appId, bot: webhookKey(id) })
     },
 
     triggers: async (appId, id) => {
@@ -170,7 +170,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
         previousExpiresAt: overlapSeconds === 0 ? null : previousSecretExpiresAt,
         now,
       })
-      onChange()
+      onChange({ appId, bot: webhookKey(id) })
       log.info({ appId, webhook: id, previousSecretExpiresAt }, 'webhook.secret_rotated')
       return { ...(await show(appId, webhook)), signingSecret, previousSecretExpiresAt }
     },
