@@ -53,8 +53,7 @@ export interface ManageBotsDeps {
 /** Lanes that one transaction may lock. */
 const RESUME_STEP = 500
 
-/** All lanes of a bot or a webhook that wait are due at once, and its breaker closes. Answers how many lanes. */
-export const resumeLanes = async (store: Pick<Store, 'lanes'>, id: BotId, nowMs: number): Promise<number> => {
+const resumeLanes = async (store: Pick<Store, 'lanes'>, id: BotId, nowMs: number): Promise<number> => {
   let resumed = 0
   for (;;) {
     const { madeDue, heldBack } = await store.lanes.resume({ ...id, limit: RESUME_STEP, nowMs })
@@ -62,6 +61,17 @@ export const resumeLanes = async (store: Pick<Store, 'lanes'>, id: BotId, nowMs:
     if (madeDue < RESUME_STEP) return resumed
   }
 }
+
+/** All lanes of a bot or a webhook that wait are due at once, and its breaker closes. Answers how many lanes. */
+export const makeResume =
+  ({ store, clock, onResume }: Pick<ManageBotsDeps, 'clock' | 'onResume'> & { store: Pick<Store, 'lanes'> }) =>
+  async (id: BotId): Promise<number> => {
+    // Before it too: what ends meanwhile, and began before, must not open the breaker again behind it.
+    onResume(id)
+    const resumed = await resumeLanes(store, id, clock.now())
+    onResume(id)
+    return resumed
+  }
 
 export const assertCallbackUrl = (url: string): void => {
   const problem = callbackUrlProblem(url)
@@ -93,15 +103,11 @@ const makeShowBots = ({ store, vault, showPassword }: ManageBotsDeps): ShowBots 
 }
 
 export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
-  const { store, clock, ids, vault, log, guards, onChange, onResume } = deps
+  const { store, clock, ids, vault, log, guards, onChange } = deps
   const showAll = makeShowBots(deps)
   const show = async (appId: AppId, bot: Bot): Promise<Bot> => (await showAll(appId, [bot]))[0] ?? bot
 
-  const resume = async (appId: AppId, bot: Uid): Promise<number> => {
-    const resumed = await resumeLanes(store, { appId, bot }, clock.now())
-    onResume({ appId, bot })
-    return resumed
-  }
+  const resume = makeResume(deps)
 
   return {
     create: async (appId, body) => {
@@ -150,7 +156,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
         ...(webhookURL !== undefined && { callbackUrl: webhookURL }),
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid })) }),
       })
-      if (isNewReceiver) await resume(appId, uid)
+      if (isNewReceiver) await resume({ appId, bot: uid })
       onChange({ appId, bot: uid })
       return show(appId, bot)
     },
@@ -172,7 +178,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
     },
 
     resume: async (appId, uid) => {
-      const resumed = await resume(appId, uid)
+      const resumed = await resume({ appId, bot: uid })
       log.info({ appId, uid, resumed }, 'bot.resumed')
       return resumed
     },

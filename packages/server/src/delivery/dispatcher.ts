@@ -39,7 +39,7 @@ import { ClockWatch } from './clock-watch.ts'
 import { dispositionOf } from './disposition.ts'
 import { botKey, type ClaimedLane, FairQueue } from './fair-queue.ts'
 import type { Handover } from './handover.ts'
-import { BotHealth } from './health.ts'
+import { BotHealth, type HealthChange } from './health.ts'
 import { Look } from './look.ts'
 import { type DispatcherMetrics, reportAttempt } from './report.ts'
 import type { Sender } from './sender.ts'
@@ -157,6 +157,7 @@ export class Dispatcher implements Handover {
   resume(bot: Pick<Callback, 'appId' | 'bot'>): void {
     const key = botKey(bot)
     this.#health.forget(key)
+    for (const lane of this.#lanesOf(key)) lane.outdated = lane.busy
     this.#claimAnew(this.#waitingOf(key))
   }
 
@@ -255,8 +256,12 @@ export class Dispatcher implements Handover {
     this.#track(this.#release(leases), 'the leases lapse by themselves')
   }
 
+  #lanesOf(bot: string): ClaimedLane[] {
+    return [...this.#queue.lanes()].filter(({ claim }) => botKey(claim.callback) === bot)
+  }
+
   #waitingOf(bot: string): readonly ClaimedLane[] {
-    return [...this.#queue.lanes()].filter((lane) => !lane.busy && botKey(lane.claim.callback) === bot)
+    return this.#lanesOf(bot).filter(({ busy }) => !busy)
   }
 
   #claimAnew(lanes: readonly ClaimedLane[]): void {
@@ -299,7 +304,7 @@ export class Dispatcher implements Handover {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
         return
       }
-      const { probe, pauseMs } = await this.#health.note(claim, attempt)
+      const { probe, pauseMs }: HealthChange = lane.outdated ? {} : await this.#health.note(claim, attempt)
       if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
       const recorded = await this.#record(lane, attempt, probe)
       // What has waited for it is due.

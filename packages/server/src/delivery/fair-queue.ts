@@ -12,6 +12,8 @@ export interface ClaimedLane {
   claim: LaneClaim
   /** An attempt is under way, or is being put on record. */
   busy: boolean
+  /** What is known of the bot was forgotten since the attempt began: what comes of that says nothing of how the bot is now. */
+  outdated: boolean
   /** When it was last put to wait for its turn, by `performance.now()`. */
   waitingSince: number
   /** Claimed anew while it was busy, its lease having lapsed: holds if the attempt under way is not the last word. */
@@ -101,7 +103,7 @@ export class FairQueue {
       if (isSameDuty(held.claim.head, claim.head)) held.claim = { ...held.claim, leaseId, untilMs }
       return
     }
-    const lane: ClaimedLane = { claim, busy: false, waitingSince: 0 }
+    const lane: ClaimedLane = { claim, busy: false, outdated: false, waitingSince: 0 }
     this.#lanes.add(claim.head.laneId, lane)
     share.lanes++
     this.#wait(share, lane)
@@ -129,6 +131,7 @@ export class FairQueue {
       share.inFlight++
       this.#inFlight++
       lane.busy = true
+      lane.outdated = false
       return lane
     }
     return undefined

@@ -13,7 +13,7 @@ import {
   webhookSettingNames,
   webhookTriggers,
 } from '@confab/protocol'
-import { assertCallbackUrl, type ManageBotsDeps, resumeLanes } from '../bots/manage-bots.ts'
+import { assertCallbackUrl, type ManageBotsDeps, makeResume } from '../bots/manage-bots.ts'
 import { passwordPlace, secretPlace } from '../bots/secrets.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import { toSeconds } from '../kernel/clock.ts'
@@ -60,7 +60,7 @@ const resultOf = (id: string): TriggerResult => {
 }
 
 export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => {
-  const { store, clock, ids, vault, log, guards, showPassword, onChange, onResume } = deps
+  const { store, clock, ids, vault, log, guards, showPassword, onChange } = deps
 
   const showAll = async (appId: AppId, webhooks: readonly Webhook[]): Promise<Webhook[]> => {
     if (!showPassword || webhooks.length === 0) return [...webhooks]
@@ -76,12 +76,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
   const show = async (appId: AppId, webhook: Webhook): Promise<Webhook> =>
     (await showAll(appId, [webhook]))[0] ?? webhook
 
-  const resume = async (appId: AppId, id: string): Promise<number> => {
-    const which = { appId, bot: webhookKey(id) }
-    const resumed = await resumeLanes(store, which, clock.now())
-    onResume(which)
-    return resumed
-  }
+  const resume = makeResume(deps)
 
   return {
     create: async (appId, body) => {
@@ -130,7 +125,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
         ...(webhookURL !== undefined && { callbackUrl: webhookURL }),
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid: key })) }),
       })
-      if (isNewReceiver) await resume(appId, id)
+      if (isNewReceiver) await resume({ appId, bot: key })
       onChange({ appId, bot: webhookKey(id) })
       return show(appId, webhook)
     },
@@ -176,7 +171,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
     },
 
     resume: async (appId, id) => {
-      const resumed = await resume(appId, id)
+      const resumed = await resume({ appId, bot: webhookKey(id) })
       log.info({ appId, webhook: id, resumed }, 'webhook.resumed')
       return resumed
     },

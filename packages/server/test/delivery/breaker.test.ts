@@ -193,6 +193,27 @@ describeEngines('the circuit breaker', (engine) => {
     await elsewhere.close()
   })
 
+  test.each(['a new URL', 'resume'])('is not opened by attempts that began before %s', async (what) => {
+    const elsewhere = await startCallbackReceiver()
+    receiver.setBehaviour((_, n) => (n <= people.length ? { kind: 'hang' } : { status: 200 }))
+    const settings = { ...LONG, timeoutSeconds: 2, circuitBreaker: { openSeconds: 600, minAttempts: 2 } }
+    await makeBotWith(server, bot, { webhookURL: receiver.url, ...settings })
+    await allSay('1')
+    await receiver.waitFor(people.length, WAIT_MS)
+    if (what === 'resume') await api.ok('POST', `/bots/${bot}/resume`)
+    else await changeBot(server, bot, { webhookURL: elsewhere.url })
+    await until('all that was under way is over', async () => {
+      const { data } = await api.ok('GET', '/deliveries', { query: { bot } })
+      return data.every(({ attempts }: { attempts: number }) => attempts === 1)
+    })
+    expect(await stateNow()).toBe('closed')
+    await makeUsers(server, `guest-${bot}`)
+    await say(server, `guest-${bot}`, bot, 'after')
+    if (what === 'resume') await receiver.waitFor(people.length + 1, WAIT_MS)
+    else expect(textsOf(await elsewhere.waitFor(1, WAIT_MS))).toEqual(['after'])
+    await elsewhere.close()
+  })
+
   test('of a bot that wants none never opens', async () => {
     const openedBefore = await metric(server.url, OPENED)
     await makeBotWith(server, bot, { webhookURL: receiver.url, circuitBreaker: { openSeconds: 0 } })
