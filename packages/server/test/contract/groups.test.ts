@@ -116,6 +116,20 @@ describeEngines('groups', (engine) => {
     await api.ok('DELETE', `${path}/members/${bob}`)
     await api.ok('POST', `${path}/bannedusers/${cara}`)
     await api.ok('DELETE', `${path}/bannedusers/${cara}`)
+    const lists = { participants: [bob], usersToBan: [cara, 'nobody'] }
+    const { data: added } = await api.ok('POST', `${path}/members`, { body: lists })
+    expect(added.usersToBan).toMatchObject({
+      [cara]: { success: true },
+      nobody: { error: { code: 'ERR_UID_NOT_FOUND' } },
+    })
+    expect(added.participants[bob].error.code).toBe('ERR_UID_NOT_FOUND')
+    expect(added.usersToBan[cara].data.data).toMatchObject({
+      action: 'banned',
+      entities: { on: { entity: { uid: cara } } },
+    })
+    const again = await api.ok('POST', `${path}/members`, { body: { usersToBan: [cara] } })
+    expect(again.data.usersToBan[cara].error.code).toBe('ERR_ALREADY_BANNED')
+    await api.ok('DELETE', `${path}/bannedusers/${cara}`)
     await api.fails('ERR_UID_NOT_FOUND', 'POST', `${path}/bannedusers/nobody`)
     const left = (await api.ok('GET', `${path}/members`)).data.map(({ uid }: Json) => uid)
     expect([left.includes(bob), left.includes(cara)]).toEqual([false, false])

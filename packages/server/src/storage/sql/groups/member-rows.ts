@@ -5,7 +5,7 @@ import type { StoredMessage } from '../../../messages/message.ts'
 import { startReading, stopReading } from '../conversations/conversation-rows.ts'
 import { hasAllGroups, holdMemberships, quotaReached } from '../quotas.ts'
 import { statement, type Tx } from '../seam.ts'
-import { findActive } from '../users/user-rows.ts'
+import { findActive, findUserRow } from '../users/user-rows.ts'
 import { membershipOf } from './group-rows.ts'
 
 export type MemberList = keyof MemberLists
@@ -101,7 +101,9 @@ export const putMember = async (
   now: number,
 ): Promise<ErrorCode | undefined> => {
   const key = { app, guid, uid: change.uid }
-  if ((await findActive(tx, app, change.uid)) === undefined) return 'ERR_UID_NOT_FOUND'
+  // As with the ban of one: who is deactivated may come back, and is then to be out.
+  const user = await (change.list === 'usersToBan' ? findUserRow : findActive)(tx, app, change.uid)
+  if (user === undefined) return 'ERR_UID_NOT_FOUND'
   const banned = await isBanned(tx, key)
   if (change.list === 'usersToBan') {
     if (banned) return 'ERR_ALREADY_BANNED'

@@ -14,7 +14,7 @@ import { holdMemberships } from '../quotas.ts'
 import { assertPermitted, scopePermissionsOf } from '../roles/role-rows.ts'
 import { read, type Tx, write } from '../seam.ts'
 import { SEEN, toSeen, usersSeenBy, viewerOf } from '../users/relation-rows.ts'
-import { findActive, requireActor, requireAnyUser, type UserRow } from '../users/user-rows.ts'
+import { findUserRow, requireActor, requireAnyUser, type UserRow } from '../users/user-rows.ts'
 import {
   assertAllowed,
   assertVisible,
@@ -117,7 +117,7 @@ export const members = {
       let last: { banned?: StoredMessage; added?: StoredMessage } = {}
       for (const change of input.changes) {
         const failure = banForbidden(actor, group, change) ?? (await putMember(tx, app, guid, change, now))
-        const on = failure === undefined ? await findActive(tx, app, change.uid) : undefined
+        const on = failure === undefined ? await findUserRow(tx, app, change.uid) : undefined
         const action =
           on &&
           (await writeGroupAction(tx, {
