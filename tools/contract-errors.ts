@@ -156,6 +156,7 @@ export const ownErrors: Readonly<Record<string, readonly ErrorCode[]>> = {
     'ERR_GROUP_NOT_JOINED',
     'ERR_GROUP_NO_MODERATOR_SCOPE',
     'ERR_EMPTY_GROUP_PASS',
+    'ERR_BANNED_GROUPMEMBER',
     ...noRoom,
   ],
   'DELETE /groups/:guid': [...group, 'ERR_GROUP_NOT_JOINED', 'ERR_GROUP_NO_ADMIN_SCOPE'],

@@ -30,7 +30,8 @@ export const groupFaults: Faults = {
     body: {},
   }),
   ERR_ALREADY_JOINED: ({ cara }) => ({ onBehalfOf: cara, body: {} }),
-  ERR_BANNED_GROUPMEMBER: ({ banned }) => ({ onBehalfOf: banned, body: {} }),
+  ERR_BANNED_GROUPMEMBER: ({ banned }, { method }) =>
+    method === 'PUT' ? { isApp: true, body: { owner: banned } } : { onBehalfOf: banned, body: {} },
   ERR_GROUP_NO_CLEARANCE: ({ bob, cara }) => ({ onBehalfOf: bob, body: { owner: cara } }),
   ERR_GROUP_NOT_JOINED: async ({ api, outsider, quiet }, route) => {
     if (sends(route)) return { body: toGroup(quiet) }
