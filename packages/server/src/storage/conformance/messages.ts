@@ -144,6 +144,28 @@ export const messagesConformance = (subject: Subject): void => {
     expect((await w.send({ from: 'a', to: 'b', muid: 'm' })).message.id).toBe(later.message.id)
   })
 
+  test('a muid of whoever had the uid before says nothing of the one who has it now', async () => {
+    const w = await worldOf(subject)
+    await w.users('a', 'b', 'c')
+    const old = await w.send({ from: 'a', to: 'b', muid: 'm' })
+    const remove = () =>
+      w.store.users.remove({ appId: w.appId, uid: uidOf('a'), system: uidOf('app_system'), nowMs: w.clock.now() })
+    await remove()
+    await expectCode(w.send({ from: 'a', to: 'b', muid: 'm' }), 'ERR_UID_NOT_FOUND')
+    w.clock.advance(1000)
+    await w.user('a')
+    // In the very second in which they were made.
+    const sent = await w.send({ from: 'a', to: 'c', muid: 'm' })
+    expect(sent).toMatchObject({ isNew: true, message: { receiver: 'c' } })
+    expect(sent.message.id).not.toBe(old.message.id)
+    await w.store.users.update({ appId: w.appId, uid: uidOf('a'), name: 'Renamed', now: w.now() })
+    w.clock.advance(1000)
+    expect(await w.send({ from: 'a', to: 'c', muid: 'm' })).toMatchObject({
+      isNew: false,
+      message: { id: sent.message.id },
+    })
+  })
+
   test('a refused message does not use its muid up', async () => {
     const w = await worldOf(subject)
     await w.user('a')

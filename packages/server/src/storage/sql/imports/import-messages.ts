@@ -18,7 +18,7 @@ import { insertReceipt } from '../conversations/marks.ts'
 import { membershipOf } from '../groups/group-rows.ts'
 import { groupEntityJson, idOf, mentionsJson, toMessage, userEntityJson } from '../messages/message-rows.ts'
 import { viewed } from '../messages/message-views.ts'
-import { checkThread, firstOfMuidTo } from '../messages/messages.ts'
+import { checkThread, ofMuidTo } from '../messages/messages.ts'
 import { addReply } from '../messages/threads.ts'
 import type { Bit } from '../schema.ts'
 import { statement } from '../seam.ts'
@@ -97,7 +97,7 @@ const partiesOf = async (batch: Batch, row: rows.MessageRow): Promise<Parties> =
 /** A muid means one message of a sender to a receiver, for ever: an import is repeated until it is done. */
 const foundBy = ({ tx, app }: Batch, of: Pick<rows.MessageRow, 'sender' | 'muid' | 'receiverType' | 'receiver'>) => {
   const { sender, muid, receiverType, receiver } = of
-  return tx.first(firstOfMuidTo, { app, sender, muid, since: -1, receiverType, receiver })
+  return tx.first(ofMuidTo, { app, sender, muid, since: -1, receiverType, receiver })
 }
 
 /** One to one the parent is of one of the two; in a group it must be said whose it is. */

@@ -43,19 +43,16 @@ import { addReply, dropReply } from './threads.ts'
 
 const COLUMNS = MESSAGE_COLUMNS.join(', ')
 
-const FIRST_OF_MUID = `SELECT ${COLUMNS} FROM messages
+const OF_MUID = `SELECT ${COLUMNS} FROM messages
    WHERE app_id = :app AND sender = :sender AND muid = :muid AND sent_at > :since`
-const firstOfMuid = statement<{ app: string; sender: string; muid: string; since: number }, MessageRow>(
-  'messages.first_of_muid',
-  `${FIRST_OF_MUID} ORDER BY id LIMIT 1`,
+const ofMuid = statement<{ app: string; sender: string; muid: string; since: number }, MessageRow>(
+  'messages.of_muid',
+  `${OF_MUID} ORDER BY id`,
 )
-export const firstOfMuidTo = statement<
+export const ofMuidTo = statement<
   { app: string; sender: string; muid: string; since: number; receiverType: string; receiver: string },
   MessageRow
->(
-  'messages.first_of_muid_to',
-  `${FIRST_OF_MUID} AND receiver_type = :receiverType AND receiver = :receiver ORDER BY id LIMIT 1`,
-)
+>('messages.of_muid_to', `${OF_MUID} AND receiver_type = :receiverType AND receiver = :receiver ORDER BY id`)
 /** Of two senders of one muid, the second waits here until the first's message is there. SQLite has one writer. */
 const lockMuid = statement<{ key: string }, { locked: null }>(
   'messages.lock_muid',
@@ -217,40 +214,46 @@ const checkQuoted = async (
   return quoted
 }
 
+/** A uid is free when its user is gone: what whoever had it before has sent shows a user of another age. */
+const isOf =
+  (sender: UserRow | undefined) =>
+  ({ data }: StoredMessage): boolean => {
+    if (sender === undefined) return true
+    const { entities } = JSON.parse(data) as { entities: { sender: { entity: { createdAt: number } } } }
+    return entities.sender.entity.createdAt === sender.created_at
+  }
+
 /** The message that the muid stands for already. */
 const sentBefore = async (
   tx: Tx,
   input: AppendMessage,
-  muid: string,
-  now: number,
+  { muid, by, now }: { muid: string; by: UserRow | undefined; now: number },
 ): Promise<StoredMessage | undefined> => {
   const { sender, muidForEver, receiverType, receiver } = input
   const app = input.actor.appId
   if (tx.dialect === 'postgres') await tx.first(lockMuid, { key: JSON.stringify([app, sender, muid]) })
   const key = { app, sender, muid, since: muidForEver ? 0 : now - tx.limits.muidWindowSeconds }
-  const row = await (input.toMany
-    ? tx.first(firstOfMuidTo, { ...key, receiverType, receiver })
-    : tx.first(firstOfMuid, key))
-  return row && toMessage(row)
+  const rows = await (input.toMany ? tx.all(ofMuidTo, { ...key, receiverType, receiver }) : tx.all(ofMuid, key))
+  return rows.map(toMessage).find(isOf(by))
 }
 
-const senderOf = async (tx: Tx, input: AppendMessage, now: number): Promise<Sender> => {
+const senderOf = async (tx: Tx, input: AppendMessage): Promise<Sender> => {
   if (input.sender === SYSTEM_UID) return { row: undefined, isBot: false, rights: undefined }
-  const app = input.actor.appId
-  const { row, isBot, role } = await requireParticipant(tx, app, input.sender, 'sender')
-  return { row: await touch(tx, app, row, now), isBot, rights: toRights(role) }
+  const { row, isBot, role } = await requireParticipant(tx, input.actor.appId, input.sender, 'sender')
+  return { row, isBot, rights: toRights(role) }
 }
 
 const append = async (tx: Tx, input: AppendMessage): Promise<Appended> => {
   const { actor, draft, receiverType, sender } = input
   const app = actor.appId
   const now = toSeconds(input.telling.nowMs)
-  const first = input.muid === null ? undefined : await sentBefore(tx, input, input.muid, now)
+  const by = await senderOf(tx, input)
+  const first = input.muid === null ? undefined : await sentBefore(tx, input, { muid: input.muid, by: by.row, now })
   if (first !== undefined) {
     const quoted = await findQuoted(tx, app, first.quotedId)
     return { message: first, quoted, isNew: false, told: nobodyTold }
   }
-  const from = await senderOf(tx, input, now)
+  const from = { ...by, row: by.row && (await touch(tx, app, by.row, now)) }
   const to = receiverType === 'group' ? await receiverGroup(tx, input, from) : await receiverUser(tx, input, from)
   if (input.parentId !== null) await checkThread(tx, app, input.parentId, to.conversationId)
   const quoted = input.quotedId === null ? undefined : await checkQuoted(tx, app, input.quotedId, to.conversationId)
