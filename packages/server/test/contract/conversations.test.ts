@@ -43,6 +43,22 @@ describeEngines('conversations', (engine) => {
     ])
   })
 
+  test('what somebody said who is deactivated or deleted since can be marked as read, and what nobody said cannot', async () => {
+    const { ann, bob, cara, bot } = await makeScene(api)
+    for (const from of [bob, cara]) await send(from, toUser(ann, 'bye'))
+    await api.ok('DELETE', '/users', { body: { uidsToDeactivate: [bob, bot] } })
+    await api.ok('DELETE', `/users/${cara}`)
+    const counts = async () => (await list(ann)).map(({ unreadMessageCount }) => unreadMessageCount)
+    expect(await counts()).toEqual(['1', '1'])
+    for (const kind of ['delivered', 'read']) {
+      for (const uid of [bob, cara]) await mark(kind, ann, `/users/${uid}`)
+      for (const uid of [bot, 'nobody']) {
+        await api.fails('ERR_UID_NOT_FOUND', 'POST', `/users/${uid}/conversation/${kind}`, { onBehalfOf: ann })
+      }
+    }
+    expect(await counts()).toEqual(['0', '0'])
+  })
+
   test('there is none before something is said; then both have it, with each other', async () => {
     const { ann, bob } = scene
     await api.fails('ERR_CONVERSATION_NOT_ACCESSIBLE', 'GET', `/users/${bob}/conversation`, { onBehalfOf: ann })

@@ -12,7 +12,7 @@ import type { UserActor } from '../../../kernel/actor.ts'
 import { AppError } from '../../../kernel/app-error.ts'
 import { type GroupRow, type Membership, membershipOf, requireGroup } from '../groups/group-rows.ts'
 import { statement, type Tx } from '../seam.ts'
-import { requireUser, type UserRow } from '../users/user-rows.ts'
+import { findActive, requireUser, type UserRow } from '../users/user-rows.ts'
 
 type Key = { app: string; conversation: string; uid: string }
 
@@ -97,7 +97,7 @@ export const dropConversation = async (tx: Tx, app: AppId, conversation: Convers
 
 /** A conversation as one of its users has it. */
 export type Party =
-  /** Without a user: the app itself. */
+  /** Without a user: the app itself, or, where nothing is asked of the partner, somebody who is not there any more. */
   | { readonly kind: 'user'; readonly conversationId: ConversationId; readonly user: UserRow | undefined }
   | {
       readonly kind: 'group'
@@ -117,4 +117,16 @@ export const requireParty = async (tx: Tx, { appId: app, uid }: UserActor, partn
   const membership = await membershipOf(tx, app, partner.guid, uid)
   if (membership === undefined) throw new AppError('ERR_GROUP_NOT_JOINED', { details: { guid: partner.guid } })
   return { kind: 'group', conversationId: groupConversationId(partner.guid), group, membership }
+}
+
+/** The same where nothing is asked of the partner: who is gone, or deactivated, has said what they have said. */
+export const requireKnownParty = async (tx: Tx, actor: UserActor, partner: Partner): Promise<Party> => {
+  if (partner.kind === 'group' || partner.uid === SYSTEM_UID) return requireParty(tx, actor, partner)
+  const { appId: app, uid } = actor
+  const conversationId = userConversationId(uid, partner.uid)
+  const user = await findActive(tx, app, partner.uid)
+  if (user === undefined && (await latestIdOf(tx, app, conversationId)) === 0) {
+    throw new AppError('ERR_UID_NOT_FOUND', { details: { uid: partner.uid } })
+  }
+  return { kind: 'user', conversationId, user }
 }

@@ -18,6 +18,7 @@ import {
   latestIdOf,
   type Partner,
   type Party,
+  requireKnownParty,
   requireParty,
   stateOf,
 } from './conversation-rows.ts'
@@ -237,7 +238,7 @@ export const marks = {
       const now = toSeconds(telling.nowMs)
       const { appId: app, uid } = actor
       const by = await requireUser(tx, app, uid, 'onBehalfOf')
-      const party = await requireParty(tx, actor, partner)
+      const party = await requireKnownParty(tx, actor, partner)
       const { conversationId: conversation } = party
       if (tx.dialect === 'postgres') await tx.first(lockMarks, { key: JSON.stringify([app, conversation, uid]) })
       const latest = await latestIdOf(tx, app, conversation)
