@@ -127,19 +127,28 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
       // What counts is that it goes on.
       this.#deadline.refresh()
       const wantsMore = stream.feed(chunk)
-      if (stream.text !== '') this.#options.onText?.(stream.text)
+      this.#tell(stream)
       if (!wantsMore) this.#settle(delivered)
     } else if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined)
       this.#settle(this.#judgeAnswer(this.#answer))
   }
 
   onResponseEnd(): void {
-    if (this.#answer !== undefined) this.#settle(this.#judgeAnswer(this.#answer), 'keep')
+    if (this.#settled || this.#answer === undefined) return
+    const { stream } = this.#answer
+    stream?.end()
+    if (stream !== undefined) this.#tell(stream)
+    if (stream?.isBroken) this.#fail(retry('reset', 'the answer ended within an event'))
+    else this.#settle(this.#judgeAnswer(this.#answer), 'keep')
   }
 
   onResponseError(_: unknown, error: Error): void {
     if (error instanceof AddressRefusedError) this.#refused = error.address
     this.#fail(judgeFailure(error))
+  }
+
+  #tell({ text }: StreamedAnswer): void {
+    if (text !== '') this.#options.onText?.(text)
   }
 
   /** What was said before a stream broke off was said: the callback has been heard. */

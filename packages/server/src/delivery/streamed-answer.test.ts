@@ -18,11 +18,18 @@ describe('a streamed answer', () => {
     ['data: one\ndata: two\n\n', 'one\ntwo'],
     [': a comment\n\nid: 1\nevent: message\ndata: x\n\nretry: 5\n\n', 'x'],
     ['data: {"other":1}\n\ndata: 5\n\ndata: {"text":5}\n\n', ''],
-    ['data: never ended', ''],
+    ['data: one\n\ndata: {"text":" and two"}\n', 'one and two'],
+    ['data: never ended', 'never ended'],
+    ['data: never ended\r', 'never ended'],
+    ['data: one\ndata: two', 'one\ntwo'],
+    ['data: one\n\n: no more', 'one'],
+    ['data: one\n\ndata: [DONE]', 'one'],
     ['data: one\r\n\r\ndata: two\r\n\r\n', 'onetwo'],
   ])('%j says %j', (stream, text) => {
-    expect(heard(stream).result(true)).toEqual({ text, isWhole: true })
-    expect(heard(stream).isEmpty).toBe(text === '')
+    const answer = heard(stream)
+    answer.end()
+    expect(answer.result(true)).toEqual({ text, isWhole: true })
+    expect([answer.isEmpty, answer.isBroken]).toEqual([text === '', false])
   })
 
   it('says the same however it is cut', () => {
@@ -35,6 +42,27 @@ describe('a streamed answer', () => {
         expect(answer.result(true).text).toBe('żółć 👩‍👩‍👧!')
       }),
     )
+  })
+
+  it('that ends within a character has said all before it', () => {
+    const answer = heard('data: żó')
+    answer.feed(bytes('ł').subarray(0, 1))
+    answer.end()
+    expect(answer.result(true).text).toBe('żó\uFFFD')
+  })
+
+  it.each([
+    ['data: one\n\ndata: {"text":"tw', 'one'],
+    ['data: one\n\nevent: reply\ndata: {"data":{"te\n', 'one'],
+    ['data: {"text"', ''],
+  ])('%j ended within an event, half of which is not said', (stream, text) => {
+    const answer = heard(stream)
+    answer.end()
+    expect([answer.isBroken, answer.text, answer.result(false).reply]).toEqual([true, text, undefined])
+  })
+
+  it('that broke off keeps what was whole, and no more', () => {
+    expect(heard('data: one\n\ndata: two').result(false)).toEqual({ text: 'one', isWhole: false })
   })
 
   it('ends with [DONE], whatever comes behind it', () => {

@@ -43,6 +43,9 @@ const replyOf = (data: string): ParsedSafely => {
   return parsed === undefined || parsed.value === null ? { value: data } : parsed
 }
 
+/** Of what was left unfinished: half an object is nothing that anybody has said. */
+const isFragment = (data: string): boolean => data.trimStart().startsWith('{') && parse(data) === undefined
+
 export class StreamedAnswer {
   readonly #decoder = new TextDecoder()
   readonly #parser = createParser({ onEvent: (event) => this.#hear(event) })
@@ -50,6 +53,8 @@ export class StreamedAnswer {
   #reply: ParsedSafely | undefined
   #bytes = 0
   #isDone = false
+  #isEnding = false
+  #isBroken = false
 
   /** Answers whether more is wanted. */
   feed(chunk: Uint8Array): boolean {
@@ -58,8 +63,19 @@ export class StreamedAnswer {
     return !this.#isDone && !this.isTooLong
   }
 
+  /** The stream came to its end: so does the event that was under way, also without the empty line behind it. */
+  end(): void {
+    this.#isEnding = true
+    this.#parser.feed(`${this.#decoder.decode()}\n\n`)
+  }
+
   get isDone(): boolean {
     return this.#isDone
+  }
+
+  /** It ended within an event: who has no way to say how long an answer is, breaks off like this. */
+  get isBroken(): boolean {
+    return this.#isBroken
   }
 
   get isTooLong(): boolean {
@@ -88,6 +104,7 @@ export class StreamedAnswer {
   #hear({ event, data }: EventSourceMessage): void {
     if (this.#isDone) return
     if (data === '[DONE]') this.#isDone = true
+    else if (this.#isEnding && isFragment(data)) this.#isBroken = true
     else if (event === 'reply') this.#reply = replyOf(data)
     else this.#text += pieceOf(data)
   }

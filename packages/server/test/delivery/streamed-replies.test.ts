@@ -132,6 +132,30 @@ describeEngines('streamed replies', (engine) => {
     await clients.dispose()
   })
 
+  test('ends with the last thing said, also without an empty line behind it', async () => {
+    await ask((response) => {
+      begin(response)
+      piece(response, 'Hello, ')
+      response.end('data: {"text":"world"}\n')
+    })
+    const { history } = await delivered()
+    expect(history[0]).not.toHaveProperty('error')
+    const messages = await said()
+    expect(messages).toMatchObject([{ text: 'Hello, world' }])
+    expect(messages[0]).not.toHaveProperty('metadata')
+  })
+
+  test('that ends within an event has broken off there', async () => {
+    await ask((response) => {
+      begin(response)
+      piece(response, 'Hello')
+      response.end('data: {"text":", wor')
+    })
+    const { history } = await delivered()
+    expect(history).toMatchObject([{ outcome: 'delivered', error: expect.stringMatching(/ended within an event$/) }])
+    expect(await said()).toMatchObject([{ text: 'Hello', metadata: { '@confab': { stream: 'aborted' } } }])
+  })
+
   test('may end in a whole message', async () => {
     await ask((response) => {
       begin(response)
