@@ -128,7 +128,7 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
       this.#deadline.refresh()
       const wantsMore = stream.feed(chunk)
       this.#tell(stream)
-      if (!wantsMore) this.#settle(delivered)
+      if (!wantsMore) this.#settle({ ...delivered, error: stream.cut })
     } else if (this.#read > MAX_ANSWER_BYTES && this.#answer !== undefined)
       this.#settle(this.#judgeAnswer(this.#answer))
   }
@@ -139,7 +139,10 @@ export class Exchange implements Dispatcher.DispatchHandler, ConnectionUser {
     stream?.end()
     if (stream !== undefined) this.#tell(stream)
     if (stream?.isBroken) this.#fail(retry('reset', 'the answer ended within an event'))
-    else this.#settle(this.#judgeAnswer(this.#answer), 'keep')
+    else {
+      const { outcome, error = stream?.cut } = this.#judgeAnswer(this.#answer)
+      this.#settle({ outcome, error }, 'keep')
+    }
   }
 
   onResponseError(_: unknown, error: Error): void {

@@ -98,9 +98,19 @@ describe('a streamed answer', () => {
     const long = new StreamedAnswer()
     expect(long.feed(bytes(`data: ${'x'.repeat(7000)}\n\n`))).toBe(false)
     const { text, isWhole } = long.result(true)
-    expect([text.length, isWhole]).toEqual([6000, false])
+    expect([text.length, isWhole, long.cut]).toEqual([6000, false, 'the stream was cut after 6000 characters'])
     const comments = new StreamedAnswer()
     for (let n = 0; n < 9; n++) comments.feed(bytes(`: ${'x'.repeat(64 * 1024)}\n`))
-    expect([comments.isTooLong, comments.isEmpty]).toEqual([true, true])
+    expect([comments.cut, comments.isEmpty]).toEqual(['the stream was cut after 512 KiB', true])
+  })
+
+  it.each([
+    ['that is too long', `data: ${'x'.repeat(5999)}😀\n\n`, true, 5999],
+    ['that is just not', `data: ${'x'.repeat(5998)}😀\n\n`, true, 6000],
+    ['that broke off', 'data: "one\\ud83d"\n\n', false, 3],
+    // As in a request, where it is what the sender says.
+    ['that is whole', 'data: "one\\ud83d"\n\n', true, 4],
+  ])('ends in no half of a character where it was cut: %s', (_, stream, isEnded, length) => {
+    expect(heard(stream).result(isEnded).text).toHaveLength(length)
   })
 })

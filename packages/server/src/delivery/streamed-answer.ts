@@ -19,6 +19,9 @@ export interface Streamed {
 const MAX_TEXT = 6000
 const MAX_BYTES = 512 * 1024
 
+/** The first half of a character that takes two units, at the end. */
+const HALF = /[\uD800-\uDBFF]$/
+
 const parse = (data: string): unknown => {
   try {
     return JSON.parse(data)
@@ -60,7 +63,7 @@ export class StreamedAnswer {
   feed(chunk: Uint8Array): boolean {
     this.#bytes += chunk.length
     if (this.#bytes <= MAX_BYTES) this.#parser.feed(this.#decoder.decode(chunk, { stream: true }))
-    return !this.#isDone && !this.isTooLong
+    return !this.#isDone && this.cut === undefined
   }
 
   /** The stream came to its end: so does the event that was under way, also without the empty line behind it. */
@@ -78,8 +81,10 @@ export class StreamedAnswer {
     return this.#isBroken
   }
 
-  get isTooLong(): boolean {
-    return this.#bytes > MAX_BYTES || this.#text.length > MAX_TEXT
+  /** Why no more of it is wanted than what was said so far, if it is too long. */
+  get cut(): string | undefined {
+    if (this.#text.length > MAX_TEXT) return `the stream was cut after ${MAX_TEXT} characters`
+    return this.#bytes > MAX_BYTES ? `the stream was cut after ${MAX_BYTES / 1024} KiB` : undefined
   }
 
   /** What was said so far. */
@@ -94,10 +99,11 @@ export class StreamedAnswer {
 
   /** @param isEnded whether the stream came to its end */
   result(isEnded: boolean): Streamed {
+    const isWhole = isEnded && this.cut === undefined
     return {
-      text: this.#text.slice(0, MAX_TEXT),
+      text: isWhole ? this.#text : this.#text.slice(0, MAX_TEXT).replace(HALF, ''),
       ...(this.#reply !== undefined && { reply: this.#reply }),
-      isWhole: isEnded && !this.isTooLong,
+      isWhole,
     }
   }
 

@@ -114,6 +114,20 @@ describeEngines('replies in the answer to a callback', (engine) => {
       expect(await Promise.all(saidBefore)).toEqual([[], ['reply 1'], ['reply 1', 'reply 2']])
     })
 
+    test('with half a character as any message with one', async () => {
+      const data = '{"text":"a\\ud83d","metadata":{"b":"\\ud83d"}}'
+      receiver.setBehaviour(() => ({ status: 200, headers: JSON_TYPE, body: `{"reply":{"data":${data}}}` }))
+      await say(server, 'ann', bot, 'hello')
+      await untilDelivered(1)
+      const rawBody = `{"receiver":"ann","receiverType":"user","data":${data}}`
+      await api.ok('POST', `/bots/${bot}/messages`, { rawBody })
+      const rows = (await api.ok('GET', `/users/${bot}/messages`, { onBehalfOf: 'ann' })).data
+      const own = rows.filter(({ sender }: { sender: string }) => sender === bot)
+      expect(own).toHaveLength(2)
+      expect(own[0].data.text).toBe(own[1].data.text)
+      expect(own[0].data.metadata).toEqual(own[1].data.metadata)
+    })
+
     test('elsewhere, if they say so', async () => {
       await makeGroup(server, `g-${bots}`, bot, 'bob')
       const replies = [

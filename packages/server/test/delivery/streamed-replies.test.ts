@@ -184,6 +184,19 @@ describeEngines('streamed replies', (engine) => {
     expect(speaker?.calls).toBe(1)
   })
 
+  test('that is too long is cut between two characters, marked as such, and the attempt says so', async () => {
+    await ask((response) => {
+      begin(response)
+      piece(response, 'x'.repeat(5999))
+      piece(response, '😀')
+      piece(response, 'and so on')
+    })
+    const { history } = await delivered()
+    expect(history).toMatchObject([{ outcome: 'delivered', error: 'the stream was cut after 6000 characters' }])
+    const metadata = { '@confab': { stream: 'aborted' } }
+    expect(await said()).toMatchObject([{ text: 'x'.repeat(5999), metadata }])
+  })
+
   test('that breaks off before anything was said is as a callback that failed', async () => {
     await ask(async (response, n) => {
       begin(response)
