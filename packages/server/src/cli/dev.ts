@@ -127,9 +127,9 @@ ${
 }
 
 /** A certificate that is configured stays: then there is nothing to make, and who configured it knows how to trust it. */
-const withTls = (config: Config): { config: Config; certFile: string | undefined } => {
+const withTls = async (config: Config): Promise<{ config: Config; certFile: string | undefined }> => {
   if (config.tlsCert !== undefined) return { config, certFile: undefined }
-  const { certFile, keyFile } = developmentCertificate(config.dataDir, systemClock.now())
+  const { certFile, keyFile } = await developmentCertificate(config.dataDir, systemClock.now())
   // What is done here at the start is done over https, too.
   setDefaultCACertificates([...getCACertificates('default'), readFileSync(certFile, 'utf8')])
   return { config: { ...config, tlsCert: certFile, tlsKey: keyFile }, certFile }
@@ -142,7 +142,7 @@ export const dev = async (args: readonly string[], env: NodeJS.ProcessEnv): Prom
     developmentDefaults,
   )
   if (given === undefined) return exitCodes.badConfig
-  const { config, certFile } = args.includes('--tls') ? withTls(given) : { config: given, certFile: undefined }
+  const { config, certFile } = args.includes('--tls') ? await withTls(given) : { config: given, certFile: undefined }
   const log = makeDevLog()
   // The lines of the preparation would only hide what the person is to read first.
   let isReady = false

@@ -1,8 +1,9 @@
 /** Files on their way in: written to the disk as they come, never held in memory. */
-import { mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AppError } from '../kernel/app-error.ts'
 import type { Ids } from '../kernel/ids.ts'
+import { makeFolder } from '../kernel/make-folder.ts'
 import type { Received } from './file-store.ts'
 
 /** In the data folder, whatever the store: a file is stored when all of it is there. */
@@ -41,7 +42,7 @@ export const makeReceiver = ({ dataDir, ids }: { dataDir: string; ids: Pick<Ids,
   }
   return {
     receive: async (chunks, limit) => {
-      await mkdir(folder, { recursive: true })
+      await makeFolder(folder)
       const path = join(folder, ids.file())
       const discard = (): Promise<void> => rm(path, { force: true })
       try {

@@ -1,8 +1,9 @@
 /** The certificate of `confab dev --tls`: made when it is first wanted, and kept, so that it need be trusted only once. */
 import { X509Certificate } from 'node:crypto'
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
+import { makeFolder } from '../kernel/make-folder.ts'
 import type { PairFiles } from './pair.ts'
 import { selfSigned } from './self-signed.ts'
 
@@ -41,7 +42,7 @@ const replace = (file: string, text: string, mode: number): void => {
   renameSync(`${file}.new`, file)
 }
 
-export const developmentCertificate = (dataDir: string, nowMs: number): PairFiles => {
+export const developmentCertificate = async (dataDir: string, nowMs: number): Promise<PairFiles> => {
   const folder = resolve(dataDir, 'tls')
   const files = { certFile: join(folder, 'development.crt'), keyFile: join(folder, 'development.key') }
   const hosts = hostsHere()
@@ -49,7 +50,7 @@ export const developmentCertificate = (dataDir: string, nowMs: number): PairFile
     chmodSync(files.keyFile, 0o600)
     return files
   }
-  mkdirSync(folder, { recursive: true })
+  await makeFolder(folder)
   const times = { notBeforeMs: nowMs - SINCE_MS, notAfterMs: nowMs + GOOD_FOR_MS }
   const { cert, key } = selfSigned({ name: 'Confab development', hosts, ...times })
   replace(files.keyFile, key, 0o600)

@@ -46,18 +46,19 @@ test('OpenSSL takes it, too, also beyond 2049; no two are alike', () => {
   expect(new Set(texts.map((text) => /serial=(\w+)/.exec(text)?.[1])).size).toBe(3)
 })
 
-test('the one of development is made once, for its owner alone, and renewed in time', () => {
+test('the one of development is made once, for its owner alone, and renewed in time', async () => {
   const folder = temporaryFolder()
-  const files = developmentCertificate(folder, NOW)
+  const files = await developmentCertificate(folder, NOW)
   const [cert, key] = [readFileSync(files.certFile, 'utf8'), readFileSync(files.keyFile, 'utf8')]
   expect(statSync(files.keyFile).mode & 0o777).toBe(0o600)
   expect(new X509Certificate(cert).subjectAltName).toContain(hostname().toLowerCase())
-  const later = (ms: number): string => readFileSync(developmentCertificate(folder, ms).certFile, 'utf8')
-  expect(later(NOW + 300 * DAY)).toBe(cert)
-  const renewed = later(NOW + 340 * DAY)
+  const later = async (ms: number): Promise<string> =>
+    readFileSync((await developmentCertificate(folder, ms)).certFile, 'utf8')
+  expect(await later(NOW + 300 * DAY)).toBe(cert)
+  const renewed = await later(NOW + 340 * DAY)
   expect(renewed).not.toBe(cert)
   expect(readFileSync(files.keyFile, 'utf8')).not.toBe(key)
   expect(statSync(files.keyFile).mode & 0o777).toBe(0o600)
   writeFileSync(files.certFile, 'broken')
-  expect(later(NOW + 341 * DAY)).toContain('BEGIN CERTIFICATE')
+  expect(await later(NOW + 341 * DAY)).toContain('BEGIN CERTIFICATE')
 })

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import pg from 'pg'
@@ -50,6 +50,16 @@ describe('confab migrate (SQLite)', () => {
       db.exec(sql)
       db.close()
     })
+  })
+
+  test.runIf(existsSync('/proc/self'))('a folder that cannot be is named, and nobody waits for it', async () => {
+    for (const folder of ['/proc/nope', '/proc/nope/deeper']) {
+      for (const command of ['migrate', 'serve', 'dev']) {
+        const ended = await runConfab([command], { CONFAB_DATA_DIR: folder, ...serveSettings })
+        const stderr = "confab: ENOENT: no such file or directory, mkdir '/proc/nope'\n"
+        expect({ command, ...ended }).toEqual({ command, code: 1, stdout: '', stderr })
+      }
+    }
   })
 
   test('a file that is no database is refused, and not touched', async () => {

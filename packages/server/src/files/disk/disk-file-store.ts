@@ -1,7 +1,8 @@
 /** Files in the data folder, in folders by the first digits of their ids. */
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { makeFolder } from '../../kernel/make-folder.ts'
 import type { FileKey } from '../../storage/sql/messages/files.ts'
 import { isFileId } from '../file.ts'
 import type { FileStore } from '../file-store.ts'
@@ -31,7 +32,7 @@ export const openDiskFileStore = ({ dataDir }: { dataDir: string }): FileStore =
     put: async (key, received) => {
       const path = pathOf(key)
       const folder = dirname(path)
-      const first = await mkdir(folder, { recursive: true })
+      const first = await makeFolder(folder)
       await rename(received.path, path)
       await syncFolder(folder)
       if (first === undefined) return
@@ -53,8 +54,8 @@ export const openDiskFileStore = ({ dataDir }: { dataDir: string }): FileStore =
     check: async () => {
       const [incoming, stored] = [join(root, 'incoming'), join(root, 'stored')]
       const name = `.check-${randomUUID()}`
-      await mkdir(incoming, { recursive: true })
-      await mkdir(stored, { recursive: true })
+      await makeFolder(incoming)
+      await makeFolder(stored)
       const handle = await open(join(incoming, name), 'wx')
       await handle.close()
       await rename(join(incoming, name), join(stored, name))

@@ -6,12 +6,12 @@
  * together; the thread runs them in order. Shutdown: `close` stops taking calls, lets those under way settle, then
  * ends the thread, then lets go of the directory.
  */
-import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { defaultLimits, type Limits } from '@confab/protocol'
 import { AppError } from '../../kernel/app-error.ts'
+import { makeFolder } from '../../kernel/make-folder.ts'
 import { Slots } from '../../kernel/young-map.ts'
 import { type MigrationReport, SchemaTooNewError } from '../sql/migrate.ts'
 import type { operations } from '../sql/operations.ts'
@@ -131,7 +131,7 @@ export const openSqliteStore = async (options: {
 }): Promise<{ store: Store; migration: MigrationReport }> => {
   const { limits = defaultLimits } = options
   const directory = resolve(options.dataDir)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  await makeFolder(directory, 0o700)
   const lock = lockDirectory(directory)
   try {
     const { thread, migration, verbs } = await StoreThread.start({ path: join(directory, 'confab.sqlite'), limits })
