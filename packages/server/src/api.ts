@@ -144,7 +144,7 @@ export const buildRoutes = (config: Config, parts: RouteParts): readonly Route[]
   const routes = [
     ...apiKeyRoutes(makeManageApiKeys({ ...shared, onChange: onCredentialsChanged })),
     ...auditRoutes(makeListAudit(shared)),
-    ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged })),
+    ...userRoutes(makeManageUsers({ ...shared, onGone: onCredentialsChanged, onResume })),
     ...meRoutes({ me: makeManageMe({ ...shared, settingsOf }), settingsOf }),
     ...relationRoutes(makeManageRelations(shared)),
     ...authTokenRoutes(makeManageAuthTokens({ ...shared, onChange: onCredentialsChanged })),

@@ -36,7 +36,7 @@ export interface ManageBots {
 }
 
 export interface ManageBotsDeps {
-  readonly store: Pick<Store, 'bots' | 'lanes'>
+  readonly store: Pick<Store, 'bots' | 'lanes' | 'breakers'>
   readonly guards: Pick<AddressGuards, 'problemOf'>
   readonly clock: Clock
   readonly ids: Ids
@@ -46,7 +46,7 @@ export interface ManageBotsDeps {
   readonly showPassword: boolean
   /** Called when a bot may have work that waited for the change. */
   readonly onChange: (bot: BotId) => void
-  /** Called when what is known of a bot does not count any more. */
+  /** Called when what is known of a bot does not count any more: it is well, or another, or gone. */
   readonly onResume: (bot: BotId) => void
 }
 
@@ -71,6 +71,16 @@ export const makeResume =
     const resumed = await resumeLanes(store, id, clock.now())
     onResume(id)
     return resumed
+  }
+
+/** After a change that turns the breaker off: it is not open any more, nor do attempts that began before open it. */
+export const makeTurnBreakerOff =
+  ({ store, onResume }: Pick<ManageBotsDeps, 'onResume'> & { store: Pick<Store, 'breakers'> }) =>
+  async (id: BotId, { circuitBreaker }: BotSettingChanges): Promise<void> => {
+    if (circuitBreaker?.openSeconds !== 0) return
+    onResume(id)
+    await store.breakers.close(id)
+    onResume(id)
   }
 
 export const assertCallbackUrl = (url: string): void => {
@@ -103,11 +113,12 @@ const makeShowBots = ({ store, vault, showPassword }: ManageBotsDeps): ShowBots 
 }
 
 export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
-  const { store, clock, ids, vault, log, guards, onChange } = deps
+  const { store, clock, ids, vault, log, guards, onChange, onResume } = deps
   const showAll = makeShowBots(deps)
   const show = async (appId: AppId, bot: Bot): Promise<Bot> => (await showAll(appId, [bot]))[0] ?? bot
 
   const resume = makeResume(deps)
+  const turnBreakerOff = makeTurnBreakerOff(deps)
 
   return {
     create: async (appId, body) => {
@@ -134,6 +145,8 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
         now: toSeconds(nowMs),
         nowMs,
       })
+      // Nothing that was learnt of one that had this uid before counts for this one.
+      onResume({ appId, bot: uid })
       return { ...(await show(appId, bot)), signingSecret }
     },
 
@@ -157,6 +170,7 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid })) }),
       })
       if (isNewReceiver) await resume({ appId, bot: uid })
+      else await turnBreakerOff({ appId, bot: uid }, body)
       onChange({ appId, bot: uid })
       return show(appId, bot)
     },
@@ -183,6 +197,9 @@ export const makeManageBots = (deps: ManageBotsDeps): ManageBots => {
       return resumed
     },
 
-    remove: (appId, uid) => store.bots.remove({ appId, uid, nowMs: clock.now() }),
+    remove: async (appId, uid) => {
+      await store.bots.remove({ appId, uid, nowMs: clock.now() })
+      onResume({ appId, bot: uid })
+    },
   }
 }

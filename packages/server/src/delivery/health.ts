@@ -116,7 +116,8 @@ export class BotHealth {
   #judgeProbe(callback: Callback, failedBefore: number, attempt: Attempt): HealthChange {
     const { clock, random, log } = this.#deps
     const bot = botKey(callback)
-    const verdict = verdictOf(attempt)
+    // It may have been turned off since it opened.
+    const verdict = callback.breaker.openMs === 0 ? 'passed' : verdictOf(attempt)
     if (verdict === 'passed') {
       // It is alive, and may want to be left alone all the same.
       const meanwhileMs = this.#askedMeanwhileMs(callback)

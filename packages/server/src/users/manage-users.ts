@@ -8,7 +8,7 @@ import {
   type UpdateUser,
   type User,
 } from '@confab/protocol'
-import type { Actor } from '../kernel/actor.ts'
+import type { Actor, BotId } from '../kernel/actor.ts'
 import { AppError } from '../kernel/app-error.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -46,9 +46,11 @@ export const makeManageUsers = (deps: {
   limits: Limits
   /** Called when users go or are deactivated: their tokens open nothing any more. */
   onGone: () => void
+  /** Called with whoever goes: what is known of them as a bot does not count any more. */
+  onResume: (bot: BotId) => void
   live: Pick<Live, 'stale' | 'cameOrWent'>
 }): ManageUsers => {
-  const { store, clock, ids, onGone, live } = deps
+  const { store, clock, ids, onGone, onResume, live } = deps
   const metadataText = makeMetadataText(deps.limits.metadataBytes)
   const now = (): number => toSeconds(clock.now())
   return {
@@ -93,6 +95,7 @@ export const makeManageUsers = (deps: {
       // The user goes first, so that no message is added while theirs are removed.
       const user = await store.users.remove({ appId, uid, system: SYSTEM_UID, nowMs: clock.now() })
       onGone()
+      onResume({ appId, bot: uid })
       live.stale(appId, uid, 'credentials')
       // Their sessions end, but nobody is left who could be said to have gone.
       if (user.status === 'available') live.cameOrWent(appId, user, false, now())

@@ -13,7 +13,7 @@ import {
   webhookSettingNames,
   webhookTriggers,
 } from '@confab/protocol'
-import { assertCallbackUrl, type ManageBotsDeps, makeResume } from '../bots/manage-bots.ts'
+import { assertCallbackUrl, type ManageBotsDeps, makeResume, makeTurnBreakerOff } from '../bots/manage-bots.ts'
 import { passwordPlace, secretPlace } from '../bots/secrets.ts'
 import { badRequest } from '../kernel/app-error.ts'
 import { toSeconds } from '../kernel/clock.ts'
@@ -42,7 +42,7 @@ export interface ManageWebhooks {
 }
 
 export interface ManageWebhooksDeps extends Omit<ManageBotsDeps, 'store'> {
-  readonly store: Pick<Store, 'webhooks' | 'bots' | 'lanes'>
+  readonly store: Pick<Store, 'webhooks' | 'bots' | 'lanes' | 'breakers'>
 }
 
 const settingsIn = (body: BotSettingChanges, guards: ManageBotsDeps['guards']): BotSettingChanges => {
@@ -60,7 +60,7 @@ const resultOf = (id: string): TriggerResult => {
 }
 
 export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => {
-  const { store, clock, ids, vault, log, guards, showPassword, onChange } = deps
+  const { store, clock, ids, vault, log, guards, showPassword, onChange, onResume } = deps
 
   const showAll = async (appId: AppId, webhooks: readonly Webhook[]): Promise<Webhook[]> => {
     if (!showPassword || webhooks.length === 0) return [...webhooks]
@@ -77,6 +77,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
     (await showAll(appId, [webhook]))[0] ?? webhook
 
   const resume = makeResume(deps)
+  const turnBreakerOff = makeTurnBreakerOff(deps)
 
   return {
     create: async (appId, body) => {
@@ -101,6 +102,8 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
         now: toSeconds(nowMs),
         nowMs,
       })
+      // Nothing that was learnt of one that had this id before counts for this one.
+      onResume({ appId, bot: key })
       onChange({ appId, bot: key })
       return { ...(await show(appId, webhook)), signingSecret }
     },
@@ -126,13 +129,16 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
         ...(password !== undefined && { password: vault.seal(password, passwordPlace({ appId, uid: key })) }),
       })
       if (isNewReceiver) await resume({ appId, bot: key })
+      else await turnBreakerOff({ appId, bot: key }, body)
       onChange({ appId, bot: webhookKey(id) })
       return show(appId, webhook)
     },
 
     remove: async (appId, id) => {
-      await store.webhooks.remove({ appId, key: webhookKey(id), nowMs: clock.now() })
-      onChange({ appId, bot: webhookKey(id) })
+      const key = webhookKey(id)
+      await store.webhooks.remove({ appId, key, nowMs: clock.now() })
+      onResume({ appId, bot: key })
+      onChange({ appId, bot: key })
     },
 
     addTriggers: async (appId, id, named) => {

@@ -214,6 +214,18 @@ describeEngines('the circuit breaker', (engine) => {
     await elsewhere.close()
   })
 
+  test('that is open ends when the bot wants none', async () => {
+    await makeBotWith(server, bot, { webhookURL: receiver.url, ...LONG })
+    await open()
+    receiver.setBehaviour(() => ({ status: 200 }))
+    const before = receiver.received.length
+    await makeUsers(server, `guest-${bot}`)
+    await say(server, `guest-${bot}`, bot, 'at once')
+    await server.client.request('PUT', `/bots/${bot}`, { body: { circuitBreaker: { openSeconds: 0 } } })
+    expect(textsOf((await receiver.waitFor(before + 1, WAIT_MS)).slice(before))).toEqual(['at once'])
+    expect(await stateNow()).toBe('closed')
+  })
+
   test('of a bot that wants none never opens', async () => {
     const openedBefore = await metric(server.url, OPENED)
     await makeBotWith(server, bot, { webhookURL: receiver.url, circuitBreaker: { openSeconds: 0 } })

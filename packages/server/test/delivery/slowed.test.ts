@@ -99,6 +99,36 @@ describeEngines('a bot that asks for a pause', (engine) => {
     expect(receiver.received).toHaveLength(2 * people.length + 1)
   })
 
+  test('and is deleted and made again is another one', { timeout: 90_000 }, async () => {
+    const elsewhere = await startCallbackReceiver()
+    receiver.setBehaviour(() => ({ status: 429, headers: { 'retry-after': '60' } }))
+    await say(server, 'ann', 'bot', 'ann')
+    await untilSlowed()
+    await api.ok('DELETE', '/bots/bot')
+    await api.ok('POST', '/bots', { body: { uid: 'bot', webhookURL: elsewhere.url, enabled: true } })
+    await say(server, 'ann', 'bot', 'again')
+    expect(textsOf(await elsewhere.waitFor(1, 5000))).toEqual(['again'])
+    await elsewhere.close()
+  })
+
+  test('and is deleted and made again is another one, as a webhook too', { timeout: 90_000 }, async () => {
+    const elsewhere = await startCallbackReceiver()
+    receiver.setBehaviour(() => ({ status: 429, headers: { 'retry-after': '60' } }))
+    const makeWebhook = async (webhookURL: string): Promise<void> => {
+      await api.ok('POST', '/webhooks', { body: { id: 'hook', name: 'hook', webhookURL } })
+      await api.ok('POST', '/webhooks/hook/triggers', { body: { triggerIds: ['message_sent'] } })
+    }
+    await makeWebhook(receiver.url)
+    await say(server, 'ann', 'bob', 'ann')
+    await receiver.waitFor(1, WAIT_MS)
+    await pause(300)
+    await api.ok('DELETE', '/webhooks/hook')
+    await makeWebhook(elsewhere.url)
+    await say(server, 'ann', 'bob', 'again')
+    expect((await elsewhere.waitFor(1, 5000))[0]?.body).toContain('again')
+    await elsewhere.close()
+  })
+
   test('is called at once when it says that it is back', async () => {
     receiver.setBehaviour((_, n) => (n === 1 ? BUSY : { status: 200 }))
     await say(server, 'ann', 'bot', 'ann')

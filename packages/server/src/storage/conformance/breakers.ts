@@ -145,6 +145,19 @@ export const breakersConformance = (subject: Subject): void => {
     expect((await headsIn(w)).map(({ probe: none }) => none)).toEqual([undefined])
   })
 
+  test('one that is turned off closes; what a bot has asked for while it is closed stays', async () => {
+    const w = await setUp(subject)
+    for (const from of ['ann', 'ben']) await w.send({ from, to: 'bot' })
+    const id = { appId: w.appId, bot: uidOf('bot') }
+    await w.store.breakers.slowDown({ ...id, untilMs: w.clock.now() + 60_000 })
+    await w.store.breakers.close(id)
+    expect(await headsIn(w)).toEqual([])
+    await openFor(w, 90_000)
+    await w.store.breakers.close(id)
+    expect(await breakerOf(w)).toEqual({ state: 'closed' })
+    expect((await headsIn(w)).map(({ probe: none }) => none)).toEqual([undefined, undefined])
+  })
+
   test('a probe whose node died is another’s when the lease is over', async () => {
     const w = await setUp(subject)
     await w.send({ from: 'ann', to: 'bot' })

@@ -35,6 +35,11 @@ const close = statement<Key>(
   `UPDATE bots SET breaker_until_ms = NULL, breaker_opened_at_ms = NULL, breaker_failed_probes = 0
    WHERE app_id = :app AND uid = :bot AND breaker_until_ms IS NOT NULL`,
 )
+const closeOpened = statement<Key>(
+  'breakers.close_opened',
+  `UPDATE bots SET breaker_until_ms = NULL, breaker_opened_at_ms = NULL, breaker_failed_probes = 0
+   WHERE app_id = :app AND uid = :bot AND breaker_opened_at_ms IS NOT NULL`,
+)
 const takeProbe = statement<Key & { untilMs: number; was: number }>(
   'breakers.take_probe',
   'UPDATE bots SET breaker_until_ms = :untilMs WHERE app_id = :app AND uid = :bot AND breaker_until_ms = :was',
@@ -81,6 +86,11 @@ export const breakers = {
   /** The bot has asked to be left alone until then. */
   slowDown: write(async (tx, input: BotId & { untilMs: number }): Promise<void> => {
     await tx.run(slowDown, { ...keyOf(input), untilMs: input.untilMs })
+  }),
+
+  /** The bot wants no breaker any more. If it is not open, a pause that was asked for stays. */
+  close: write(async (tx, id: BotId): Promise<void> => {
+    await tx.run(closeOpened, keyOf(id))
   }),
 
   /** Answers whether it was closed until now. Whoever has asked for a pause as well, and fails, is open. */
