@@ -62,7 +62,6 @@ export class BotHealth {
     this.#breaker.forget(bot)
   }
 
-  /** @throws what the store throws: then nothing is known of it but here */
   async note({ callback, probe }: LaneClaim, attempt: Attempt): Promise<HealthChange> {
     if (probe !== undefined && probe.isSlowed !== true) return this.#judgeProbe(callback, probe.failedBefore, attempt)
     const bot = botKey(callback)
@@ -71,7 +70,8 @@ export class BotHealth {
     if (probe !== undefined) return this.#afterPause(callback, attempt, askedMs)
     if (askedMs === undefined) return {}
     if (askedMs >= STORED_FROM_MS) {
-      await this.#deps.store.breakers.slowDown({ ...idOf(callback), untilMs: this.#deps.clock.now() + askedMs })
+      const untilMs = this.#deps.clock.now() + askedMs
+      await this.#told(callback, this.#deps.store.breakers.slowDown({ ...idOf(callback), untilMs }))
     }
     return { pauseMs: askedMs }
   }
@@ -90,12 +90,27 @@ export class BotHealth {
     return this.#pace.leftMs(botKey(callback))
   }
 
-  /** The first attempt after a pause that is in the store: whatever else came of it, the pause is over. */
+  /** What the store does not take is known here at least, and must not keep the attempt off the record. */
+  async #told<T>(callback: Callback, telling: Promise<T>): Promise<T | undefined> {
+    try {
+      return await telling
+    } catch (error) {
+      const consequence = 'other nodes, and the next start, do not know that it is left alone'
+      this.#deps.log.error({ ...nameOf(callback), err: error, consequence }, 'bot.note_failed')
+      return undefined
+    }
+  }
+
+  /** An attempt after a pause that is in the store, where one is made at a time until one succeeds. */
   #afterPause(callback: Callback, attempt: Attempt, askedMs: number | undefined): HealthChange {
     const pauseMs = attempt.outcome.kind === 'ours' ? OUR_FAULT_DELAY_MS : (askedMs ?? this.#askedMeanwhileMs(callback))
-    if (pauseMs === undefined) return { probe: { kind: 'passed' } }
+    const nowMs = this.#deps.clock.now()
+    if (pauseMs === undefined) {
+      const isWell = attempt.outcome.kind === 'delivered'
+      return { probe: isWell ? { kind: 'passed' } : { kind: 'stays-slowed', untilMs: nowMs } }
+    }
     this.#pace.pause(botKey(callback), pauseMs)
-    return { pauseMs, probe: { kind: 'slowed', untilMs: this.#deps.clock.now() + pauseMs } }
+    return { pauseMs, probe: { kind: 'stays-slowed', untilMs: nowMs + pauseMs } }
   }
 
   /** @param leastMs what it has asked for */
@@ -106,7 +121,7 @@ export class BotHealth {
     const openMs = Math.max(openForMs(callback.breaker, 0, random), leastMs)
     this.#breaker.forget(bot)
     this.#pace.pause(bot, openMs)
-    if (await store.breakers.open({ ...idOf(callback), untilMs: nowMs + openMs, nowMs })) {
+    if (await this.#told(callback, store.breakers.open({ ...idOf(callback), untilMs: nowMs + openMs, nowMs }))) {
       log.warn({ ...nameOf(callback), ms: openMs }, 'bot.breaker_opened')
       metrics.breakerOpened()
     }

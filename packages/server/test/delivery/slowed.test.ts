@@ -99,6 +99,34 @@ describeEngines('a bot that asks for a pause', (engine) => {
     expect(receiver.received).toHaveLength(2 * people.length + 1)
   })
 
+  test('gets one callback at a time after it, until one succeeds, over a restart too', {
+    timeout: 90_000,
+  }, async () => {
+    let underWay = 0
+    let most = 0
+    let isWell = false
+    receiver.setBehaviour((_, n) => {
+      if (n === 1) return BUSY
+      if (isWell) return { status: 200 }
+      most = Math.max(most, ++underWay)
+      setTimeout(() => underWay--, 150)
+      return { status: 500, delayMs: 150 }
+    })
+    const settings = { circuitBreaker: { openSeconds: 0 }, retryPolicy: { delaysSeconds: [2] } }
+    await api.ok('PUT', '/bots/bot', { body: settings })
+    await say(server, 'ann', 'bot', 'ann')
+    await untilSlowed()
+    for (const person of people.slice(1)) await say(server, person, 'bot', person)
+    await server.kill()
+    await server.start()
+    await receiver.waitFor(1 + people.length, WAIT_MS)
+    expect(most).toBe(1)
+    expectPauseAfter(1)
+    isWell = true
+    await untilDelivered()
+    expect(await statsOf(api, 'bot')).not.toHaveProperty('slowedUntil')
+  })
+
   test('and is deleted and made again is another one', { timeout: 90_000 }, async () => {
     const elsewhere = await startCallbackReceiver()
     receiver.setBehaviour(() => ({ status: 429, headers: { 'retry-after': '60' } }))

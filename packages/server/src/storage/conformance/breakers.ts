@@ -145,6 +145,40 @@ export const breakersConformance = (subject: Subject): void => {
     expect((await headsIn(w)).map(({ probe: none }) => none)).toEqual([undefined])
   })
 
+  test('a probe that outlasts the lease it was taken with is kept by whoever has it, and by nobody else', async () => {
+    const w = await setUp(subject)
+    for (const from of ['ann', 'ben']) await w.send({ from, to: 'bot' })
+    await openFor(w, 1000)
+    w.clock.advance(1000)
+    const probe = only(await headsIn(w))
+    const keep = (wasMs: number, untilMs: number) =>
+      w.store.breakers.keepProbe({ appId: w.appId, bot: uidOf('bot'), wasMs, untilMs })
+    await keep(probe.untilMs, probe.untilMs + 5000)
+    // Of before.
+    await keep(probe.untilMs, probe.untilMs + 60_000)
+    w.clock.advance(probe.untilMs - w.clock.now() + 4999)
+    expect(await headsIn(w)).toEqual([])
+    w.clock.advance(1)
+    only(await headsIn(w))
+    await w.store.breakers.close({ appId: w.appId, bot: uidOf('bot') })
+    await keep(w.clock.now() + 30_000, w.clock.now() + 60_000)
+    expect(await breakerOf(w)).toEqual({ state: 'closed' })
+  })
+
+  test('a bot that was slowed down and does not succeed stays slowed down: one lane at a time', async () => {
+    const w = await setUp(subject)
+    for (const from of ['ann', 'ben']) await w.send({ from, to: 'bot' })
+    await w.store.breakers.slowDown({ appId: w.appId, bot: uidOf('bot'), untilMs: w.clock.now() + 1000 })
+    w.clock.advance(1000)
+    await recordProbe(w, only(await headsIn(w)), { kind: 'stays-slowed', untilMs: w.clock.now() })
+    const second = only(await headsIn(w))
+    expect(second.probe).toEqual({ failedBefore: 0, isSlowed: true })
+    // Meanwhile others have found it to fail.
+    await openFor(w, 60_000)
+    await recordProbe(w, second, { kind: 'stays-slowed', untilMs: w.clock.now() })
+    expect(await breakerOf(w)).toMatchObject({ state: 'open', probeAt: w.now() + 60 })
+  })
+
   test('one that is turned off closes; what a bot has asked for while it is closed stays', async () => {
     const w = await setUp(subject)
     for (const from of ['ann', 'ben']) await w.send({ from, to: 'bot' })

@@ -24,6 +24,12 @@ const slowDown = statement<Key & { untilMs: number }>(
   `UPDATE bots SET breaker_until_ms = :untilMs
    WHERE app_id = :app AND uid = :bot AND (breaker_until_ms IS NULL OR breaker_until_ms < :untilMs)`,
 )
+/** Unless its breaker has been opened meanwhile. */
+const staySlowed = statement<Key & { untilMs: number }>(
+  'breakers.stay_slowed',
+  `UPDATE bots SET breaker_until_ms = :untilMs
+   WHERE app_id = :app AND uid = :bot AND breaker_until_ms IS NOT NULL AND breaker_opened_at_ms IS NULL`,
+)
 /** The probe was answered, by a bot that wants to be left alone. */
 const stayAway = statement<Key & { untilMs: number }>(
   'breakers.stay_away',
@@ -40,6 +46,7 @@ const closeOpened = statement<Key>(
   `UPDATE bots SET breaker_until_ms = NULL, breaker_opened_at_ms = NULL, breaker_failed_probes = 0
    WHERE app_id = :app AND uid = :bot AND breaker_opened_at_ms IS NOT NULL`,
 )
+/** Also by whoever has it, to keep it. */
 const takeProbe = statement<Key & { untilMs: number; was: number }>(
   'breakers.take_probe',
   'UPDATE bots SET breaker_until_ms = :untilMs WHERE app_id = :app AND uid = :bot AND breaker_until_ms = :was',
@@ -52,11 +59,12 @@ const stayOpen = statement<Key & { untilMs: number; failed: number }>(
 
 /**
  * What came of a probe: the bot is well again, or it is left alone until then, because it failed or because it has asked
- * for it. One that failed for our fault is not counted.
+ * for it. One that failed for our fault is not counted. A bot that was slowed down and does not succeed stays that.
  */
 export type ProbeResult =
   | { readonly kind: 'passed' }
   | { readonly kind: 'slowed'; readonly untilMs: number }
+  | { readonly kind: 'stays-slowed'; readonly untilMs: number }
   | { readonly kind: 'failed'; readonly untilMs: number; readonly isOurs: boolean }
 
 export const closeBreaker = (tx: Tx, id: BotId): Promise<number> => tx.run(close, keyOf(id))
@@ -64,6 +72,7 @@ export const closeBreaker = (tx: Tx, id: BotId): Promise<number> => tx.run(close
 export const noteProbe = async (tx: Tx, id: BotId, result: ProbeResult): Promise<void> => {
   if (result.kind === 'passed') await closeBreaker(tx, id)
   else if (result.kind === 'slowed') await tx.run(stayAway, { ...keyOf(id), untilMs: result.untilMs })
+  else if (result.kind === 'stays-slowed') await tx.run(staySlowed, { ...keyOf(id), untilMs: result.untilMs })
   else await tx.run(stayOpen, { ...keyOf(id), untilMs: result.untilMs, failed: result.isOurs ? 0 : 1 })
 }
 
@@ -77,12 +86,17 @@ export const isSlowed = (row: BotRow): boolean => isOpen(row) && row.breaker_ope
 export const openUntil = ({ breaker_until_ms: untilMs }: BotRow, nowMs: number): number | undefined =>
   untilMs !== null && untilMs > nowMs ? untilMs : undefined
 
-/** Of several that ask at once one gets it. Until then nobody else does, should nothing come of it. */
+/** Of several that ask at once one gets it. Until then nobody else does, should nothing come of it: see `keepProbe`. */
 export const mayProbe = async (tx: Tx, row: BotRow, untilMs: number): Promise<boolean> =>
   row.breaker_until_ms !== null &&
   (await tx.run(takeProbe, { app: row.app_id, bot: row.uid, untilMs, was: row.breaker_until_ms })) === 1
 
 export const breakers = {
+  /** A probe may take longer than the lease that it was taken with: whoever renews that renews this, if it is still as it was. */
+  keepProbe: write(async (tx, input: BotId & { wasMs: number; untilMs: number }): Promise<void> => {
+    await tx.run(takeProbe, { ...keyOf(input), was: input.wasMs, untilMs: input.untilMs })
+  }),
+
   /** The bot has asked to be left alone until then. */
   slowDown: write(async (tx, input: BotId & { untilMs: number }): Promise<void> => {
     await tx.run(slowDown, { ...keyOf(input), untilMs: input.untilMs })
