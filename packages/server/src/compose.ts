@@ -140,10 +140,18 @@ class Opened {
   }
 }
 
+interface Sending {
+  readonly sender: Sender
+  readonly send: SendMessageAs
+  readonly asking: BeforeMessage
+  readonly teller: Teller
+  readonly hints: Hints
+}
+
 const buildDispatcher = (
   config: Config,
   { store, live, metrics, kernel, limits }: Parts,
-  { sender, send }: { sender: Sender; send: SendMessageAs },
+  { sender, send, hints }: Sending,
 ): Dispatcher =>
   new Dispatcher({
     store,
@@ -155,27 +163,16 @@ const buildDispatcher = (
     watchStream: makeWatchStream({ store, live, log: kernel.log }),
     postReplies: makePostReplies({ store, send, checkMessage: makeCheck(withLimits(SendMessage, limits), 'reply') }),
     leaseMs: config.leaseMs,
+    onPassed: hints.hasPassed,
   })
 
-interface Sending {
-  readonly sender: Sender
-  readonly send: SendMessageAs
-  readonly asking: BeforeMessage
-  readonly teller: Teller
-  readonly hints: Hints
-}
-
-const openDelivery = async (
-  config: Config,
-  parts: Parts,
-  { sender, send, hints }: Sending,
-): Promise<Dispatcher | undefined> => {
+const openDelivery = async (config: Config, parts: Parts, sending: Sending): Promise<Dispatcher | undefined> => {
   const { store, metrics, kernel } = parts
   const { clock } = kernel
   // Nobody else can hold a lease in a store that one process owns.
   if (store.engine === 'sqlite') await store.lanes.seizeAll({ nowMs: clock.now() })
-  const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, parts, { sender, send }) : undefined
-  if (dispatcher !== undefined) await hints.reachDispatcher(dispatcher)
+  const dispatcher = config.roles.includes('delivery') ? buildDispatcher(config, parts, sending) : undefined
+  if (dispatcher !== undefined) await sending.hints.reachDispatcher(dispatcher)
   metrics.watch({
     lanes: () => dispatcher?.lanes ?? 0,
     inFlight: () => dispatcher?.inFlight ?? 0,

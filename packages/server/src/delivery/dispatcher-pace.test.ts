@@ -1,7 +1,8 @@
 /** A bot that answers 429 or 503 is left alone as a whole; nobody else is. */
 import { expect, test } from 'vitest'
+import { uidOf } from '../testing/builders.ts'
 import { textsOf } from '../testing/delivery-rig.ts'
-import { deliverySuite, POLL, WAIT_MS } from '../testing/delivery-suite.ts'
+import { deliverySuite, POLL, pause, WAIT_MS } from '../testing/delivery-suite.ts'
 
 const PEOPLE = ['ann', 'ben', 'cat', 'dan']
 
@@ -67,4 +68,41 @@ test('what is under way when the pause begins ends, and its lane waits too', asy
     'ben_user_bot/1 pending 1',
   ])
   expect((await rig.lanes()).map(({ lease }) => lease)).toEqual([null, null])
+})
+
+test('a probe that takes longer than its lease stays the only one', async () => {
+  const rig = await rigWith({ leaseMs: 300 })
+  const bot = await rig.bot('bot', () => ({ kind: 'hang' }))
+  for (const from of PEOPLE) await rig.leave({ from, to: 'bot', text: from })
+  const id = { appId: rig.w.appId, bot: uidOf('bot') }
+  await rig.w.store.breakers.open({ ...id, untilMs: rig.w.clock.now(), nowMs: rig.w.clock.now() })
+  rig.dispatcher.start()
+  await bot.waitFor(1, WAIT_MS)
+  for (let n = 0; n < 5; n++) {
+    rig.w.clock.advance(200)
+    const dueAtMs = rig.w.clock.now() + 300
+    await until(async () => (await rig.lanes()).filter(({ lease }) => lease !== null)).toMatchObject([{ dueAtMs }])
+    const other = { claimer: rig.w.claimer({ node: 'node_other' }), limit: 9, nowMs: rig.w.clock.now() }
+    expect((await rig.w.store.lanes.claimDue(other)).claims).toEqual([])
+  }
+  // Neither when nobody could renew it.
+  rig.w.clock.advance(1_000_000)
+  rig.dispatcher.poke()
+  await pause(300)
+  expect([rig.dispatcher.inFlight, bot.received.length]).toEqual([1, 1])
+})
+
+test('a bot that another node has found to be well is not left alone any longer', async () => {
+  const rig = await rigWith({ maxPerBot: 4 })
+  const bot = await rig.bot('bot', (_, n) =>
+    n === 1 ? { status: 429, headers: { 'retry-after': '4' } } : { status: 200 },
+  )
+  rig.dispatcher.start()
+  await rig.say({ from: 'ann', to: 'bot', text: 'ann' })
+  await until(() => rig.dispatcher.claimer()?.busy).not.toEqual({})
+  await rig.say({ from: 'ben', to: 'bot', text: 'ben' })
+  const asked = performance.now()
+  rig.dispatcher.passed({ appId: rig.w.appId, bot: uidOf('bot') })
+  await bot.waitFor(2, WAIT_MS)
+  expect(performance.now() - asked).toBeLessThan(3000)
 })

@@ -14,6 +14,7 @@
 import { type LeaseId, webhookIdOf } from '@confab/protocol'
 import type { PostReplies } from '../callbacks/replies.ts'
 import type { WatchStream } from '../callbacks/watch-stream.ts'
+import type { BotId } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
 import { ignoring } from '../kernel/ignoring.ts'
@@ -64,6 +65,8 @@ export interface DispatcherDeps {
   readonly store: Pick<Store, 'lanes' | 'breakers'>
   readonly sender: Sender
   readonly watchStream?: WatchStream
+  /** Told of a bot that was left alone, by other nodes too, and is well again. */
+  readonly onPassed?: (bot: BotId) => void
   readonly clock: Clock
   readonly ids: Ids
   readonly random: Random
@@ -147,18 +150,27 @@ export class Dispatcher implements Handover {
   }
 
   /** The bot is set otherwise: what waits for its turn is claimed anew. */
-  changed(bot: Pick<Callback, 'appId' | 'bot'>): void {
+  changed(bot: BotId): void {
     // What is claimed to probe with is nobody else's before its time.
     const waiting = this.#waitingOf(botKey(bot)).filter(({ claim }) => claim.probe === undefined)
     this.#claimAnew(waiting)
   }
 
   /** The bot is said to be well again: whatever was learnt about it is forgotten. */
-  resume(bot: Pick<Callback, 'appId' | 'bot'>): void {
+  resume(bot: BotId): void {
     const key = botKey(bot)
     this.#health.forget(key)
     for (const lane of this.#lanesOf(key)) lane.outdated = lane.busy
     this.#claimAnew(this.#waitingOf(key))
+  }
+
+  /** Another node has found the bot to be well: it is not left alone any longer. */
+  passed(bot: BotId): void {
+    const key = botKey(bot)
+    this.#health.forget(key)
+    this.#queue.again(key)
+    this.#pump()
+    this.poke()
   }
 
   /** Starts nothing more; resolves when nothing is under way. */
@@ -241,11 +253,13 @@ export class Dispatcher implements Handover {
     return surplus.length
   }
 
-  #mayHold({ callback, head }: LaneClaim): boolean {
+  #mayHold({ callback, head, probe }: LaneClaim): boolean {
     if (this.#state !== 'running') return false
     // A lane that is held already, its lease having lapsed, stays one lane.
     if (this.#queue.holds(head.laneId)) return true
     const bot = botKey(callback)
+    // The one under way has outlived what it was taken with.
+    if (probe !== undefined && this.#probes().some((lane) => botKey(lane.claim.callback) === bot)) return false
     const most = callback.maxConcurrency * LANES_PER_SLOT
     const has = this.#queue.lanesOf(bot)
     return has < most && shareOf(this.#room(), has) > 0 && !this.#health.isPaused(bot)
@@ -258,6 +272,10 @@ export class Dispatcher implements Handover {
 
   #lanesOf(bot: string): ClaimedLane[] {
     return [...this.#queue.lanes()].filter(({ claim }) => botKey(claim.callback) === bot)
+  }
+
+  #probes(): ClaimedLane[] {
+    return [...this.#queue.lanes()].filter(({ claim, outdated }) => claim.probe !== undefined && !outdated)
   }
 
   #waitingOf(bot: string): readonly ClaimedLane[] {
@@ -307,8 +325,9 @@ export class Dispatcher implements Handover {
       const { probe, pauseMs }: HealthChange = lane.outdated ? {} : await this.#health.note(claim, attempt)
       if (pauseMs !== undefined) this.#leaveAlone(botKey(claim.callback), pauseMs)
       const recorded = await this.#record(lane, attempt, probe)
+      if (probe?.kind === 'passed') this.#deps.onPassed?.({ appId: claim.callback.appId, bot: claim.callback.bot })
       // What has waited for it is due.
-      if (probe?.kind === 'passed') this.#lookWithin(0)
+      if (probe !== undefined && pauseMs === undefined) this.#lookWithin(0)
       // Put on record under the fresh lease: that is done with. Another one is of what was sent since.
       if (recorded?.fenced === false && lane.renewed?.leaseId === lane.claim.leaseId) lane.renewed = undefined
       next = recorded?.next
@@ -496,6 +515,7 @@ export class Dispatcher implements Handover {
     if (held.length === 0) return
     const leases = held.map(({ claim }) => ({ laneId: claim.head.laneId, leaseId: claim.leaseId }))
     const untilMs = this.#clock.now() + this.#deps.leaseMs
+    await this.#keepProbes(untilMs)
     const kept = new Set(await this.#deps.store.lanes.renew({ leases, untilMs }))
     for (const [index, lane] of held.entries()) {
       const lease = leases[index]
@@ -503,6 +523,14 @@ export class Dispatcher implements Handover {
       if (!isSame) continue
       if (kept.has(lane.claim.head.laneId)) this.#queue.extend(lane, untilMs)
       else if (!lane.busy) this.#queue.drop(lane)
+    }
+  }
+
+  /** Before the leases: what these are until says what the probes are until. */
+  async #keepProbes(untilMs: number): Promise<void> {
+    for (const { claim } of this.#probes()) {
+      const { appId, bot } = claim.callback
+      await this.#deps.store.breakers.keepProbe({ appId, bot, wasMs: claim.untilMs, untilMs })
     }
   }
 

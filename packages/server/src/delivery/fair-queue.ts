@@ -131,7 +131,6 @@ export class FairQueue {
       share.inFlight++
       this.#inFlight++
       lane.busy = true
-      lane.outdated = false
       return lane
     }
     return undefined
@@ -163,6 +162,7 @@ export class FairQueue {
     share.inFlight--
     this.#inFlight--
     lane.busy = false
+    lane.outdated = false
     const claim = next ?? lane.renewed
     lane.renewed = undefined
     if (claim === undefined) {

@@ -14,6 +14,8 @@ import type { Handover } from './handover.ts'
 const LANES_WAITING = 'lanes.waiting'
 /** A bot is said to be well again. For those who deliver. */
 const BOT_RESUMED = 'bots.resumed'
+/** A bot that was left alone was found to be well. For those who deliver. */
+const BOT_PASSED = 'bots.passed'
 /** A bot is set otherwise. For those who deliver. */
 const BOT_CHANGED = 'bots.changed'
 /** A bot has something new to fetch. For those whom bots ask. */
@@ -53,6 +55,8 @@ export class Hints {
     this.#tellOthers(BOT_RESUMED, bot)
   }
 
+  readonly hasPassed = (bot: BotId): void => this.#tellOthers(BOT_PASSED, bot)
+
   readonly hasChanged = (bot: BotId): void => {
     this.#dispatcher?.changed(bot)
     this.#tellOthers(BOT_CHANGED, bot)
@@ -62,6 +66,7 @@ export class Hints {
     this.#dispatcher = dispatcher
     await this.#bus.subscribe(LANES_WAITING, () => dispatcher.poke())
     await this.#hear(BOT_RESUMED, (bot) => dispatcher.resume(bot))
+    await this.#hear(BOT_PASSED, (bot) => dispatcher.passed(bot))
     await this.#hear(BOT_CHANGED, (bot) => dispatcher.changed(bot))
   }
 
