@@ -71,7 +71,12 @@ export const DeliveryDetail = Type.Object(
   {
     ...summary,
     body: Type.String({ description: 'What is sent, byte for byte.' }),
-    history: Type.Array(Attempt, { description: 'The attempts on record, oldest first.' }),
+    history: Type.Array(Attempt, {
+      description: `The attempts on record, oldest first; of more than ${limits.attemptsShown} the newest ${limits.attemptsShown}.`,
+    }),
+    attemptsOnRecord: Type.Integer({
+      description: 'How many attempts are on record, with those of before a replay.',
+    }),
   },
   { title: 'DeliveryDetail' },
 )
@@ -141,7 +146,10 @@ export const StatsWindow = Type.Object({
   attemptMs: Type.Optional(
     Type.Object(
       { p50: Type.Number(), p95: Type.Number(), p99: Type.Number() },
-      { description: 'How long attempts took. Left out where none is on record.' },
+      {
+        description:
+          'How long attempts took, but for those that failed for our fault. Left out where none is on record.',
+      },
     ),
   ),
   isSample: Type.Boolean({ description: 'There was too much to count: the newest stand for all.' }),

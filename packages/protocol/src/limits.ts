@@ -15,6 +15,7 @@ export const limits = {
   callbackCredentialLength: 50,
   callbackTimeoutSeconds: 60,
   repliesPerCallback: 10,
+  attemptsShown: 100,
   updatesPerCall: 1000,
   updateOffset: 999_999_999_999,
   updatesTimeoutSeconds: 50,

@@ -1,5 +1,6 @@
+import { limits } from '@confab/protocol'
 import { expect, test, vi } from 'vitest'
-import type { StoredClaim } from '../../delivery/attempt.ts'
+import type { AttemptOutcome, FailureReason, StoredClaim } from '../../delivery/attempt.ts'
 import { type HeldClock, makeAttempt, makeHeldClock, uidOf, type World } from '../../testing/builders.ts'
 import type { DeliveryFilter, IdRange } from '../sql/delivery/delivery-walk.ts'
 import type { Disposition } from '../sql/delivery/lanes.ts'
@@ -162,6 +163,55 @@ export const deliveriesConformance = (subject: Subject): void => {
     ])
   })
 
+  test('of attempts that fail for our own fault one after the other, the first and the latest are kept', async () => {
+    const w = await setUp(subject)
+    const [id = ''] = await sendMany(w, 1)
+    const attempt = async (outcome: AttemptOutcome): Promise<void> => {
+      const [claim] = (await claimIn(w)).claims
+      if (claim === undefined) throw new Error('no claim')
+      const isFree = outcome.kind === 'ours' && { isFree: true }
+      const startedAtMs = w.clock.now()
+      await w.store.lanes.record({
+        ...{ laneId: claim.head.laneId, leaseId: claim.leaseId, deliveryId: claim.head.id, nowMs: startedAtMs },
+        attempt: makeAttempt(outcome, claim.head.attempts + 1, { startedAtMs, error: `at ${startedAtMs}` }),
+        disposition: { kind: 'retry', dueAtMs: startedAtMs, ...isFree },
+        keepUntilMs: undefined,
+      })
+      w.clock.advance(1)
+    }
+    const startMs = w.clock.now()
+    const ours = (reason: FailureReason) => ({ kind: 'ours', reason }) as const
+    for (let n = 0; n < 5; n++) await attempt(ours('dns'))
+    for (let n = 0; n < 3; n++) await attempt(ours('stopped'))
+    await attempt({ kind: 'retry', reason: 'timeout' })
+    await attempt(ours('dns'))
+    const { history, attempts, attemptsOnRecord } = await w.store.deliveries.get({ appId: w.appId, id })
+    expect([attempts, attemptsOnRecord]).toEqual([1, 6])
+    const seen = history.map(({ number, outcome, startedAt, error }) => [number, outcome, startedAt - startMs, error])
+    const row = (number: number, outcome: string, ms: number) => [number, outcome, ms, `at ${startMs + ms}`]
+    expect(seen).toEqual([
+      row(1, 'ours:dns', 0),
+      row(1, 'ours:dns', 4),
+      row(1, 'ours:stopped', 5),
+      row(1, 'ours:stopped', 7),
+      row(1, 'retry:timeout', 8),
+      row(2, 'ours:dns', 9),
+    ])
+  })
+
+  test('of many attempts the newest are shown, and how many there are', async () => {
+    const w = await setUp(subject)
+    const [id = ''] = await sendMany(w, 1)
+    for (let n = 1; n <= limits.attemptsShown + 3; n++) {
+      const [claim] = (await claimIn(w)).claims
+      if (claim === undefined) throw new Error('no claim')
+      await recordIn(w, claim, { kind: 'retry', dueAtMs: w.clock.now() })
+    }
+    const { history, attemptsOnRecord } = await w.store.deliveries.get({ appId: w.appId, id })
+    expect([attemptsOnRecord, history.length]).toEqual([limits.attemptsShown + 3, limits.attemptsShown])
+    expect([history[0]?.number, history.at(-1)?.number]).toEqual([4, limits.attemptsShown + 3])
+  })
+
   test('how they go is told for the last hour and the last day', async () => {
     const w = await setUp(subject)
     const uid = uidOf('bot')
@@ -177,6 +227,16 @@ export const deliveriesConformance = (subject: Subject): void => {
       lastDay: none,
     })
     const ids = await sendMany(w, 4)
+    // What fails for our own fault says nothing of how long the bot takes.
+    for (const { head, leaseId } of (await claimIn(w)).claims) {
+      const at = { laneId: head.laneId, leaseId, deliveryId: head.id, keepUntilMs: undefined, nowMs: w.clock.now() }
+      const attempt = makeAttempt({ kind: 'ours', reason: 'dns' }, 1, { phases: { total: 9000 } })
+      await w.store.lanes.record({
+        ...at,
+        attempt,
+        disposition: { kind: 'retry', dueAtMs: w.clock.now(), isFree: true },
+      })
+    }
     for (const kind of ['delivered', 'dead', 'delivered'] as const) await finish(w, kind)
     const oldestMs = w.clock.now() - 1000
     const window = { delivered: 2, dead: 1, cancelled: 0, pending: 1, isSample: false, successRate: 2 / 3 }

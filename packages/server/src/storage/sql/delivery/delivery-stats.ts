@@ -13,11 +13,12 @@ const countStates = statement<Range, { state: DeliveryState; n: number }>(
   `SELECT state, count(*) AS n FROM (SELECT state FROM deliveries
      WHERE app_id = :app AND bot_uid = :bot AND id > :after ORDER BY id DESC LIMIT :limit) AS newest GROUP BY state`,
 )
+/** How long the bot took: what failed for our fault did not come to it. */
 const phasesOf = statement<Range, { phases: string }>(
   'attempts.phases',
   `SELECT a.phases FROM (SELECT id FROM deliveries
      WHERE app_id = :app AND bot_uid = :bot AND id > :after ORDER BY id DESC LIMIT :limit) AS newest
-   JOIN attempts a ON a.delivery_id = newest.id LIMIT :limit`,
+   JOIN attempts a ON a.delivery_id = newest.id WHERE a.outcome NOT LIKE 'ours:%' LIMIT :limit`,
 )
 
 const totalOf = ({ phases }: { phases: string }): number => {

@@ -98,6 +98,17 @@ const insertAttempt = statement<AttemptRow>(
   `INSERT INTO attempts (delivery_id, number, started_at_ms, outcome, status, error, address, phases, response)
    VALUES (:delivery, :number, :startedMs, :outcome, :status, :error, :address, :phases, :response)`,
 )
+/** `id + 0`: a delivery has few, and the order must not tempt an engine to walk those of others. */
+const latestAttempts = statement<{ delivery: string }, { id: number; number: number; outcome: string }>(
+  'attempts.latest',
+  'SELECT id, number, outcome FROM attempts WHERE delivery_id = :delivery ORDER BY id + 0 DESC LIMIT 2',
+)
+const replaceAttempt = statement<Omit<AttemptRow, 'delivery' | 'number' | 'outcome'> & { id: number }>(
+  'attempts.replace',
+  `UPDATE attempts SET started_at_ms = :startedMs, status = :status, error = :error, address = :address, phases = :phases,
+     response = :response
+   WHERE id = :id`,
+)
 /** It may be swept, or its app removed: no attempt outlives its delivery. */
 const findKept = statement<{ id: string }, { state: DeliveryState }>(
   'deliveries.find_kept',
@@ -208,7 +219,22 @@ const attemptRow = ({ attempt, deliveryId }: RecordAttempt): AttemptRow => ({
   response: storable(attempt.response),
 })
 
-const writeAttempt = (tx: Tx, input: RecordAttempt): Promise<number> => tx.run(insertAttempt, attemptRow(input))
+/**
+ * What fails for our own fault costs no attempt, and comes to no end while the fault lasts: of a run of such attempts the
+ * first and the latest are kept.
+ */
+const writeAttempt = async (tx: Tx, input: RecordAttempt): Promise<void> => {
+  const row = attemptRow(input)
+  if (input.attempt.outcome.kind === 'ours') {
+    const latest = await tx.all(latestAttempts, { delivery: row.delivery })
+    const [last, first] = latest.filter(({ number, outcome }) => number === row.number && outcome === row.outcome)
+    if (last !== undefined && first !== undefined) {
+      await tx.run(replaceAttempt, { ...row, id: last.id })
+      return
+    }
+  }
+  await tx.run(insertAttempt, row)
+}
 
 /** An attempt that decides nothing. Answers how its delivery stands, if that is there. */
 const writeLate = async (tx: Tx, input: RecordAttempt): Promise<DeliveryState | undefined> => {
