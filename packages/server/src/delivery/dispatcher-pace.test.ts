@@ -106,3 +106,18 @@ test('a bot that another node has found to be well is not left alone any longer'
   await bot.waitFor(2, WAIT_MS)
   expect(performance.now() - asked).toBeLessThan(3000)
 })
+
+test('a bot that begins to answer by a stream has not to end it before others are called', async () => {
+  const rig = await rigWith({ maxPerBot: 4, watchStream: () => ({ onText: () => {}, end: () => {} }) })
+  const stream = 'HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n'
+  const bot = await rig.bot('bot', (_, n) => {
+    if (n === 1) return { status: 503 }
+    return n === 2 ? { kind: 'raw', bytes: stream } : { status: 200 }
+  })
+  rig.dispatcher.start()
+  await rig.say({ from: 'ann', to: 'bot', text: 'ann' })
+  await bot.waitFor(1, WAIT_MS)
+  for (const from of PEOPLE.slice(1)) await rig.say({ from, to: 'bot', text: from })
+  await bot.waitFor(1 + PEOPLE.length, WAIT_MS)
+  expect(rig.dispatcher.inFlight).toBeGreaterThan(0)
+})

@@ -13,7 +13,7 @@
  */
 import { type LeaseId, webhookIdOf } from '@confab/protocol'
 import type { PostReplies } from '../callbacks/replies.ts'
-import type { WatchStream } from '../callbacks/watch-stream.ts'
+import type { StreamWatch, WatchStream } from '../callbacks/watch-stream.ts'
 import type { BotId } from '../kernel/actor.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Ids } from '../kernel/ids.ts'
@@ -316,7 +316,7 @@ export class Dispatcher implements Handover {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
         return
       }
-      const attempt = await this.#attempt(claim)
+      const attempt = await this.#attempt(lane, claim)
       if (attempt === undefined) return
       if (this.#state === 'aborting' && attempt.outcome.kind !== 'delivered') {
         await this.#release([{ laneId: claim.head.laneId, leaseId: claim.leaseId }])
@@ -342,13 +342,27 @@ export class Dispatcher implements Handover {
   }
 
   /** Whoever the bot talks to sees it talk. */
-  async #attempt(claim: LaneClaim): Promise<Attempt | undefined> {
+  async #attempt(lane: ClaimedLane, claim: LaneClaim): Promise<Attempt | undefined> {
     const { sender, watchStream } = this.#deps
     const watch = watchStream?.(claim.callback, claim.head)
+    const onText = watch && this.#health.isSlowed(botKey(claim.callback)) ? this.#hearing(lane, watch) : watch?.onText
     try {
-      return await this.#withReplies(claim, await sender.send(claim.callback, claim.head, watch?.onText))
+      return await this.#withReplies(claim, await sender.send(claim.callback, claim.head, onText))
     } finally {
       watch?.end()
+    }
+  }
+
+  /** A stream may last for minutes: the others, who wait for what comes of it, need not. */
+  #hearing(lane: ClaimedLane, watch: StreamWatch): StreamWatch['onText'] {
+    const bot = botKey(lane.claim.callback)
+    return (text) => {
+      if (!lane.outdated && this.#health.isSlowed(bot)) {
+        this.#health.answers(bot)
+        this.#queue.again(bot)
+        this.#pump()
+      }
+      watch.onText(text)
     }
   }
 

@@ -57,6 +57,15 @@ export class BotHealth {
     return this.#pace.limitOf(bot, most)
   }
 
+  isSlowed(bot: string): boolean {
+    return this.#pace.isSlowed(bot)
+  }
+
+  /** It takes callbacks again, though what it has to say to this one is not at its end. */
+  answers(bot: string): void {
+    if (!this.#pace.isPaused(bot)) this.#pace.forget(bot)
+  }
+
   forget(bot: string): void {
     this.#pace.forget(bot)
     this.#breaker.forget(bot)

@@ -60,6 +60,11 @@ export class Pace {
     this.#slowed.delete(bot)
   }
 
+  /** One attempt of it at a time, if any. */
+  isSlowed(bot: string): boolean {
+    return this.#slowed.has(bot)
+  }
+
   isPaused(bot: string): boolean {
     return this.leftMs(bot) !== undefined
   }
@@ -76,6 +81,6 @@ export class Pace {
 
   /** How many attempts the bot may have under way, of `most` when all is well. */
   limitOf(bot: string, most: number): number {
-    return this.#slowed.has(bot) ? Math.min(1, most) : most
+    return this.isSlowed(bot) ? Math.min(1, most) : most
   }
 }
