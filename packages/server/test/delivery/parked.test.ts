@@ -66,6 +66,22 @@ describeEngines('a conversation whose attempts are used up', (engine) => {
   const makeParkingBot = () =>
     makeBotWith(server, scene.bot, { webhookURL: scene.receiver.url, retryPolicy, poisonPolicy: 'park' })
 
+  test('waits on, parked, when an older callback of it is replayed', async () => {
+    const { server, api, receiver, bot } = scene
+    await makeParkingBot()
+    await say(server, 'ann', bot, 'fine')
+    await until('it is delivered', async () => (await deliveriesOf(api, bot))[0]?.state === 'delivered')
+    receiver.setBehaviour((received) => ({ status: textsOf([received])[0] === 'poison' ? 500 : 200 }))
+    await say(server, 'ann', bot, 'poison')
+    await until('it is parked', async () => (await statsOf(api, bot)).parked === 1)
+    const older = (await deliveriesOf(api, bot)).find(({ state }) => state === 'delivered')
+    await api.ok('POST', `/deliveries/${older?.id}/replay`)
+    await until('it is made again', () => heardOf(scene, 'ann').length === 3)
+    await pause(QUIET_MS)
+    expect(heardOf(scene, 'ann')).toEqual(['fine', 'poison', 'fine'])
+    expect(await statsOf(api, bot)).toMatchObject({ parked: 1, pending: 1 })
+  })
+
   test('waits, if it is to be parked, until the bot is resumed', async () => {
     const { api, receiver, bot } = scene
     await makeParkingBot()

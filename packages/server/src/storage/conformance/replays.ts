@@ -3,6 +3,7 @@ import type { DeliveryId } from '@confab/protocol'
 import { expect, test } from 'vitest'
 import type { StoredClaim } from '../../delivery/attempt.ts'
 import { makeAttempt, uidOf, type World } from '../../testing/builders.ts'
+import { PARKED_MS } from '../sql/delivery/lane-rows.ts'
 import type { Disposition } from '../sql/delivery/lanes.ts'
 import { listIn } from './deliveries.ts'
 import { claimIn } from './lanes.ts'
@@ -195,11 +196,108 @@ export const replaysConformance = (subject: Subject): void => {
     const claim = await claimOne(w)
     await replay(lane, 1)
     await recordIn(w, claim, waiting)
-    expect(await drain(w)).toEqual([1, 2])
-    await replay(lane, 2)
-    await recordIn(w, await claimOne(w), waiting)
+    // Nor does it take the wait away.
+    expect(await drain(w)).toEqual([1])
+    expect(await claimIn(w)).toMatchObject({ claims: [], nextDueMs: waiting.dueAtMs })
+    w.clock.advance(60_000)
+    expect(await drain(w)).toEqual([2])
+  })
+
+  const HOUR_MS = 3_600_000
+  const waits = [
+    ['parked', { kind: 'park' }],
+    ['due again in an hour', { kind: 'retry', dueAtMs: 0 }],
+  ] as const
+  /** The first is delivered, the second waits. */
+  const waitingLane = async (wait: Disposition, count = 2): Promise<{ lane: Lane; dueMs: number }> => {
+    const lane = await laneOf(subject, count)
+    await recordIn(lane.w, await claimOne(lane.w), { kind: 'delivered' })
+    const dueMs = wait.kind === 'park' ? PARKED_MS : lane.w.clock.now() + HOUR_MS
+    const claim = await claimOne(lane.w)
+    await recordIn(lane.w, claim, wait.kind === 'retry' ? { kind: 'retry', dueAtMs: dueMs } : wait)
+    return { lane, dueMs }
+  }
+  const nextDueIn = async (w: World) => {
+    const { claims, nextDueMs } = await claimIn(w)
+    return [claims.map(({ head }) => head.sequence), nextDueMs]
+  }
+
+  test.each(waits)('what is %s waits on when an older one is replayed, however that ends', async (_, wait) => {
+    const { lane, dueMs } = await waitingLane(wait)
+    const { w } = lane
     await replay(lane, 1)
-    expect(await drain(w)).toEqual([1, 2])
+    const claim = await claimOne(w)
+    expect(claim.head.sequence).toBe(1)
+    // Its holder may keep the lane, and gets nothing.
+    expect(await recordIn(w, claim, { kind: 'delivered' }, w.clock.now() + 1000)).toEqual({
+      fenced: false,
+      next: undefined,
+    })
+    expect(await nextDueIn(w)).toEqual([[], dueMs])
+    // Replayed, and cancelled before anybody took it.
+    await replay(lane, 1)
+    await cancel(lane, 1)
+    expect(await nextDueIn(w)).toEqual([[], dueMs])
+    // While it is under way.
+    await replay(lane, 1)
+    const second = await claimOne(w)
+    await cancel(lane, 1)
+    expect(await recordIn(w, second, { kind: 'delivered' }, w.clock.now() + 1000)).toEqual({
+      fenced: true,
+      next: undefined,
+    })
+    expect(await nextDueIn(w)).toEqual([[], dueMs])
+    const shown = await w.store.deliveries.get({ appId: w.appId, id: idOf(lane, 2) })
+    expect([shown.state, shown.attempts, shown.isParked]).toEqual(['pending', 1, wait.kind === 'park' || undefined])
+  })
+
+  test('a parked one stays so when an older one is cancelled before its attempt, and under a lease that lapses', async () => {
+    const { lane } = await waitingLane({ kind: 'park' })
+    const { w } = lane
+    for (const how of ['reread', 'lapse', 'give back'] as const) {
+      await replay(lane, 1)
+      const { head, leaseId } = await claimOne(w)
+      await cancel(lane, 1)
+      if (how === 'reread') expect(await w.store.lanes.reread({ laneId: head.laneId, leaseId })).toBe(undefined)
+      if (how === 'lapse') w.clock.advance(30_000)
+      if (how === 'give back') {
+        await w.store.lanes.release({ leases: [{ laneId: head.laneId, leaseId }], dueAtMs: w.clock.now() })
+      }
+      expect((await claimIn(w)).claims).toEqual([])
+      expect((await claimIn(w)).nextDueMs).toBe(PARKED_MS)
+    }
+  })
+
+  test('a parked one behind a replay is replayed, or resumed, as one that is the first', async () => {
+    const { lane } = await waitingLane({ kind: 'park' }, 3)
+    const { w } = lane
+    await replay(lane, 1)
+    expect(await replay(lane, 2)).toMatchObject({ state: 'pending', attempts: 0 })
+    expect(await drain(w)).toEqual([1, 2, 3])
+    const other = await waitingLane({ kind: 'park' })
+    await replay(other.lane, 1)
+    const claim = await claimOne(other.lane.w)
+    const resumed = { appId: other.lane.w.appId, bot: uidOf('bot'), limit: 10, nowMs: other.lane.w.clock.now() }
+    await other.lane.w.store.lanes.resume(resumed)
+    const { next } = await recordIn(other.lane.w, claim, { kind: 'delivered' }, other.lane.w.clock.now() + 1000)
+    expect([next?.head.sequence, next?.head.attempts]).toEqual([2, 0])
+  })
+
+  test('who resumes ends a wait for good, and it is brought forward behind a replay too', async () => {
+    const { lane } = await waitingLane({ kind: 'retry', dueAtMs: 0 })
+    const { w } = lane
+    await w.store.lanes.resume({ appId: w.appId, bot: uidOf('bot'), limit: 10, nowMs: w.clock.now() })
+    await replay(lane, 1)
+    const claim = await claimOne(w)
+    const { next } = await recordIn(w, claim, { kind: 'delivered' }, w.clock.now() + 1000)
+    expect(next?.head.sequence).toBe(2)
+    const other = await waitingLane({ kind: 'retry', dueAtMs: 0 })
+    await replay(other.lane, 1)
+    const set = other.lane.w
+    await set.store.lanes.bringForward({ byMs: HOUR_MS - 1000, nowMs: set.clock.now() })
+    expect(await drain(set)).toEqual([1])
+    set.clock.advance(1000)
+    expect(await drain(set)).toEqual([2])
   })
 
   test('an attempt of before that is recorded once more does not finish the replay', async () => {

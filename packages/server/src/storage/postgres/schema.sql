@@ -181,6 +181,7 @@ CREATE TABLE deliveries (
   reason text,
   pulled_by text COLLATE "C",
   pull_offset bigint,
+  due_at_ms bigint,
   CONSTRAINT deliveries_pkey PRIMARY KEY (id)
 );
 
@@ -197,6 +198,8 @@ CREATE INDEX deliveries_finished ON public.deliveries USING btree (finished_at_m
 CREATE INDEX deliveries_pending ON public.deliveries USING btree (lane_id, sequence) WHERE (state = 'pending'::text);
 
 CREATE INDEX deliveries_pulled ON public.deliveries USING btree (app_id, bot_uid, pull_offset) WHERE ((pulled_by IS NOT NULL) AND (state = 'pending'::text));
+
+CREATE INDEX deliveries_waiting ON public.deliveries USING btree (app_id, bot_uid) WHERE ((due_at_ms IS NOT NULL) AND (state = 'pending'::text));
 
 CREATE TABLE files (
   id text COLLATE "C" NOT NULL,

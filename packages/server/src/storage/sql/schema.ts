@@ -269,6 +269,7 @@ export interface Schema {
     reason: string | null
     pulled_by: string | null
     pull_offset: number | null
+    due_at_ms: number | null
   }
   attempts: {
     id: Generated<number>

@@ -158,7 +158,7 @@ CREATE TABLE deliveries (
   attempts INTEGER NOT NULL,
   created_at_ms INTEGER NOT NULL,
   finished_at_ms INTEGER
-, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT, hop INTEGER NOT NULL DEFAULT 0, reason TEXT, pulled_by TEXT, pull_offset INTEGER) STRICT;
+, app_id TEXT NOT NULL DEFAULT '', bot_uid TEXT NOT NULL DEFAULT '', replayed_at_ms INTEGER, void_lease_id TEXT, hop INTEGER NOT NULL DEFAULT 0, reason TEXT, pulled_by TEXT, pull_offset INTEGER, due_at_ms INTEGER) STRICT;
 
 CREATE INDEX deliveries_by_app ON deliveries (app_id, id);
 
@@ -173,6 +173,8 @@ CREATE INDEX deliveries_finished ON deliveries (finished_at_ms) WHERE finished_a
 CREATE INDEX deliveries_pending ON deliveries (lane_id, sequence) WHERE state = 'pending';
 
 CREATE INDEX deliveries_pulled ON deliveries (app_id, bot_uid, pull_offset) WHERE pulled_by IS NOT NULL AND state = 'pending';
+
+CREATE INDEX deliveries_waiting ON deliveries (app_id, bot_uid) WHERE due_at_ms IS NOT NULL AND state = 'pending';
 
 CREATE TABLE files (
   id TEXT PRIMARY KEY,

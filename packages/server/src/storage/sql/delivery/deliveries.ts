@@ -22,7 +22,7 @@ import { type BotRow, requireCalled } from './bot-rows.ts'
 import { isSlowed, openUntil } from './breakers.ts'
 import { windowOf } from './delivery-stats.ts'
 import { type DeliveryFilter, type IdRange, ROW, type Row, type Walk, walk } from './delivery-walk.ts'
-import { beginAnew, emptyLane, headOf, lockLane, PARKED_MS, setDue } from './lane-rows.ts'
+import { dueMsOf, emptyLane, headOf, lockLane, PARKED_MS, setDue, unpark } from './lane-rows.ts'
 
 const findDelivery = statement<{ id: string; app: string }, Row & { body: string }>(
   'deliveries.find',
@@ -48,7 +48,7 @@ const cancelOne = statement<{ id: string; nowMs: number }>(
 const replayOne = statement<{ id: string; nowMs: number; lease: string | null }>(
   'deliveries.replay',
   `UPDATE deliveries SET state = 'pending', attempts = 0, finished_at_ms = NULL, replayed_at_ms = :nowMs,
-     reason = NULL, void_lease_id = :lease, pulled_by = NULL, pull_offset = NULL
+     reason = NULL, due_at_ms = NULL, void_lease_id = :lease, pulled_by = NULL, pull_offset = NULL
    WHERE id = :id AND state <> 'pending'`,
 )
 const countInLane = statement<{ id: number; change: number }>(
@@ -110,15 +110,12 @@ const makeAnew = async (
   nowMs: number,
 ): Promise<boolean> => {
   const lane = await tx.first(lockLane, { id: laneId })
-  if (lane?.due_at_ms === PARKED_MS && (await tx.first(headOf, { lane: laneId }))?.id === id) {
-    await tx.run(beginAnew, { id, nowMs })
-    await tx.run(setDue, { id: laneId, dueMs: nowMs })
-    return true
-  }
-  if ((await tx.run(replayOne, { id, nowMs, lease: lane?.lease_id ?? null })) === 0) return false
-  await tx.run(countInLane, { id: laneId, change: 1 })
+  if ((await tx.run(replayOne, { id, nowMs, lease: lane?.lease_id ?? null })) > 0) {
+    await tx.run(countInLane, { id: laneId, change: 1 })
+  } else if ((await tx.run(unpark, { id, nowMs, parkedMs: PARKED_MS })) === 0) return false
   // Who holds the lease comes to it by itself.
-  if (lane?.lease_id === null) await tx.run(setDue, { id: laneId, dueMs: nowMs })
+  const head = lane?.lease_id === null ? await tx.first(headOf, { lane: laneId }) : undefined
+  if (head !== undefined) await tx.run(setDue, { id: laneId, dueMs: dueMsOf(head, nowMs) })
   return true
 }
 
@@ -131,7 +128,7 @@ const takeOut = async (tx: Tx, { id, lane_id: laneId }: Row, nowMs: number): Pro
   const head = await tx.first(headOf, { lane: laneId })
   if (head === undefined) await tx.run(emptyLane, { id: laneId })
   // The wait was for the one that is gone.
-  else if (head.id !== before?.id) await tx.run(setDue, { id: laneId, dueMs: nowMs })
+  else if (head.id !== before?.id) await tx.run(setDue, { id: laneId, dueMs: dueMsOf(head, nowMs) })
   return true
 }
 

@@ -29,7 +29,7 @@ export const ROW = `d.id, d.app_id, d.bot_uid, d.lane_id, d.sequence, d.message_
   d.created_at_ms, d.finished_at_ms, d.replayed_at_ms, d.hop, d.reason, l.conversation_id, l.lease_id, l.due_at_ms`
 
 export type Row = Readonly<
-  Omit<Schema['deliveries'], 'body' | 'void_lease_id'> &
+  Omit<Schema['deliveries'], 'body' | 'void_lease_id' | 'due_at_ms'> &
     Pick<Schema['lanes'], 'conversation_id' | 'lease_id' | 'due_at_ms'>
 >
 

@@ -49,21 +49,28 @@ export const emptyLane = statement<{ id: number }>(
   'lanes.empty',
   'UPDATE lanes SET pending = 0, lease_id = NULL, lease_node = NULL, due_at_ms = NULL WHERE id = :id',
 )
+export interface PendingHead extends HeadRow {
+  /** NULL: at once. */
+  due_at_ms: number | null
+}
 /** The duty of what was replayed arose anew with that. */
-export const headOf = statement<{ lane: number }, HeadRow>(
+export const headOf = statement<{ lane: number }, PendingHead>(
   'lanes.head',
-  `SELECT id, sequence, trigger, body, attempts, hop, coalesce(replayed_at_ms, created_at_ms) AS created_at_ms FROM deliveries
-   WHERE lane_id = :lane AND state = 'pending' ORDER BY sequence LIMIT 1`,
+  `SELECT id, sequence, trigger, body, attempts, hop, coalesce(replayed_at_ms, created_at_ms) AS created_at_ms, due_at_ms
+   FROM deliveries WHERE lane_id = :lane AND state = 'pending' ORDER BY sequence LIMIT 1`,
 )
 export const lockLane = statement<{ id: number }, LaneRow & { lease_id: string | null; due_at_ms: number | null }>(
   'lanes.lock',
   'SELECT id, app_id, bot_uid, conversation_id, lease_id, due_at_ms FROM lanes WHERE id = :id {FOR_UPDATE}',
 )
-/** A parked head has its attempts before it again. */
-export const beginAnew = statement<{ id: string; nowMs: number }>(
-  'deliveries.begin_anew',
-  'UPDATE deliveries SET attempts = 0, replayed_at_ms = :nowMs WHERE id = :id',
+/** What is parked has its attempts before it again. Answers whether it was. */
+export const unpark = statement<{ id: string; nowMs: number; parkedMs: number }>(
+  'deliveries.unpark',
+  `UPDATE deliveries SET attempts = 0, replayed_at_ms = :nowMs, due_at_ms = NULL
+   WHERE id = :id AND state = 'pending' AND due_at_ms = :parkedMs`,
 )
+/** When a lane is due that nobody works. */
+export const dueMsOf = ({ due_at_ms: dueMs }: PendingHead, nowMs: number): number => Math.max(dueMs ?? 0, nowMs)
 export const toHead = (lane: { id: number; conversation_id: ConversationId }, row: HeadRow): Delivery => ({
   id: row.id,
   laneId: lane.id,

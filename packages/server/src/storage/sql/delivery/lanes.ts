@@ -6,7 +6,8 @@
  * - A delivery is written in the transaction of its message, with the next sequence of its lane; the lane's row is
  *   locked meanwhile, so sequences follow the order of messages and have no gaps.
  * - `due_at_ms` is when the lane may next be claimed: when its head is due, or, while it is leased, when the lease
- *   lapses. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot, and of one whose
+ *   lapses. That of a delivery is when its wait is over, for a retry or, parked, at the end of time; NULL: it does not wait.
+ *   Whoever gives the lane another head gives it the due time of that head. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot, and of one whose
  *   circuit breaker is open, stay due and are not claimed until that changes. A parked lane is due at the end of time.
  * - Only the holder of the lease may finish the head. Every claim has a fresh lease id; a completion under an old one
  *   changes nothing but the list of attempts.
@@ -22,13 +23,14 @@ import { type Params, read, statement, type Tx, write } from '../seam.ts'
 import { BOT_COLUMNS, type BotRow, callbackJsonOf, findBotRow, isCalled, requireCalled } from './bot-rows.ts'
 import { closeBreaker, isOpen, isSlowed, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
-  beginAnew,
   type Claimer,
+  dueMsOf,
   emptyLane,
   headOf,
   type LaneRow,
   lockLane,
   PARKED_MS,
+  type PendingHead,
   roomOf,
   setDue,
   toHead,
@@ -119,11 +121,12 @@ const updateDelivery = statement<{
   state: string
   attempts: number
   finishedMs: number | null
+  dueMs: number | null
   lease: string
   startedMs: number
 }>(
   'deliveries.update',
-  `UPDATE deliveries SET state = :state, attempts = :attempts, finished_at_ms = :finishedMs
+  `UPDATE deliveries SET state = :state, attempts = :attempts, finished_at_ms = :finishedMs, due_at_ms = :dueMs
    WHERE id = :id AND state = 'pending' AND NOT (coalesce(void_lease_id, '') = :lease AND :startedMs < replayed_at_ms)`,
 )
 /** Clocks of nodes may differ: no more than one attempt is taken for one of before the replay. */
@@ -154,6 +157,26 @@ const bringLanesForward = statement<{ byMs: number; nowMs: number; parkedMs: num
   'lanes.bring_forward',
   `UPDATE lanes SET due_at_ms = CASE WHEN due_at_ms - :byMs < :nowMs THEN :nowMs ELSE due_at_ms - :byMs END
    WHERE due_at_ms > :nowMs AND due_at_ms < :parkedMs AND lease_id IS NULL`,
+)
+/** Bot by bot, by the index of what waits: not through the backlog. */
+const bringDeliveriesForward = statement<{ byMs: number; nowMs: number; parkedMs: number }>(
+  'deliveries.bring_forward',
+  `UPDATE deliveries SET due_at_ms = CASE WHEN due_at_ms - :byMs < :nowMs THEN :nowMs ELSE due_at_ms - :byMs END
+   WHERE id IN (SELECT d.id FROM bots CROSS JOIN deliveries d
+     WHERE d.app_id = bots.app_id AND d.bot_uid = bots.uid AND d.state = 'pending' AND d.due_at_ms IS NOT NULL
+       AND d.due_at_ms > :nowMs AND d.due_at_ms < :parkedMs)`,
+)
+const waitingDeliveries = statement<{ app: string; bot: string }, { id: DeliveryId; lane_id: number }>(
+  'deliveries.waiting_of_bot',
+  `SELECT id, lane_id FROM deliveries
+   WHERE app_id = :app AND bot_uid = :bot AND due_at_ms IS NOT NULL AND state = 'pending'`,
+)
+/** What is parked has its attempts before it again. */
+const endWait = statement<{ id: string; nowMs: number; parkedMs: number }>(
+  'deliveries.end_wait',
+  `UPDATE deliveries SET attempts = CASE WHEN due_at_ms = :parkedMs THEN 0 ELSE attempts END,
+     replayed_at_ms = CASE WHEN due_at_ms = :parkedMs THEN :nowMs ELSE replayed_at_ms END, due_at_ms = NULL
+   WHERE id = :id AND state = 'pending' AND due_at_ms IS NOT NULL`,
 )
 const bringBreakersForward = statement<{ byMs: number; nowMs: number }>(
   'bots.bring_breakers_forward',
@@ -246,17 +269,21 @@ const writeLate = async (tx: Tx, input: RecordAttempt): Promise<DeliveryState | 
 /** Another node may have found out that the bot is to be left alone. */
 const mayGoOn = (bot: BotRow): boolean => isCalled(bot) && !isOpen(bot)
 
+/** What stood before it, replayed, is done with; its own wait is not over. */
+const isWaiting = ({ due_at_ms: dueMs }: PendingHead, nowMs: number): boolean => dueMs !== null && dueMs > nowMs
+
 /** The head is finished: on to the next one, or out of the lane. */
 const advance = async (tx: Tx, lane: LaneRow, input: RecordAttempt): Promise<StoredClaim | undefined> => {
+  const { keepUntilMs, nowMs } = input
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
-  if (next === undefined || bot === undefined || !mayGoOn(bot) || input.keepUntilMs === undefined) {
-    await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : input.nowMs })
+  const mayKeep = next !== undefined && bot !== undefined && mayGoOn(bot) && !isWaiting(next, nowMs)
+  if (!mayKeep || keepUntilMs === undefined) {
+    await tx.run(leaveLane, { id: lane.id, dueMs: next === undefined ? null : dueMsOf(next, nowMs) })
     return undefined
   }
-  await tx.run(passLease, { id: lane.id, untilMs: input.keepUntilMs })
-  const { leaseId, keepUntilMs: untilMs } = input
-  return { leaseId, untilMs, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }
+  await tx.run(passLease, { id: lane.id, untilMs: keepUntilMs })
+  return { leaseId: input.leaseId, untilMs: keepUntilMs, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }
 }
 
 /**
@@ -269,31 +296,40 @@ const goOn = async (
   input: RecordAttempt,
 ): Promise<StoredClaim | undefined> => {
   const next = await nextOf(tx, lane, input.leaseId)
-  if (next !== undefined && mayGoOn(next.bot) && input.keepUntilMs !== undefined) {
+  const mayKeep = next !== undefined && mayGoOn(next.bot) && !isWaiting(next.head, input.nowMs)
+  if (mayKeep && input.keepUntilMs !== undefined) {
     await tx.run(renewLease, { id: lane.id, lease: input.leaseId, untilMs: input.keepUntilMs })
     return { ...next.claim, untilMs: input.keepUntilMs }
   }
   if (next === undefined) await tx.run(emptyLane, { id: lane.id })
-  else await tx.run(setDue, { id: lane.id, dueMs: input.nowMs })
+  else await tx.run(setDue, { id: lane.id, dueMs: dueMsOf(next.head, input.nowMs) })
   return undefined
 }
 
 /** What was replayed meanwhile stands before the failed head, and does not wait for it. */
-const repeatLater = async (tx: Tx, lane: LaneRow, { deliveryId, nowMs }: RecordAttempt, dueAtMs: number) => {
+const repeatLater = async (tx: Tx, lane: LaneRow, nowMs: number): Promise<void> => {
   const head = await tx.first(headOf, { lane: lane.id })
-  await tx.run(setDue, { id: lane.id, dueMs: head === undefined || head.id === deliveryId ? dueAtMs : nowMs })
+  await tx.run(setDue, { id: lane.id, dueMs: head === undefined ? null : dueMsOf(head, nowMs) })
 }
 
 const nextOf = async (
   tx: Tx,
   lane: LaneRow & { due_at_ms: number | null },
   leaseId: LeaseId,
-): Promise<{ claim: StoredClaim; bot: BotRow } | undefined> => {
+): Promise<{ claim: StoredClaim; bot: BotRow; head: PendingHead } | undefined> => {
   const next = await tx.first(headOf, { lane: lane.id })
   const bot = next && (await findBotRow(tx, lane.app_id, lane.bot_uid))
   if (next === undefined || bot === undefined) return undefined
   const untilMs = lane.due_at_ms ?? 0
-  return { claim: { leaseId, untilMs, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }, bot }
+  return { claim: { leaseId, untilMs, callbackJson: callbackJsonOf(bot), head: toHead(lane, next) }, bot, head: next }
+}
+
+/** Its lane is due by a lease: of what stood before it, replayed, and was cancelled. */
+const isParked = ({ due_at_ms: dueMs }: PendingHead): boolean => dueMs === PARKED_MS
+
+const leaveAlone = async (tx: Tx, lane: number, head: PendingHead | undefined): Promise<void> => {
+  if (head === undefined) await tx.run(emptyLane, { id: lane })
+  else await tx.run(setDue, { id: lane, dueMs: PARKED_MS })
 }
 
 const claimOf = async (
@@ -306,8 +342,8 @@ const claimOf = async (
   const callbackJson = callbackJsonOf(bot)
   for (const lane of await tx.all(dueLanes, { app: bot.app_id, bot: bot.uid, nowMs, limit })) {
     const head = await tx.first(headOf, { lane: lane.id })
-    if (head === undefined) {
-      await tx.run(emptyLane, { id: lane.id })
+    if (head === undefined || isParked(head)) {
+      await leaveAlone(tx, lane.id, head)
       continue
     }
     const { node, untilMs } = claimer
@@ -331,6 +367,17 @@ const dueOf = async (tx: Tx, bot: BotRow, room: number, input: ClaimDue): Promis
   const claims = await claimOf(tx, bot, 1, input)
   const probe = { failedBefore: bot.breaker_failed_probes, ...(isSlowed(bot) && { isSlowed: true as const }) }
   return claims.map((claim) => ({ ...claim, probe }))
+}
+
+/** Of what is no head, or whose lane is worked: its lane is due by itself. */
+const endWaits = async (tx: Tx, { appId, bot, nowMs }: { appId: AppId; bot: Uid; nowMs: number }): Promise<void> => {
+  const rows = await tx.all(waitingDeliveries, { app: appId, bot })
+  for (const { id, lane_id: laneId } of rows.toSorted((a, b) => a.lane_id - b.lane_id)) {
+    const lane = await tx.first(lockLane, { id: laneId })
+    await tx.run(endWait, { id, nowMs, parkedMs: PARKED_MS })
+    // It came to wait only now.
+    if (lane?.lease_id === null && (lane.due_at_ms ?? 0) > nowMs) await tx.run(setDue, { id: laneId, dueMs: nowMs })
+  }
 }
 
 interface LanesResumed {
@@ -391,7 +438,9 @@ export const lanes = {
     const state = disposition.kind === 'delivered' || disposition.kind === 'dead' ? disposition.kind : 'pending'
     const finishedMs = again === undefined ? nowMs : null
     if (input.probe !== undefined) await noteProbe(tx, { appId: lane.app_id, bot: lane.bot_uid }, input.probe)
-    if ((await tx.run(updateDelivery, { id, state, attempts, finishedMs, lease, startedMs })) === 0) {
+    if (
+      (await tx.run(updateDelivery, { id, state, attempts, finishedMs, dueMs: again ?? null, lease, startedMs })) === 0
+    ) {
       const found = await writeLate(tx, input)
       if (found === 'pending') await tx.run(forgetVoid, { id })
       return { fenced: found !== 'delivered' && found !== 'dead', next: await goOn(tx, lane, input) }
@@ -399,24 +448,24 @@ export const lanes = {
     // What was changed is there, and stays until this is over.
     await writeAttempt(tx, input)
     if (again === undefined) return { fenced: false, next: await advance(tx, lane, input) }
-    await repeatLater(tx, lane, input, again)
+    await repeatLater(tx, lane, input.nowMs)
     return { fenced: false, next: undefined }
   }),
 
   /**
    * The claim as it is now: the bot may have changed since, or the lease been lost. A lane whose deliveries were all
-   * cancelled meanwhile is given back, so that the next message finds it idle.
+   * cancelled meanwhile is given back, so that the next message finds it idle; so is one that is parked behind them.
    */
   reread: write(
     async (tx, { laneId, leaseId }: { laneId: number; leaseId: LeaseId }): Promise<StoredClaim | undefined> => {
       const found = await tx.first(readLane, { id: laneId, lease: leaseId })
       if (found === undefined) return undefined
       const next = await nextOf(tx, found, leaseId)
-      if (next !== undefined) return next.claim
+      if (next !== undefined && !isParked(next.head)) return next.claim
       const lane = await tx.first(lockLane, { id: laneId })
       if (lane?.lease_id !== leaseId) return undefined
       const head = await tx.first(headOf, { lane: laneId })
-      if (head === undefined) await tx.run(emptyLane, { id: laneId })
+      if (head === undefined || isParked(head)) await leaveAlone(tx, laneId, head)
       return undefined
     },
   ),
@@ -455,11 +504,13 @@ export const lanes = {
     const wasOpen = (await closeBreaker(tx, { appId, bot })) > 0
     const held = wasOpen ? await tx.first(countOverdue, { app: appId, bot, nowMs }) : undefined
     const waiting = await tx.all(laterLanes, { app: appId, bot, nowMs, limit })
-    for (const { id, due_at_ms: dueMs } of waiting) {
-      const head = dueMs === PARKED_MS ? await tx.first(headOf, { lane: id }) : undefined
-      if (head !== undefined) await tx.run(beginAnew, { id: head.id, nowMs })
+    for (const { id } of waiting) {
+      const head = await tx.first(headOf, { lane: id })
+      if (head !== undefined) await tx.run(endWait, { id: head.id, nowMs, parkedMs: PARKED_MS })
       await tx.run(setDue, { id, dueMs: nowMs })
     }
+    // The rest is little: what stands behind a replay, or is under way.
+    if (waiting.length < limit) await endWaits(tx, input)
     return { madeDue: waiting.length, heldBack: held?.n ?? 0 }
   }),
 
@@ -469,6 +520,7 @@ export const lanes = {
    */
   bringForward: write(async (tx, { byMs, nowMs }: { byMs: number; nowMs: number }): Promise<number> => {
     await tx.run(bringBreakersForward, { byMs, nowMs })
+    await tx.run(bringDeliveriesForward, { byMs, nowMs, parkedMs: PARKED_MS })
     return tx.run(bringLanesForward, { byMs, nowMs, parkedMs: PARKED_MS })
   }),
 
