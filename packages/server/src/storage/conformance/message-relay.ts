@@ -85,7 +85,7 @@ export const messageRelayConformance = (subject: Subject): void => {
     expect(heardBy(await w.send({ toGroup: 'g', claimer: w.claimer() }))).toEqual(['one', 'two'])
   })
 
-  test('a bot whose user is deactivated hears nothing of its groups, also not later; what it was owed stays', async () => {
+  test('a bot whose user is deactivated hears nothing of its groups, nor later; what it was owed stays', async () => {
     const w = await worldOf(subject)
     await w.user('ann')
     await w.bot('bot', { settings: { triggers: ['message_edited'] } })
