@@ -5,10 +5,11 @@
  * Invariants:
  * - A delivery is written in the transaction of its message, with the next sequence of its lane; the lane's row is
  *   locked meanwhile, so sequences follow the order of messages and have no gaps.
- * - `due_at_ms` is when the lane may next be claimed: when its head is due, or, while it is leased, when the lease
- *   lapses. That of a delivery is when its wait is over, for a retry or, parked, at the end of time; NULL: it does not wait.
- *   Whoever gives the lane another head gives it the due time of that head. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot, and of one whose
+ * - `due_at_ms` of a lane is when it may next be claimed: when its head is due, or, while it is leased, when the lease
+ *   lapses. NULL: it is empty. So one index finds both work and lapsed leases. Lanes of a disabled bot, and of one whose
  *   circuit breaker is open, stay due and are not claimed until that changes. A parked lane is due at the end of time.
+ * - `due_at_ms` of a delivery is when its wait is over: for a retry, or, parked, at the end of time. NULL: it does not
+ *   wait. Whoever gives the lane another head makes it due when that head is.
  * - Only the holder of the lease may finish the head. Every claim has a fresh lease id; a completion under an old one
  *   changes nothing but the list of attempts.
  * - `pending` counts the deliveries of the lane that are still to be made.
