@@ -129,6 +129,30 @@ describe('SQLite', () => {
     await (await openSqliteStore({ dataDir })).store.close()
   })
 
+  test('what waits when deliveries come to have due times of their own waits on', async () => {
+    const dataDir = temporaryDirectory()
+    const before = loadMigrations(sqliteMigrations).filter(({ name }) => name !== 'waiting_deliveries')
+    const columns = 'id, lane_id, sequence, message_id, trigger, body, state, attempts, created_at_ms'
+    change(
+      dataDir,
+      [
+        'CREATE TABLE schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, breaking INTEGER NOT NULL) STRICT',
+        ...before.map(({ version, name }) => `INSERT INTO schema_migrations VALUES (${version}, '${name}', 0)`),
+        ...before.map(({ sql }) => sql),
+        `INSERT INTO lanes (id, app_id, bot_uid, conversation_id, next_sequence, pending, due_at_ms, lease_id) VALUES
+           (1, 'a', 'b', 'waits', 4, 2, 5000, NULL), (2, 'a', 'b', 'is worked', 2, 1, 6000, 'lse')`,
+        `INSERT INTO deliveries (${columns}) VALUES ('d1', 1, 1, 1, '', '', 'delivered', 1, 1),
+           ('d2', 1, 2, 1, '', '', 'pending', 1, 1), ('d3', 1, 3, 1, '', '', 'pending', 0, 1),
+           ('d4', 2, 1, 1, '', '', 'pending', 0, 1)`,
+      ].join(';\n'),
+    )
+    await (await openSqliteStore({ dataDir })).store.close()
+    const db = new DatabaseSync(join(dataDir, 'confab.sqlite'))
+    const waiting = db.prepare('SELECT id, due_at_ms FROM deliveries WHERE due_at_ms IS NOT NULL').all()
+    db.close()
+    expect(waiting.map((row) => ({ ...row }))).toEqual([{ id: 'd2', due_at_ms: 5000 }])
+  })
+
   test('the committed schema is what the migrations make', async () => {
     expect((await dumpSqlite()).text).toBe(committed('sqlite'))
   })
