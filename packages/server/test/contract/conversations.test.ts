@@ -43,7 +43,7 @@ describeEngines('conversations', (engine) => {
     ])
   })
 
-  test('what was said by who is deactivated or deleted since can be marked as read; what nobody said cannot', async () => {
+  test('what was said by who is deactivated or deleted since can be marked as read; what nobody said, not', async () => {
     const { ann, bob, cara, bot } = await makeScene(api)
     for (const from of [bob, cara]) await send(from, toUser(ann, 'bye'))
     await api.ok('DELETE', '/users', { body: { uidsToDeactivate: [bob, bot] } })

@@ -47,8 +47,8 @@ const lockBot = statement<{ app: string; uid: string }, BotRow>(
 )
 
 /**
- * Those that are switched on and may speak: what a deactivated user heard they could not answer. A subquery for each bot
- * found, so that no planner begins with the users.
+ * Those that are switched on and may speak: what a deactivated user heard they could not answer. A subquery for each
+ * bot found, so that no planner begins with the users.
  */
 export const botsOfGroup = statement<{ app: string; guid: string }, BotRow>(
   'bots.of_group',

@@ -204,8 +204,8 @@ export const groups = {
   ),
 
   /**
-   * A new owner is the app's to name: from a user it is ignored, or a moderator could make themself admin. Only a group of
-   * type `password` keeps one: whoever gives it that type again is to know which it has.
+   * A new owner is the app's to name: from a user it is ignored, or a moderator could make themself admin. Only a group
+   * of type `password` keeps a password: whoever gives it that type again is to know which it has.
    */
   update: write(
     async (
