@@ -128,12 +128,12 @@ const reader = (): Record<string, string> => ({
   'apikey: …': `apikey: ${server.apiKey}`,
 })
 
-test('README: the bot of ten lines, and the request that makes it one', async () => {
-  await server.client.createUser({ uid: 'parrot', name: 'Parrot' })
+test('README: the bot of ten lines, its user, and the request that makes it one', async () => {
   const port = String(await freePort())
-  const [made] = await bash(
+  const [user, made] = await bash(
     block('../../../README.md', 'sh', '/v3/bots', { ...reader(), '127.0.0.1:8080': `127.0.0.1:${port}` }),
   )
+  expect(user?.uid).toBe('parrot')
   const folder = mkdtempSync(join(tmpdir(), 'confab-readme-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   mkdirSync(join(folder, 'node_modules/@confab'), { recursive: true })
