@@ -2,22 +2,13 @@
  * Deliveries for those who look after bots: found, cancelled, made again, swept. What works them is in `lanes.ts`, whose
  * invariants hold here too: whoever changes a delivery holds the lock of its lane, and nobody takes a lease away.
  */
-import {
-  type AppId,
-  type Breaker,
-  type Delivery,
-  type DeliveryDetail,
-  type DeliveryId,
-  limits,
-  type Uid,
-} from '@confab/protocol'
-import type { Selectable } from 'kysely'
+import type { AppId, Breaker, Delivery, DeliveryDetail, DeliveryId, Uid } from '@confab/protocol'
 import { calledOf } from '../../../delivery/attempt.ts'
 import { AppError } from '../../../kernel/app-error.ts'
 import { toSeconds } from '../../../kernel/clock.ts'
 import { definedOf } from '../../../kernel/defined.ts'
-import type { Schema } from '../schema.ts'
 import { read, statement, type Tx, write } from '../seam.ts'
+import { historyOf } from './attempt-rows.ts'
 import { type BotRow, requireCalled } from './bot-rows.ts'
 import { isSlowed, openUntil } from './breakers.ts'
 import { windowOf } from './delivery-stats.ts'
@@ -27,19 +18,6 @@ import { dueMsOf, emptyLane, headOf, lockLane, PARKED_MS, setDue, unpark } from 
 const findDelivery = statement<{ id: string; app: string }, Row & { body: string }>(
   'deliveries.find',
   `SELECT ${ROW}, d.body FROM deliveries d JOIN lanes l ON l.id = d.lane_id WHERE d.id = :id AND d.app_id = :app`,
-)
-/** Newest first. `id + 0`: the order must not tempt an engine to walk the attempts at others. */
-const attemptsOf = statement<
-  { delivery: string; limit: number },
-  Omit<Selectable<Schema['attempts']>, 'id' | 'delivery_id'>
->(
-  'attempts.of_delivery',
-  `SELECT number, started_at_ms, outcome, status, error, address, phases, response FROM attempts
-   WHERE delivery_id = :delivery ORDER BY id + 0 DESC LIMIT :limit`,
-)
-const countAttempts = statement<{ delivery: string }, { n: number }>(
-  'attempts.count',
-  'SELECT count(*) AS n FROM attempts WHERE delivery_id = :delivery',
 )
 const cancelOne = statement<{ id: string; nowMs: number }>(
   'deliveries.cancel',
@@ -167,16 +145,8 @@ export const deliveries = {
 
   get: read(async (tx, { appId, id }: { appId: AppId; id: string }): Promise<DeliveryDetail> => {
     const row = await requireDelivery(tx, appId, id)
-    const attempts = await tx.all(attemptsOf, { delivery: row.id, limit: limits.attemptsShown })
-    const recorded = await tx.first(countAttempts, { delivery: row.id })
-    const history = attempts.toReversed().map(({ started_at_ms: startedAt, phases, number, outcome, ...rest }) => ({
-      number,
-      startedAt,
-      outcome,
-      phases: JSON.parse(phases),
-      ...Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null)),
-    }))
-    return { ...(await summaryOf(tx, row)), body: row.body, history, attemptsOnRecord: recorded?.n ?? 0 }
+    const { history, onRecord } = await historyOf(tx, row.id)
+    return { ...(await summaryOf(tx, row)), body: row.body, history, attemptsOnRecord: onRecord }
   }),
 
   /** The lane goes on with its next head; an attempt that is under way is recorded and decides nothing. */

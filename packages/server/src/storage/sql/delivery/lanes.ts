@@ -19,8 +19,9 @@
  * - An attempt decides only about a delivery that is pending, and one of before a replay nothing about it.
  */
 import type { AppId, DeliveryId, DeliveryState, LeaseId, Uid } from '@confab/protocol'
-import { type Attempt, outcomeText, type StoredClaim } from '../../../delivery/attempt.ts'
-import { type Params, read, statement, type Tx, write } from '../seam.ts'
+import type { StoredClaim } from '../../../delivery/attempt.ts'
+import { read, statement, type Tx, write } from '../seam.ts'
+import { type MadeAttempt, writeAttempt } from './attempt-rows.ts'
 import { BOT_COLUMNS, type BotRow, callbackJsonOf, findBotRow, isCalled, requireCalled } from './bot-rows.ts'
 import { closeBreaker, isOpen, isSlowed, mayProbe, noteProbe, openUntil, type ProbeResult } from './breakers.ts'
 import {
@@ -77,40 +78,10 @@ const countOverdue = statement<{ app: string; bot: string; nowMs: number }, { n:
   `SELECT count(*) AS n FROM lanes
    WHERE app_id = :app AND bot_uid = :bot AND due_at_ms <= :nowMs AND lease_id IS NULL`,
 )
-const laterLanes = statement<
-  { app: string; bot: string; nowMs: number; limit: number },
-  { id: number; due_at_ms: number }
->(
+const laterLanes = statement<{ app: string; bot: string; nowMs: number; limit: number }, { id: number }>(
   'lanes.later',
-  `SELECT id, due_at_ms FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs AND lease_id IS NULL
+  `SELECT id FROM lanes WHERE app_id = :app AND bot_uid = :bot AND due_at_ms > :nowMs AND lease_id IS NULL
    ORDER BY due_at_ms LIMIT :limit {FOR_UPDATE}`,
-)
-interface AttemptRow extends Params {
-  delivery: string
-  number: number
-  startedMs: number
-  outcome: string
-  status: number | null
-  error: string | null
-  address: string | null
-  phases: string
-  response: string | null
-}
-const insertAttempt = statement<AttemptRow>(
-  'attempts.insert',
-  `INSERT INTO attempts (delivery_id, number, started_at_ms, outcome, status, error, address, phases, response)
-   VALUES (:delivery, :number, :startedMs, :outcome, :status, :error, :address, :phases, :response)`,
-)
-/** `id + 0`: a delivery has few, and the order must not tempt an engine to walk those of others. */
-const latestAttempts = statement<{ delivery: string }, { id: number; number: number; outcome: string }>(
-  'attempts.latest',
-  'SELECT id, number, outcome FROM attempts WHERE delivery_id = :delivery ORDER BY id + 0 DESC LIMIT 2',
-)
-const replaceAttempt = statement<Omit<AttemptRow, 'delivery' | 'number' | 'outcome'> & { id: number }>(
-  'attempts.replace',
-  `UPDATE attempts SET started_at_ms = :startedMs, status = :status, error = :error, address = :address, phases = :phases,
-     response = :response
-   WHERE id = :id`,
 )
 /** It may be swept, or its app removed: no attempt outlives its delivery. */
 const findKept = statement<{ id: string }, { state: DeliveryState }>(
@@ -204,11 +175,9 @@ export type Disposition =
   /** The lane waits until somebody acts. */
   | { readonly kind: 'park' }
 
-export interface RecordAttempt {
+export interface RecordAttempt extends MadeAttempt {
   readonly laneId: number
   readonly leaseId: LeaseId
-  readonly deliveryId: DeliveryId
-  readonly attempt: Attempt
   readonly disposition: Disposition
   /** Keep the lane and hand over its next head, if there is one; until then the lease runs. */
   readonly keepUntilMs: number | undefined
@@ -226,38 +195,6 @@ export interface Recorded {
 const dueAgainOf = (disposition: Disposition): number | undefined => {
   if (disposition.kind === 'retry') return disposition.dueAtMs
   return disposition.kind === 'park' ? PARKED_MS : undefined
-}
-
-/** A bot may answer anything; that must not keep its attempt off the record. */
-const storable = (text: string | undefined): string | null => text?.replaceAll('\0', '\uFFFD') ?? null
-
-const attemptRow = ({ attempt, deliveryId }: RecordAttempt): AttemptRow => ({
-  delivery: deliveryId,
-  number: attempt.number,
-  startedMs: attempt.startedAtMs,
-  outcome: outcomeText(attempt.outcome),
-  status: attempt.status ?? null,
-  error: storable(attempt.error),
-  address: attempt.address ?? null,
-  phases: JSON.stringify(attempt.phases),
-  response: storable(attempt.response),
-})
-
-/**
- * What fails for our own fault costs no attempt, and comes to no end while the fault lasts: of a run of such attempts the
- * first and the latest are kept.
- */
-const writeAttempt = async (tx: Tx, input: RecordAttempt): Promise<void> => {
-  const row = attemptRow(input)
-  if (input.attempt.outcome.kind === 'ours') {
-    const latest = await tx.all(latestAttempts, { delivery: row.delivery })
-    const [last, first] = latest.filter(({ number, outcome }) => number === row.number && outcome === row.outcome)
-    if (last !== undefined && first !== undefined) {
-      await tx.run(replaceAttempt, { ...row, id: last.id })
-      return
-    }
-  }
-  await tx.run(insertAttempt, row)
 }
 
 /** An attempt that decides nothing. Answers how its delivery stands, if that is there. */
