@@ -62,25 +62,29 @@ const resumeLanes = async (store: Pick<Store, 'lanes'>, id: BotId, nowMs: number
   }
 }
 
+/** What is known of it is forgotten before too: what ends meanwhile, and began before, must not open the breaker again. */
+const forgetting = async <T>(
+  { onResume }: Pick<ManageBotsDeps, 'onResume'>,
+  id: BotId,
+  step: () => Promise<T>,
+): Promise<T> => {
+  onResume(id)
+  const done = await step()
+  onResume(id)
+  return done
+}
+
 /** All lanes of a bot or a webhook that wait are due at once, and its breaker closes. Answers how many lanes. */
 export const makeResume =
-  ({ store, clock, onResume }: Pick<ManageBotsDeps, 'clock' | 'onResume'> & { store: Pick<Store, 'lanes'> }) =>
-  async (id: BotId): Promise<number> => {
-    // Before it too: what ends meanwhile, and began before, must not open the breaker again behind it.
-    onResume(id)
-    const resumed = await resumeLanes(store, id, clock.now())
-    onResume(id)
-    return resumed
-  }
+  (deps: Pick<ManageBotsDeps, 'clock' | 'onResume'> & { store: Pick<Store, 'lanes'> }) =>
+  (id: BotId): Promise<number> =>
+    forgetting(deps, id, () => resumeLanes(deps.store, id, deps.clock.now()))
 
 /** After a change that turns the breaker off: it is not open any more, nor do attempts that began before open it. */
 export const makeTurnBreakerOff =
-  ({ store, onResume }: Pick<ManageBotsDeps, 'onResume'> & { store: Pick<Store, 'breakers'> }) =>
+  (deps: Pick<ManageBotsDeps, 'onResume'> & { store: Pick<Store, 'breakers'> }) =>
   async (id: BotId, { circuitBreaker }: BotSettingChanges): Promise<void> => {
-    if (circuitBreaker?.openSeconds !== 0) return
-    onResume(id)
-    await store.breakers.close(id)
-    onResume(id)
+    if (circuitBreaker?.openSeconds === 0) await forgetting(deps, id, () => deps.store.breakers.close(id))
   }
 
 export const assertCallbackUrl = (url: string): void => {

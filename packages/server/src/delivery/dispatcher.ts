@@ -81,6 +81,8 @@ export interface DispatcherDeps {
   readonly leaseMs: number
 }
 
+const isProbing = ({ claim, outdated }: ClaimedLane): boolean => claim.probe !== undefined && !outdated
+
 export class Dispatcher implements Handover {
   readonly #deps: DispatcherDeps
   readonly #node: string
@@ -259,7 +261,7 @@ export class Dispatcher implements Handover {
     if (this.#queue.holds(head.laneId)) return true
     const bot = botKey(callback)
     // The one under way has outlived what it was taken with.
-    if (probe !== undefined && this.#probes().some((lane) => botKey(lane.claim.callback) === bot)) return false
+    if (probe !== undefined && this.#lanesOf(bot).some(isProbing)) return false
     const most = callback.maxConcurrency * LANES_PER_SLOT
     const has = this.#queue.lanesOf(bot)
     return has < most && shareOf(this.#room(), has) > 0 && !this.#health.isPaused(bot)
@@ -275,7 +277,7 @@ export class Dispatcher implements Handover {
   }
 
   #probes(): ClaimedLane[] {
-    return [...this.#queue.lanes()].filter(({ claim, outdated }) => claim.probe !== undefined && !outdated)
+    return [...this.#queue.lanes()].filter(isProbing)
   }
 
   #waitingOf(bot: string): readonly ClaimedLane[] {

@@ -13,7 +13,7 @@ import {
 } from '@confab/protocol'
 import type { Teller, Told } from '../callbacks/tell.ts'
 import { type Actor, actorUid } from '../kernel/actor.ts'
-import { AppError, badRequest } from '../kernel/app-error.ts'
+import { badRequest } from '../kernel/app-error.ts'
 import type { Client } from '../kernel/client.ts'
 import { type Clock, toSeconds } from '../kernel/clock.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -23,6 +23,7 @@ import type { Live } from '../live/live.ts'
 import type { GroupFilter } from '../storage/sql/groups/groups.ts'
 import type { MemberChange, MemberOutcome } from '../storage/sql/groups/member-rows.ts'
 import type { Store } from '../storage/store.ts'
+import { noPassword } from './no-password.ts'
 import { hashPassword } from './password.ts'
 
 export interface ManageGroups {
@@ -51,9 +52,6 @@ export const memberChanges = (lists: MemberLists, most: number): MemberChange[] 
   }
   return [...changes.values()]
 }
-
-const noPassword = (): AppError =>
-  new AppError('ERR_EMPTY_GROUP_PASS', { details: { password: 'is required for a group of type password' } })
 
 const hashFor = async (
   type: GroupType | undefined,

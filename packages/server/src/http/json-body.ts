@@ -1,7 +1,7 @@
 /** Bodies of requests: JSON, and nothing that could harm whoever reads it later. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { AppError, badRequest } from '../kernel/app-error.ts'
-import { problemOf } from '../kernel/json-text.ts'
+import { isPrototype, problemOf } from '../kernel/json-text.ts'
 import { LINES } from './route.ts'
 
 /** Lines of JSON are read by the routes that take them, while they come; elsewhere they are no body. */
@@ -13,10 +13,7 @@ export const acceptLines = (app: FastifyInstance): void => {
 }
 
 const refusePollution = (key: string, value: unknown): unknown => {
-  const isPolluting =
-    key === '__proto__' ||
-    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
-  if (isPolluting) throw badRequest({ body: 'must be valid JSON' })
+  if (isPrototype(key, value)) throw badRequest({ body: 'must be valid JSON' })
   return value
 }
 

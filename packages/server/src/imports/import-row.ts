@@ -15,6 +15,7 @@ import {
   SYSTEM_UID,
   type Uid,
 } from '@confab/protocol'
+import { noPassword } from '../groups/no-password.ts'
 import { hashPassword } from '../groups/password.ts'
 import { AppError, badRequest } from '../kernel/app-error.ts'
 import { definedOf } from '../kernel/defined.ts'
@@ -136,9 +137,7 @@ const groupRow = async (
   ownerDetails = group.groupOwnerDetails,
 ): Promise<GroupRow> => {
   const { type, password } = group
-  if (type === 'password' && !password) {
-    throw new AppError('ERR_EMPTY_GROUP_PASS', { details: { password: 'is required for a group of type password' } })
-  }
+  if (type === 'password' && !password) throw noPassword()
   return {
     guid: parseGuid(group.guid),
     name: group.name,

@@ -37,12 +37,13 @@ export const problemOf = (json: string): string | undefined => {
 
 const POLLUTES = /__|constructor|\\u/
 
-/** Keys that would change objects of whoever copies them; as the parser of bodies refuses them. */
+/** Of keys that would change objects of whoever copies them; as the parser of bodies refuses them. */
+export const isPrototype = (key: string, value: unknown): boolean =>
+  key === '__proto__' ||
+  (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
+
 const assertNoPrototypes = (key: string, value: unknown): unknown => {
-  const isPrototype =
-    key === '__proto__' ||
-    (key === 'constructor' && typeof value === 'object' && value !== null && Object.hasOwn(value, 'prototype'))
-  if (isPrototype) throw new SyntaxError('a key that is a prototype')
+  if (isPrototype(key, value)) throw new SyntaxError('a key that is a prototype')
   return value
 }
 

@@ -130,7 +130,7 @@ export const makeManageWebhooks = (deps: ManageWebhooksDeps): ManageWebhooks => 
       })
       if (isNewReceiver) await resume({ appId, bot: key })
       else await turnBreakerOff({ appId, bot: key }, body)
-      onChange({ appId, bot: webhookKey(id) })
+      onChange({ appId, bot: key })
       return show(appId, webhook)
     },
 

@@ -12,6 +12,7 @@ import {
 import { sql } from 'kysely'
 import type { Telling, Told } from '../../../callbacks/tell.ts'
 import { mayDeleteGroup, mayUpdateGroup } from '../../../groups/group.policy.ts'
+import { noPassword } from '../../../groups/no-password.ts'
 import { type Actor, actorUid, type UserActor } from '../../../kernel/actor.ts'
 import { AppError } from '../../../kernel/app-error.ts'
 import { toSeconds } from '../../../kernel/clock.ts'
@@ -222,11 +223,7 @@ export const groups = {
       const asksForPassword = (profile.type ?? before.type) === 'password'
       const passwordHash = asksForPassword ? given : null
       const kept = before.type === 'password' ? before.password_hash : null
-      if (profile.type === 'password' && !passwordHash && kept === null) {
-        throw new AppError('ERR_EMPTY_GROUP_PASS', {
-          details: { password: 'is required for a group of type password' },
-        })
-      }
+      if (profile.type === 'password' && !passwordHash && kept === null) throw noPassword()
       if (owner !== undefined) await becomeOwner(tx, app, guid, owner, now)
       const changes = {
         ...profile,
